@@ -1,0 +1,33 @@
+# Every target works on a fresh clone: the first one sets up .venv. PIP_ARGS is passed on to pip.
+PYTHON ?= python3
+PIP_ARGS ?=
+BIN := .venv/bin
+
+.PHONY: setup repro test check fix
+setup: .venv/.runtime
+
+repro: .venv/.runtime
+	$(BIN)/dvc repro
+	@cat reports/evaluation/score_card.txt
+	@echo "Open reports/evaluation/report.html for the pictures."
+
+test: .venv/.development
+	STRICT=$(STRICT) $(BIN)/python -m pytest
+
+check: .venv/.development
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+fix: .venv/.development
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+.venv/.runtime: requirements.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	@# Stages run as `python -m ...`: put .venv/bin on the PATH of whatever it starts, activated or not.
+	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "venv_path.pth").write_text("import os, sys; os.environ[\"PATH\"] = os.path.join(sys.prefix, \"bin\") + os.pathsep + os.environ.get(\"PATH\", os.defpath)\n")'
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -r requirements.txt $(PIP_ARGS)
+	@touch $@
+
+.venv/.development: .venv/.runtime requirements-dev.txt
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -r requirements-dev.txt $(PIP_ARGS)
+	@touch $@
