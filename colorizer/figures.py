@@ -1,0 +1,96 @@
+"""Pictures for people: sheets of photographs, and curves."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from colorizer.files import replacing
+from colorizer.lab import NEUTRAL, codes_to_rgb
+
+_TILE = 128  # pixels: smaller images are enlarged to about this side
+_MARGIN = 6
+_LINE = 18  # height of a line of text
+
+
+def grey_codes(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The same lightness without colour: codes (..., 3) with A and B neutral."""
+    grey = codes.copy()
+    grey[..., 1:] = NEUTRAL
+    return grey
+
+
+def comparison_sheet(
+    truth: NDArray[np.uint8], chroma: NDArray[np.float32], *, captions: Sequence[str] | None = None, per_row: int = 3
+) -> Image.Image:
+    """Triples grey | generated | truth, `per_row` beside each other.
+
+    truth: codes (n, H, W, 3) uint8, chroma: generated A, B codes (n, H, W, 2) float32, a caption for each image.
+    """
+    n, height, width = truth.shape[:3]
+    generated = np.concatenate([truth[..., :1].astype(np.float32), chroma], axis=-1)
+    scale = max(1, round(_TILE / max(height, width)))
+    tile_height, tile_width = height * scale, width * scale
+    block_width, block_height = 3 * tile_width + 3 * _MARGIN, tile_height + _MARGIN + (_LINE if captions else 0)
+    columns = min(per_row, n)
+    rows = -(-n // columns)
+    sheet = Image.new("RGB", (columns * block_width + _MARGIN, _LINE + rows * block_height + _MARGIN), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
+    for column in range(columns):
+        for position, title in enumerate(("grey", "generated", "truth")):
+            draw.text((_MARGIN + column * block_width + position * tile_width, 2), title, "black", font)
+    for index in range(n):
+        left, top = _MARGIN + index % columns * block_width, _LINE + index // columns * block_height
+        for position, codes in enumerate((grey_codes(truth[index]), generated[index], truth[index])):
+            tile = Image.fromarray(codes_to_rgb(codes))
+            if scale > 1:
+                tile = tile.resize((tile_width, tile_height), Image.Resampling.BICUBIC)
+            sheet.paste(tile, (left + position * tile_width, top))
+        if captions:
+            draw.text((left, top + tile_height + 1), captions[index], "black", font)
+    return sheet
+
+
+def plot_history(history: pd.DataFrame) -> Figure:
+    """The losses over the epochs."""
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    reconstruction, adversarial = figure.subplots(1, 2)
+    reconstruction.plot(history["epoch"], history["l1_loss"], marker="o", markersize=3)
+    reconstruction.set(title="L1 of normalised chroma", xlabel="epoch", ylim=(0, None))
+    for name in ("discriminator_loss", "adversarial_loss"):
+        adversarial.plot(history["epoch"], history[name], marker="o", markersize=3, label=name.replace("_", " "))
+    adversarial.set(title="binary cross-entropy", xlabel="epoch", xlim=reconstruction.get_xlim())
+    adversarial.legend()
+    for axes in (reconstruction, adversarial):
+        axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def plot_histograms(histograms: dict[str, NDArray[np.float64]]) -> Figure:
+    """The pooled AB histograms (22, 22) of the truth and of each method, on one logarithmic scale."""
+    figure = Figure(figsize=(3.2 * len(histograms) + 0.8, 3.2), layout="constrained")
+    norm = LogNorm(vmin=1e-5, vmax=1)
+    for axes, (name, counts) in zip(figure.subplots(1, len(histograms)), histograms.items(), strict=True):
+        share = (counts / counts.sum()).T
+        picture = axes.imshow(share, origin="lower", extent=(-110, 110, -110, 110), norm=norm, cmap="viridis")
+        axes.set(title=name, xlabel="a*", ylabel="b*")
+    figure.colorbar(picture, label="share of pixels")
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a PNG without the metadata that would make equal figures differ."""
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=110, metadata={"Software": None})
+
+
+def save_image(image: Image.Image, path: Path) -> None:
+    """Write a PNG."""
+    with replacing(path) as partial:
+        image.save(partial, optimize=True)

@@ -1,0 +1,89 @@
+"""The score card and the report page."""
+
+import base64
+from html import escape
+from pathlib import Path
+
+_COLUMNS = (
+    # key, heading, digits
+    ("psnr", "PSNR dB ↑", 2),
+    ("ssim", "SSIM ↑", 3),
+    ("ciede2000", "CIEDE2000 ↓", 2),
+    ("ab_error", "AB error ↓", 2),
+    ("colourfulness", "colourful", 1),
+    ("colourfulness_gap", "gap ↓", 3),
+    ("histogram_distance", "AB hist. ↓", 3),
+)
+_METHODS = (("model", "this model"), ("mean_chroma", "mean chroma"), ("grey", "grey"), ("truth", "truth"))
+_MEANING = (
+    ("PSNR", "of 8-bit sRGB, mean over images; rewards dull colours"),
+    ("CIEDE2000", "colour difference as the eye sees it; 2 is just noticeable"),
+    ("AB error", "mean absolute difference of A and B in 8-bit codes"),
+    ("colourful", "Hasler and Süsstrunk's colourfulness; the gap is its relative distance from the truth's"),
+    ("AB hist.", "total variation distance between the pooled histograms of colours, 0 equal, 1 disjoint"),
+)
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; } th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #ddd; }
+th:first-child, td:first-child { text-align: left; } tr.model { font-weight: 600; background: #f4f7fb; }
+img { max-width: 100%; } figure { margin: 1rem 0; } figcaption { color: #666; } dt { font-weight: 600; }
+"""
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Colorization report</title>
+<style>{style}</style>
+<h1>Colorization report</h1>
+<p>{test_images} test images; the model is that of epoch {epoch} of {epochs}. Arrows point to the better side. Both
+baselines know the true lightness and nothing else: one leaves the picture grey, one gives every pixel the training
+images' mean colour.</p>
+<table>
+{table}</table>
+{figures}<h2>What the columns mean</h2>
+<dl>{meanings}</dl>
+</html>
+"""
+
+
+def score_card(metrics: dict) -> str:
+    """The scores of metrics.json as a table of plain text."""
+    headings = ["", *(heading for _, heading, _ in _COLUMNS)]
+    table = [headings, *([label, *_cells(metrics[key])] for key, label in _METHODS)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(headings))]
+    lines = [f"{metrics['test_images']} test images, model of epoch {metrics['epoch']} of {metrics['epochs']}", ""]
+    for row in table:
+        lines.append(
+            "  ".join(
+                [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
+            ).rstrip()
+        )
+    return "\n".join(lines) + "\n"
+
+
+def report_page(metrics: dict, pictures: list[tuple[str, str, Path]]) -> str:
+    """One HTML page with the scores and the pictures (title, caption, PNG file) inside it: readable offline."""
+    head = "".join(f"<th>{escape(heading)}</th>" for _, heading, _ in _COLUMNS)
+    rows = "".join(_row(key, [label, *_cells(metrics[key])]) for key, label in _METHODS)
+    figures = "".join(
+        f'<h2>{escape(title)}</h2>\n<figure><img alt="{escape(title)}" src="data:image/png;base64,{_base64(path)}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>\n"
+        for title, caption, path in pictures
+    )
+    meanings = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>\n" for term, text in _MEANING)
+    return _PAGE.format(
+        style=_STYLE, table=f"<tr><th></th>{head}</tr>\n{rows}", figures=figures, meanings=meanings, **metrics
+    )
+
+
+def _row(key: str, cells: list[str]) -> str:
+    return f'<tr class="{key}">{"".join(f"<td>{escape(cell)}</td>" for cell in cells)}</tr>\n'
+
+
+def _cells(scores: dict[str, float]) -> list[str]:
+    return [f"{scores[key]:.{digits}f}" if key in scores else "" for key, _, digits in _COLUMNS]
+
+
+def _base64(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode("ascii")
