@@ -1,0 +1,89 @@
+"""Score the model on the test images beside two baselines, and make the report."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from colorizer.checkpoints import generate_chroma, load_generator
+from colorizer.devices import choose_device
+from colorizer.errors import UserError
+from colorizer.evaluation import Evaluation, evaluate_images
+from colorizer.figures import comparison_sheet, plot_histograms, plot_history, save_figure, save_image
+from colorizer.files import write_csv, write_text
+from colorizer.lab import NEUTRAL
+from colorizer.normalization_file import read_normalization
+from colorizer.progress import Progress
+from colorizer.report import report_page, score_card
+from colorizer.store import open_store
+from stages.entry import run_stage
+from stages.params import Params
+
+REPORTS, METRICS, MODEL = Path("reports/evaluation"), Path("metrics.json"), Path("models/generator.safetensors")
+
+
+def evaluate(params: Params) -> None:
+    options = params.evaluate
+    device = choose_device(params.train.device)
+    store = open_store(Path("data/lab.npy"))
+    generator, normalization, metadata = load_generator(MODEL, device)
+    if normalization != read_normalization(Path("data/normalization.json")):
+        raise UserError(
+            f"{MODEL} was trained with another normalisation than data/normalization.json: run `dvc repro train`"
+        )
+    predict = partial(generate_chroma, generator, normalization, device=device)
+    images = pd.read_csv("data/split/test.csv")["image"].to_numpy()
+    with Progress("evaluate", total=len(images)) as progress:
+        evaluation = evaluate_images(
+            store,
+            images,
+            predict,
+            mean_chroma=training_mean_chroma(),
+            batch_size=options.batch_size,
+            on_images=progress.advance,
+        )
+
+    write_csv(REPORTS / "scores.csv", evaluation.scores.round(4))
+    history = pd.read_csv("reports/history.csv")
+    save_figure(plot_history(history), REPORTS / "curves.png")
+    save_figure(
+        plot_histograms({name: evaluation.histograms[name] for name in ("truth", "model")}), REPORTS / "histograms.png"
+    )
+    for name, chosen in pick(evaluation, options.sheet_images).items():
+        truth = store[chosen]
+        captions = evaluation.scores.set_index("image").loc[chosen, "model_ciede2000"].map("CIEDE2000 {:.1f}".format)
+        save_image(comparison_sheet(truth, predict(truth[..., 0]), captions=list(captions)), REPORTS / f"{name}.png")
+
+    metrics = {"test_images": len(images), "epoch": metadata["epoch"], "epochs": len(history), **evaluation.summary()}
+    write_text(METRICS, json.dumps(metrics, indent=2) + "\n")
+    write_text(REPORTS / "score_card.txt", score_card(metrics))
+    pictures = [
+        ("Median images", "Those in the middle of the ranking by CIEDE2000.", REPORTS / "median.png"),
+        ("Best images", "The smallest CIEDE2000.", REPORTS / "best.png"),
+        ("Worst images", "The largest CIEDE2000.", REPORTS / "worst.png"),
+        ("Training", "Mean losses of each epoch.", REPORTS / "curves.png"),
+        ("Colours", "How often each a*, b* occurs in the test images and in the model's.", REPORTS / "histograms.png"),
+    ]
+    write_text(REPORTS / "report.html", report_page(metrics, pictures))
+    model, grey = metrics["model"]["psnr"], metrics["grey"]["psnr"]
+    print(f"evaluate: PSNR {model:.2f} dB (grey {grey:.2f}), report in {REPORTS}/report.html")
+
+
+def training_mean_chroma() -> tuple[float, float]:
+    """Mean A and B codes of the training images."""
+    inventory = pd.read_csv("data/inventory.csv", usecols=["image", "mean_a", "mean_b"], index_col="image")
+    means = inventory.loc[pd.read_csv("data/split/train.csv")["image"]].mean() + NEUTRAL
+    return means["mean_a"], means["mean_b"]
+
+
+def pick(evaluation: Evaluation, count: int) -> dict:
+    """Images for the contact sheets: `count` each (or all) from the start, middle and end of the ranking."""
+    ranked = evaluation.ranked()
+    count = min(count, len(ranked))
+    middle = (len(ranked) - count) // 2
+    return {"best": ranked[:count], "median": ranked[middle : middle + count], "worst": ranked[-count:][::-1]}
+
+
+if __name__ == "__main__":
+    run_stage(evaluate)

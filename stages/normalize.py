@@ -1,0 +1,30 @@
+"""Measure the pixels, refuse a wrong encoding, and fix the map from codes to [-1, 1]."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from colorizer.files import write_csv, write_text
+from colorizer.lab import Normalization
+from colorizer.statistics import check_encoding, measure, to_document
+from colorizer.store import iterate_store, open_store
+from stages.entry import run_stage
+from stages.params import Params
+
+
+def normalize(params: Params) -> None:
+    statistics = measure(iterate_store(open_store(Path("data/lab.npy"))))
+    check_encoding(statistics, max_outside_srgb=params.normalize.max_outside_srgb)
+    document = to_document(statistics, Normalization())
+    write_text(Path("data/normalization.json"), json.dumps(document, indent=2) + "\n")
+    a, b = statistics.ab_counts.nonzero()
+    histogram = pd.DataFrame({"a_code": a, "b_code": b, "pixels": statistics.ab_counts[a, b]})
+    write_csv(Path("data/ab_histogram.csv"), histogram)
+    print(
+        f"normalize: lightness is {statistics.lightness_is}, {statistics.outside_srgb:.2%} of the pixels outside sRGB"
+    )
+
+
+if __name__ == "__main__":
+    run_stage(normalize)
