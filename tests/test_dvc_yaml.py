@@ -1,0 +1,44 @@
+"""dvc.yaml against the code: DVC does not follow imports, so every imported file must stand there."""
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.imports import ROOT, direct_imports, imported_files
+
+GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
+STAGES = GRAPH["stages"]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_imported_file_is_a_dependency(name):
+    declared = {dep for dep in STAGES[name]["deps"] if dep.endswith(".py")}
+    assert declared == {str(path) for path in imported_files(Path("stages", f"{name}.py"))}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stage_module_and_command_share_a_name(name):
+    assert STAGES[name]["cmd"] == f"python -m stages.{name}"
+
+
+def test_the_import_graph_follows_imports(tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.imports.ROOT", tmp_path)
+    (tmp_path / "package").mkdir()
+    for name, text in {"a": "import package.b", "b": "from package import c", "c": "import json", "d": ""}.items():
+        (tmp_path / "package" / f"{name}.py").write_text(text)
+    assert imported_files(Path("package/a.py")) == {Path(f"package/{name}.py") for name in "abc"}
+
+
+@pytest.mark.parametrize("package", ["colorizer", "stages"])
+def test_package_files_are_empty(package):
+    assert (ROOT / package / "__init__.py").read_text() == ""
+
+
+def test_doors():
+    """colorizer knows no stage; nothing but stages imports stages; the data stages do without torch."""
+    for path in ROOT.glob("colorizer/*.py"):
+        assert all(file.parts[0] == "colorizer" for file in direct_imports(path.relative_to(ROOT))), path
+    for name in ("sample", "locate", "load", "concatenate", "normalize", "split"):
+        for path in imported_files(Path("stages", f"{name}.py")):
+            assert "import torch" not in (ROOT / path).read_text(), (name, path)

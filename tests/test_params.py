@@ -1,0 +1,103 @@
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from colorizer.errors import UserError
+from stages.params import Params, read_params
+from tests.imports import ROOT
+
+PRESETS = sorted((ROOT / "presets").glob("*.yaml"))
+
+
+def read_edited(tmp_path, *edits):
+    content = (ROOT / "params.yaml").read_text()
+    for pattern, replacement in edits:
+        content, count = re.subn(pattern, replacement, content, count=1)
+        assert count == 1, pattern
+    path = tmp_path / "params.yaml"
+    path.write_text(content)
+    return read_params(path)
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_presets_are_valid_and_name_every_key_of_params(path):
+    read_params(path)
+    assert sorted(keys(YAML(typ="safe").load(path))) == sorted(keys(YAML(typ="safe").load(ROOT / "params.yaml")))
+
+
+def keys(tree, prefix=""):
+    for key, value in tree.items():
+        yield prefix + key
+        if isinstance(value, dict):
+            yield from keys(value, f"{prefix}{key}.")
+
+
+def test_the_committed_params_are_the_sample_preset():
+    assert read_params(ROOT / "params.yaml") == read_params(ROOT / "presets" / "sample.yaml")
+
+
+def test_the_paper_preset_is_the_recipe():
+    params = read_params(ROOT / "presets" / "paper.yaml")
+    train = params.train
+    assert (train.epochs, train.l1_epochs, train.batch_size, train.learning_rate) == (100, 0, 16, 2e-4)
+    assert (train.betas, train.l1_weight) == ((0.5, 0.999), 100)
+    assert (train.generator.upsampling, train.discriminator.sees, train.discriminator.judges) == (
+        "transposed",
+        "ab",
+        "image",
+    )
+    assert (params.split.train, params.split.test, params.split.shuffle) == (20_000, 5_000, False)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "message"),
+    [
+        (r"\n  epochs:", "\n  epoch:", "train.epoch is not a known key: did you mean epochs?"),
+        (r"\n  epochs: \d+", "\n  ", "train.epochs is missing: add it"),
+        (r"\n  epochs: \d+", "\n  epochs: many", "train.epochs: Input should be a valid integer (it is 'many')"),
+        (r"\n  epochs: \d+", "\n  epochs: 1.5", "train.epochs: Input should be a valid integer (it is 1.5)"),
+        (r"\n  epochs: \d+", "\n  epochs: 0", "train.epochs: Input should be greater than or equal to 1 (it is 0)"),
+        (
+            r"learning_rate: [\d.]+",
+            "learning_rate: -1",
+            "train.learning_rate: Input should be greater than 0 (it is -1)",
+        ),
+        (r"learning_rate: [\d.]+", "learning_rate: .nan", "train.learning_rate: Input should be"),
+        (r"betas: \[0.5, 0.999\]", "betas: [0.5, 1.0]", "train.betas.1: Input should be less than 1 (it is 1.0)"),
+        (r"betas: \[0.5, 0.999\]", "betas: [0.5]", "train.betas.1 is missing"),
+        (
+            r"upsampling: \w+",
+            "upsampling: nearest",
+            "train.generator.upsampling: Input should be 'transposed' or 'resize'",
+        ),
+        (r"shuffle: false", "shuffle: 1", "split.shuffle: Input should be a valid boolean (it is 1)"),
+        (r"shuffle: false", "shuffle: true", "would train on the built-in sample's test crops"),
+        (r"l1_epochs: \d+", "l1_epochs: 1000", "train: l1_epochs is 1000 but there are only"),
+        (r"\nevaluate:", "\nevalute:", "evalute is not a known key: did you mean evaluate?"),
+        (r"\ndata:", "\n - data:", "is not valid YAML"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_key(tmp_path, pattern, replacement, message):
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        read_edited(tmp_path, (pattern, replacement))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_sample_test_crops_never_train_but_other_data_may_be_shuffled(tmp_path):
+    params = read_edited(tmp_path, (r"shuffle: false", "shuffle: true"), (r"root: \S+", "root: elsewhere"))
+    assert params.split.shuffle
+
+
+def test_a_missing_file_says_where_presets_are(tmp_path):
+    with pytest.raises(UserError, match=r"cp presets/sample\.yaml"):
+        read_params(tmp_path / "params.yaml")
+
+
+def test_params_cannot_be_changed():
+    params = read_params(ROOT / "params.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        params.data.root = "elsewhere"  # type: ignore[misc]
+    assert isinstance(params, Params)
+    assert Path(params.data.root) == Path("data/sample")

@@ -1,0 +1,181 @@
+"""End to end, as a user goes: `dvc repro` on a miniature data set in a temporary clone, and what comes after."""
+
+import hashlib
+import json
+import platform
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import write_raw
+from tests.imports import ROOT
+from tests.workspace import Workspace, make_workspace
+
+DATA_STAGES = ("sample", "locate", "load", "concatenate", "normalize", "split")
+
+
+def miniature(path, photographs) -> Workspace:
+    workspace = make_workspace(path)
+    write_raw(path / "data", photographs)
+    workspace.edit_params(
+        root="data",
+        sample__size="16",
+        sample__train="16",
+        sample__test="8",
+        split__train="48",
+        split__test="16",
+        epochs="2",
+        l1_epochs="1",
+        batch_size="47",  # leaves a last batch of one image
+        generator__width="4",
+        discriminator__width="4",
+    )
+    workspace.dvc("repro")
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory, photographs):
+    return miniature(tmp_path_factory.mktemp("clone"), photographs)
+
+
+@pytest.fixture
+def restored(workspace):
+    """The workspace, put back to its params after the test."""
+    before = (workspace.path / "params.yaml").read_bytes()
+    yield workspace
+    (workspace.path / "params.yaml").write_bytes(before)
+    workspace.dvc("checkout", "--force", check=False)
+
+
+def lock(workspace):
+    return YAML(typ="safe").load(workspace.path / "dvc.lock")["stages"]
+
+
+def test_everything_promised_is_there(workspace):
+    checkpoints = sorted(path.name for path in (workspace.path / "models/checkpoints").iterdir())
+    assert checkpoints == ["epoch-0001.safetensors", "epoch-0002.safetensors"]
+    last = (workspace.path / "models/checkpoints/epoch-0002.safetensors").read_bytes()
+    assert (workspace.path / "models/generator.safetensors").read_bytes() == last
+    history = pd.read_csv(workspace.path / "reports/history.csv")
+    assert history["epoch"].tolist() == [1, 2]
+    assert history["discriminator_loss"].isna().tolist() == [True, False]  # the first epoch is L1 alone
+    assert len(list((workspace.path / "reports/samples").iterdir())) == 2
+    metrics = json.loads((workspace.path / "metrics.json").read_text())
+    assert metrics["test_images"] == 16
+    assert metrics["grey"]["colourfulness"] == 0
+    scores = pd.read_csv(workspace.path / "reports/evaluation/scores.csv")
+    assert scores["image"].tolist() == list(range(48, 64))
+    assert scores["model_psnr"].mean() == pytest.approx(metrics["model"]["psnr"], abs=1e-3)
+    assert (workspace.path / "reports/evaluation/report.html").stat().st_size > 10_000
+
+
+def test_baselines_are_what_they_say(workspace, photographs):
+    metrics = json.loads((workspace.path / "metrics.json").read_text())
+    truth = photographs[48:, ..., 1:].astype(float)
+    mean = photographs[:48, ..., 1:].mean(axis=(0, 1, 2))
+    assert metrics["grey"]["ab_error"] == pytest.approx(np.abs(truth - 128).mean(), abs=1e-3)
+    assert metrics["mean_chroma"]["ab_error"] == pytest.approx(np.abs(truth - mean).mean(), abs=1e-3)
+
+
+def test_nothing_to_do_takes_under_three_seconds(workspace):
+    started = time.monotonic()
+    output = workspace.dvc("repro").stdout
+    assert time.monotonic() - started < 3
+    assert output.count("didn't change, skipping") == len(lock(workspace))
+    assert "Running" not in output
+
+
+def test_git_sees_only_what_is_to_be_committed(workspace):
+    changed = {line[3:] for line in workspace.git("status", "--porcelain").splitlines()}
+    assert changed == {"dvc.lock", "metrics.json", "params.yaml"}
+
+
+def test_raw_arrays_are_left_alone(workspace, photographs):
+    assert (np.load(workspace.path / "data/l/gray_scale.npy") == photographs[..., 0]).all()
+    assert sorted(path.name for path in (workspace.path / "data/ab").iterdir()) == ["ab1.npy", "ab2.npy", "ab3.npy"]
+
+
+def test_equal_inputs_give_equal_bytes_elsewhere(workspace, tmp_path, photographs):
+    """Same hashes from another folder at another time: no output holds a clock time, a rate or an absolute path."""
+    other = miniature(tmp_path, photographs)
+    assert lock(other) == lock(workspace)
+    outputs = [
+        path for name in ("data", "models", "reports") for path in (other.path / name).rglob("*") if path.is_file()
+    ]
+    assert len(outputs) > 15
+    for path in [*outputs, other.path / "metrics.json"]:
+        content = path.read_bytes()
+        for forbidden in (str(other.path), platform.node(), time.strftime("%Y-%m-%d")):
+            assert forbidden.encode() not in content, (path, forbidden)
+
+
+def test_metrics_plots_and_params_can_be_compared(restored):
+    restored.git("add", "--all")
+    restored.git("commit", "--quiet", "--message=miniature")
+    assert "psnr" in restored.dvc("metrics", "show").stdout
+    restored.edit_params(learning_rate="0.001")
+    output = restored.dvc("repro").stdout
+    assert [stage for stage in lock(restored) if f"Running stage '{stage}'" in output] == ["evaluate", "train"]
+    assert "model.psnr" in restored.dvc("metrics", "diff").stdout
+    assert "train.learning_rate" in restored.dvc("params", "diff").stdout
+    restored.dvc("plots", "show", "--out", "plots")
+    assert (restored.path / "plots/index.html").is_file()
+    restored.run("rm", "-r", "plots")
+    restored.git("checkout", "--", ".")
+
+
+def test_another_split_touches_no_pixels(restored):
+    restored.edit_params(split__train="40")
+    output = restored.dvc("repro", "split").stdout
+    assert "Running stage 'split'" in output
+    assert "Stage 'concatenate' didn't change" in output
+    restored.git("checkout", "--", "dvc.lock")
+
+
+@pytest.mark.parametrize(
+    ("edit", "stage", "message"),
+    [
+        ({"root": "data/nowhere"}, "load", "data/nowhere/l/gray_scale.npy is missing: put the greyscale images there"),
+        ({"root": "data/truncated"}, "load", "data/truncated/ab/ab2.npy is truncated"),
+        ({"split__test": "17"}, "split", "split.train + split.test ask for 48 + 17 images but there are 64"),
+        ({"epochs": "none"}, "train", "train.epochs: Input should be a valid integer"),
+        ({"generator__halvings": "5"}, "train", "train.generator.halvings: 5 halvings of 32 px images are impossible"),
+    ],
+)
+def test_a_mistake_ends_in_one_line_before_anything_is_written(restored, photographs, edit, stage, message):
+    if edit.get("root") == "data/truncated":
+        root = restored.path / "data/truncated"
+        write_raw(root, photographs)
+        (root / "ab/ab2.npy").write_bytes((root / "ab/ab2.npy").read_bytes()[:-1])
+    restored.edit_params(**edit)
+    result = restored.dvc("repro", stage, check=False)
+    assert result.returncode != 0
+    assert message in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+def test_the_data_stages_of_the_sample_have_the_committed_hashes(tmp_path):
+    clone = make_workspace(tmp_path)
+    committed = lock(clone)
+    clone.dvc("repro", "split", "normalize")
+    rebuilt = lock(clone)
+    for stage in DATA_STAGES:
+        assert rebuilt[stage] == committed[stage], stage
+    assert clone.git("status", "--porcelain") == ""
+
+
+def test_the_committed_lock_is_of_this_code_and_these_params():
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    for name, stage in YAML(typ="safe").load(ROOT / "dvc.lock")["stages"].items():
+        for dep in stage["deps"]:
+            if dep["path"].endswith(".py"):
+                assert hashlib.md5((ROOT / dep["path"]).read_bytes()).hexdigest() == dep["md5"], (name, dep["path"])
+        for section, value in stage.get("params", {}).get("params.yaml", {}).items():
+            current = params
+            for key in section.split("."):
+                current = current[key]
+            assert current == value, (name, section)

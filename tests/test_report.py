@@ -1,0 +1,81 @@
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from colorizer.figures import comparison_sheet, plot_histograms, plot_history, save_figure, save_image
+from colorizer.lab import codes_to_rgb
+from colorizer.report import report_page, score_card
+
+SCORES = {
+    "psnr": 24.567,
+    "ssim": 0.9,
+    "ciede2000": 8,
+    "ab_error": 9.87,
+    "colourfulness": 30,
+    "colourfulness_gap": 0.2,
+    "histogram_distance": 0.3,
+}
+METRICS = {
+    "test_images": 500,
+    "epoch": 12,
+    "epochs": 14,
+    "model": SCORES,
+    "mean_chroma": SCORES | {"psnr": 21.0},
+    "grey": SCORES | {"psnr": 20.0},
+    "truth": {"colourfulness": 40.5},
+}
+
+
+def test_score_card_lines_up():
+    lines = score_card(METRICS).splitlines()
+    assert lines[0] == "500 test images, model of epoch 12 of 14"
+    assert [line.split()[0] for line in lines[3:]] == ["this", "mean", "grey", "truth"]
+    assert {line.index("24.57") + 5 for line in lines if "24.57" in line} == {
+        lines[2].index("PSNR dB ↑") + len("PSNR dB ↑")
+    }
+
+
+def test_report_needs_no_other_file(tmp_path):
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (4, 4)).save(picture)
+    page = report_page(METRICS, [("Worst <images>", "The largest", picture)])
+    assert "Worst &lt;images&gt;" in page
+    assert "24.57" in page
+    sources = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert len(sources) == 1
+    assert sources[0].startswith("data:image/png;base64,")
+    assert "http" not in page
+
+
+def test_comparison_sheet_shows_grey_generated_truth(photographs):
+    chroma = np.full((2, 32, 32, 2), 150, np.float32)
+    sheet = np.asarray(comparison_sheet(photographs[:2], chroma, captions=["a", "b"]))
+    tile = 128
+    middle = [sheet[18 + tile // 2, 6 + position * tile + tile // 2].astype(int) for position in range(3)]
+    assert np.ptp(middle[0]) <= 2  # grey
+    truth = codes_to_rgb(photographs[0])[14:18, 14:18].reshape(-1, 3).astype(int)
+    assert (middle[2] >= truth.min(axis=0) - 12).all()
+    assert (middle[2] <= truth.max(axis=0) + 12).all()
+    assert middle[1][0] > middle[1][1]  # a* and b* above neutral: red over green
+
+
+@pytest.mark.parametrize("l1_epochs", [0, 1, 3])
+def test_figures_are_the_same_bytes_every_time(tmp_path, photographs, l1_epochs):
+    history = pd.DataFrame(
+        {"epoch": [1, 2, 3], "l1_loss": [3.0, 2.0, 1.0], "discriminator_loss": 1.4, "adversarial_loss": 0.7}
+    )
+    history.loc[: l1_epochs - 1, ["discriminator_loss", "adversarial_loss"]] = np.nan
+    for folder in ("a", "b"):
+        save_figure(plot_history(history), tmp_path / folder / "curves.png")
+        save_figure(
+            plot_histograms({"truth": np.eye(22), "model": np.ones((22, 22))}), tmp_path / folder / "histograms.png"
+        )
+        save_image(
+            comparison_sheet(photographs[:5], photographs[:5, ..., 1:].astype(np.float32)),
+            tmp_path / folder / "sheet.png",
+        )
+    for name in ("curves.png", "histograms.png", "sheet.png"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

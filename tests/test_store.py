@@ -1,0 +1,68 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from colorizer.errors import UserError
+from colorizer.files import replacing, write_text
+from colorizer.store import iterate_store, open_store, write_store
+
+
+def test_round_trip(tmp_path, photographs):
+    path = tmp_path / "data" / "lab.npy"
+    write_store(path, iter([photographs[:10], photographs[10:]]), photographs.shape)
+    store = open_store(path)
+    assert (store == photographs).all()
+    assert not store.flags.writeable
+    assert [item.name for item in path.parent.iterdir()] == ["lab.npy"]
+
+
+def test_iterates_in_small_chunks(photographs):
+    chunks = list(iterate_store(photographs, chunk_bytes=5 * 32 * 32 * 3))
+    assert [len(chunk) for chunk in chunks] == [5] * 12 + [4]
+    assert (np.concatenate(chunks) == photographs).all()
+
+
+def test_a_disk_too_small_is_seen_before_writing(tmp_path, monkeypatch, photographs):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    with pytest.raises(UserError, match=r"lab.npy needs 0.00 GB but only 0.00 GB are free"):
+        write_store(tmp_path / "lab.npy", iter([photographs]), photographs.shape)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_leaves_the_old_store(tmp_path, photographs):
+    path = tmp_path / "lab.npy"
+    path.write_text("old")
+
+    def chunks():
+        yield photographs[:1]
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match="the disk is full"):
+        write_store(path, chunks(), photographs.shape)
+    assert [item.read_text() for item in tmp_path.iterdir()] == ["old"]
+
+
+def test_replacing_never_writes_through_a_hard_link(tmp_path):
+    cached, output = tmp_path / "cached", tmp_path / "output"
+    cached.write_text("version 1")
+    output.hardlink_to(cached)
+    write_text(output, "version 2")
+    assert (cached.read_text(), output.read_text()) == ("version 1", "version 2")
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path):
+    def write_half():
+        with replacing(tmp_path / "output") as partial:
+            partial.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_store_says_how_to_make_it(tmp_path):
+    with pytest.raises(UserError, match="dvc repro concatenate"):
+        open_store(tmp_path / "lab.npy")

@@ -1,0 +1,156 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from colorizer.devices import choose_device
+from colorizer.errors import UserError
+from colorizer.lab import Normalization
+from colorizer.losses import adversarial_loss, l1_loss
+from colorizer.networks import Discriminator, Generator
+from colorizer.training import make_adversaries, to_batch, train_epoch, train_step, training_batches, update_average
+from tests.conftest import NO_GPU
+
+CPU = torch.device("cpu")
+RECIPE = {"l1_weight": 100.0, "adversarial": True, "ema_decay": 0.0, "first_step": 0}
+
+
+def adversaries_for(size, *, learning_rate=2e-4, keep_average=False, device=CPU):
+    torch.manual_seed(0)
+    generator = Generator(width=8, halvings=3, upsampling="transposed")
+    discriminator = Discriminator(width=8, halvings=3, sees="ab", judges="image", image_shape=(size, size))
+    return make_adversaries(
+        generator,
+        discriminator,
+        learning_rate=learning_rate,
+        betas=(0.5, 0.999),
+        keep_average=keep_average,
+        device=device,
+    )
+
+
+def batches_of(store, *, batch_size=8, flip=False, seed=0, epoch=1, device=CPU):
+    images = np.arange(len(store))
+    return training_batches(
+        store, images, Normalization(), batch_size=batch_size, flip=flip, seed=seed, epoch=epoch, device=device
+    )
+
+
+def test_a_batch_is_normalised_pixels(photographs):
+    lightness, chroma = to_batch(photographs[[5, 2]], Normalization(), CPU)
+    assert lightness.shape == (2, 1, 32, 32)
+    assert chroma.shape == (2, 2, 32, 32)
+    assert lightness[1, 0].numpy() == pytest.approx(photographs[2, ..., 0] / 127.5 - 1, abs=1e-6)
+    assert chroma[0, 1].numpy() == pytest.approx((photographs[5, ..., 2] - 128.0) / 128, abs=1e-6)
+
+
+def test_every_image_comes_once_in_an_order_of_seed_and_epoch():
+    store = np.arange(50, dtype=np.uint8)[:, None, None, None] * np.ones((2, 2, 3), np.uint8)
+
+    def order(**options):
+        codes = [(lightness[:, 0, 0, 0] + 1) * 127.5 for lightness, _ in batches_of(store, **options)]
+        return torch.cat(codes).round().int().tolist()
+
+    assert sorted(order()) == list(range(50))
+    assert order() == order(batch_size=7)
+    assert len({tuple(order(seed=seed, epoch=epoch)) for seed in (0, 1) for epoch in (1, 2)}) == 4
+
+
+def test_flipping_mirrors_half_of_the_images_with_their_colours(photographs):
+    plain = next(batches_of(photographs, batch_size=64))
+    lightness, chroma = next(batches_of(photographs, batch_size=64, flip=True))
+    mirrored = [torch.equal(image, original.flip(-1)) for image, original in zip(lightness, plain[0], strict=True)]
+    assert 16 < sum(mirrored) < 48
+    for index, is_mirrored in enumerate(mirrored):
+        assert torch.equal(chroma[index], plain[1][index].flip(-1) if is_mirrored else plain[1][index])
+
+
+def test_the_average_forgets_the_start_and_then_moves_slowly(photographs):
+    adversaries = adversaries_for(32, keep_average=True)
+    weight, mean = (next(network.parameters()) for network in (adversaries.generator, adversaries.average))
+    expected = weight.detach().clone()
+    for step, decay in enumerate((1 / 10, 2 / 11, 0.25, 0.25)):  # (1 + step) / (10 + step), at most 0.25
+        train_step(adversaries, *next(batches_of(photographs)), l1_weight=100.0, adversarial=False)
+        update_average(adversaries, decay=0.25, step=step)
+        expected = decay * expected + (1 - decay) * weight.detach()
+        torch.testing.assert_close(mean, expected)
+    assert not mean.requires_grad
+
+
+def test_the_step_follows_the_recipe(photographs):
+    adversaries = adversaries_for(32)
+    lightness, chroma = next(batches_of(photographs))
+    before = copy.deepcopy(adversaries)
+    losses = train_step(adversaries, lightness, chroma, l1_weight=100.0, adversarial=True)
+
+    generated = before.generator(lightness)
+    assert losses["l1_loss"].item() == pytest.approx(l1_loss(generated, chroma).item(), rel=1e-5)
+    # The generator is judged by the discriminator after its update.
+    deceived = adversarial_loss(adversaries.discriminator(lightness, generated))
+    assert losses["adversarial_loss"].item() == pytest.approx(deceived.item(), rel=1e-4)
+    expected = torch.autograd.grad(deceived + 100 * l1_loss(generated, chroma), list(before.generator.parameters()))
+    for gradient, weight in zip(expected, adversaries.generator.parameters(), strict=True):
+        torch.testing.assert_close(weight.grad, gradient, rtol=1e-3, atol=1e-5)
+
+
+def test_l1_epochs_leave_the_discriminator_alone(photographs):
+    adversaries = adversaries_for(32)
+    before = copy.deepcopy(adversaries.discriminator.state_dict())
+    losses = train_step(adversaries, *next(batches_of(photographs)), l1_weight=100.0, adversarial=False)
+    assert set(losses) == {"l1_loss"}
+    assert all(torch.equal(value, before[name]) for name, value in adversaries.discriminator.state_dict().items())
+
+
+def test_one_batch_can_be_learned_by_heart(photographs):
+    adversaries = adversaries_for(32, learning_rate=2e-3)
+    batch = to_batch(photographs[:4], Normalization(), CPU)
+    losses = [train_step(adversaries, *batch, l1_weight=100.0, adversarial=True)["l1_loss"].item() for _ in range(150)]
+    assert losses[-1] < losses[0] / 4
+
+
+def test_a_last_batch_of_one_image_works_and_counts_as_one(photographs):
+    store, counts = photographs[:9], []
+    adversaries = adversaries_for(32)
+    means = train_epoch(
+        adversaries,
+        batches_of(store, batch_size=8),
+        **RECIPE,
+        on_batch=lambda count, losses: counts.append((count, losses["l1_loss"].item())),
+    )
+    assert [count for count, _ in counts] == [8, 1]
+    assert means["l1_loss"] == pytest.approx(sum(count * loss for count, loss in counts) / 9, rel=1e-6)
+
+
+def test_training_repeats_to_the_bit(photographs):
+    weights = []
+    for _ in range(2):
+        adversaries = adversaries_for(32)
+        train_epoch(adversaries, batches_of(photographs), **RECIPE, on_batch=lambda *_: None)
+        weights.append(adversaries.generator.state_dict())
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_divergence_is_reported(photographs):
+    adversaries = adversaries_for(32)
+    with torch.no_grad():
+        next(adversaries.generator.parameters()).fill_(torch.nan)
+    with pytest.raises(UserError, match=r"training diverged.*lower train\.learning_rate"):
+        train_epoch(adversaries, batches_of(photographs), **RECIPE | {"adversarial": False}, on_batch=lambda *_: None)
+
+
+def test_asking_for_a_missing_gpu_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == CPU
+    with pytest.raises(UserError, match=r"train\.device is cuda but PyTorch finds no GPU"):
+        choose_device("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_GPU)
+def test_a_gpu_computes_the_same_step(photographs):
+    losses = []
+    for device in (CPU, torch.device("cuda")):
+        batch = next(batches_of(photographs, device=device))
+        losses.append(train_step(adversaries_for(32, device=device), *batch, l1_weight=100.0, adversarial=True))
+    for name, loss in losses[0].items():
+        assert losses[1][name].item() == pytest.approx(loss.item(), rel=1e-2)
