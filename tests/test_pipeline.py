@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+import re
 import time
 
 import numpy as np
@@ -109,8 +110,10 @@ def test_equal_inputs_give_equal_bytes_elsewhere(workspace, tmp_path, photograph
     assert len(outputs) > 15
     for path in [*outputs, other.path / "metrics.json"]:
         content = path.read_bytes()
-        for forbidden in (str(other.path), platform.node(), time.strftime("%Y-%m-%d")):
+        for forbidden in (str(other.path), time.strftime("%Y-%m-%d")):
             assert forbidden.encode() not in content, (path, forbidden)
+        if path.suffix in (".csv", ".json", ".txt"):
+            assert not re.search(rf"\b{re.escape(platform.node())}\b", content.decode()), path
 
 
 def test_metrics_plots_and_params_can_be_compared(restored):
@@ -119,7 +122,7 @@ def test_metrics_plots_and_params_can_be_compared(restored):
     assert "psnr" in restored.dvc("metrics", "show").stdout
     restored.edit_params(learning_rate="0.001")
     output = restored.dvc("repro").stdout
-    assert [stage for stage in lock(restored) if f"Running stage '{stage}'" in output] == ["evaluate", "train"]
+    assert [stage for stage in lock(restored) if f"Running stage '{stage}'" in output] == ["train", "evaluate"]
     assert "model.psnr" in restored.dvc("metrics", "diff").stdout
     assert "train.learning_rate" in restored.dvc("params", "diff").stdout
     restored.dvc("plots", "show", "--out", "plots")
@@ -130,7 +133,7 @@ def test_metrics_plots_and_params_can_be_compared(restored):
 
 def test_another_split_touches_no_pixels(restored):
     restored.edit_params(split__train="40")
-    output = restored.dvc("repro", "split").stdout
+    output = restored.dvc("repro", "split", "normalize").stdout
     assert "Running stage 'split'" in output
     assert "Stage 'concatenate' didn't change" in output
     restored.git("checkout", "--", "dvc.lock")
