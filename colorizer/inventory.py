@@ -2,6 +2,7 @@
 
 import hashlib
 
+import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -30,15 +31,15 @@ def take_inventory(raw: RawArrays) -> pd.DataFrame:
     done = 0
     for batch, offset, lightness, chroma in raw.chunks():
         span = slice(done, done + len(chroma))
-        done = span.stop
         source[span] = batch
         row[span] = np.arange(offset, offset + len(chroma))
-        sums[span, 0] = lightness.sum(axis=(1, 2), dtype=np.int64)
-        sums[span, 1:3] = chroma.sum(axis=(1, 2), dtype=np.int64)
-        pairs = np.ascontiguousarray(chroma).view("<u2")[..., 0]  # A + 256 B
-        sums[span, 3] = chroma_table[pairs].sum(axis=(1, 2), dtype=np.int64)
-        content[span] = [_content_hash(*image) for image in zip(lightness, chroma, strict=True)]
-
+        for index in range(len(chroma)):
+            sums[done + index, 0] = cv2.sumElems(lightness[index])[0]
+            sums[done + index, 1:3] = cv2.sumElems(chroma[index])[:2]
+            pairs = chroma[index].view("<u2")  # A + 256 B
+            sums[done + index, 3] = chroma_table.take(pairs).sum(dtype=np.int64)
+            content[done + index] = _content_hash(lightness[index], chroma[index])
+        done += len(chroma)
     means = sums / pixels
     _, first, inverse = np.unique(content, return_index=True, return_inverse=True)
     image = np.arange(raw.num_images)
@@ -68,6 +69,6 @@ def _chroma_table() -> NDArray[np.int32]:
 
 
 def _content_hash(lightness: NDArray[np.uint8], chroma: NDArray[np.uint8]) -> int:
-    digest = hashlib.blake2b(np.ascontiguousarray(lightness).data, digest_size=8)
-    digest.update(np.ascontiguousarray(chroma).data)
-    return int.from_bytes(digest.digest(), "big")
+    digest = hashlib.sha256(lightness.data)
+    digest.update(chroma.data)
+    return int.from_bytes(digest.digest()[:8], "big")

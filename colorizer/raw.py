@@ -36,7 +36,7 @@ class RawArrays:
         return self.lightness.shape[1], self.lightness.shape[2]
 
     def chunks(self) -> Iterator[tuple[int, int, NDArray[np.uint8], NDArray[np.uint8]]]:
-        """Yield (batch, offset, lightness (n, H, W), chroma (n, H, W, 2)) in order, at most 16 MiB at once.
+        """Yield (batch, offset, lightness (n, H, W), chroma (n, H, W, 2)) in order, contiguous, at most 16 MiB at once.
 
         `batch` indexes `chroma_files`, `offset` is the chunk's first row in it. Floats are rounded to codes.
         Raises UserError where a float is not a code, naming the image.
@@ -147,7 +147,7 @@ def _open_npy(path: Path) -> NDArray:
 
 def _as_codes(array: NDArray, name: str, first_row: int) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
-        return array
+        return np.ascontiguousarray(array)
     for row, image in enumerate(array, start=first_row):
         low, high = image.min(), image.max()
         if not (low >= 0 and high <= 255):  # also catches NaN

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,19 +39,19 @@ def measure(chunks: Iterable[NDArray[np.uint8]]) -> PixelStatistics:
     """Read chunks (n, H, W, 3) of codes once. Counts are integers, so the result is the same on every machine."""
     outside = outside_srgb_table().ravel()
     lightness_counts = np.zeros(256, np.int64)
-    pair_counts = np.zeros(65536, np.int64)
+    ab_counts = np.zeros((256, 256), np.int64)
     num_images, num_outside, image_shape = 0, 0, (0, 0)
     for chunk in chunks:
         num_images += len(chunk)
         image_shape = chunk.shape[1], chunk.shape[2]
-        lightness_counts += np.bincount(chunk[..., 0].ravel(), minlength=256)
-        ab = chunk[..., 1].astype(np.intp) << 8
-        ab |= chunk[..., 2]
-        ab = ab.ravel()
-        pair_counts += np.bincount(ab, minlength=65536)
-        ab |= chunk[..., 0].ravel().astype(np.intp) << 16
-        num_outside += int(np.count_nonzero(outside.take(ab)))
-    ab_counts = pair_counts.reshape(256, 256)
+        pixels = chunk.reshape(-1, image_shape[1], 3)
+        lightness_counts += _histogram(pixels, 0)
+        ab_counts += _histogram(pixels, 1, 2)
+        index = chunk[..., 0].astype(np.int32)
+        for channel in (1, 2):
+            index <<= 8
+            index |= chunk[..., channel]
+        num_outside += int(np.count_nonzero(outside.take(index)))
     counts = {"L": lightness_counts, "A": ab_counts.sum(axis=1), "B": ab_counts.sum(axis=0)}
     return PixelStatistics(
         num_images=num_images,
@@ -90,6 +91,13 @@ def to_document(statistics: PixelStatistics, normalization: Normalization) -> di
         "outside_srgb": statistics.outside_srgb,
         "lightness_is": statistics.lightness_is,
     }
+
+
+def _histogram(pixels: NDArray[np.uint8], *channels: int) -> NDArray[np.int64]:
+    """How often each code, or pair of codes, occurs in fewer than 2^24 pixels (OpenCV counts in float32)."""
+    assert pixels.shape[0] * pixels.shape[1] < 2**24
+    counts = cv2.calcHist([pixels], channels, None, [256] * len(channels), [0, 256] * len(channels))
+    return counts.reshape([256] * len(channels)).astype(np.int64)
 
 
 def _describe(counts: NDArray[np.int64]) -> dict[str, float]:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +31,14 @@ def write_store(path: Path, chunks: Iterable[NDArray[np.uint8]], shape: tuple[in
             file.write(np.ascontiguousarray(chunk).data)
             written += chunk.size
         assert written == needed, (written, needed)
+
+
+def interleave(lightness: NDArray[np.uint8], chroma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Join L (n, H, W) and A, B (n, H, W, 2) to codes (n, H, W, 3)."""
+    n, height, width = lightness.shape
+    planes = [lightness.reshape(n * height, width), chroma.reshape(n * height, width, 2)]
+    codes = np.asarray(cv2.merge(planes), np.uint8)  # several times as fast as numpy.concatenate
+    return codes.reshape(n, height, width, 3)
 
 
 def open_store(path: Path) -> NDArray[np.uint8]:

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from colorizer.raw import open_raw
-from colorizer.store import write_store
+from colorizer.store import interleave, write_store
 from stages.entry import run_stage
 from stages.params import Params
 
@@ -13,7 +11,7 @@ from stages.params import Params
 def concatenate(params: Params) -> None:
     raw = open_raw(Path(params.data.root))
     shape = (raw.num_images, *raw.image_shape, 3)
-    chunks = (np.concatenate([lightness[..., None], chroma], axis=-1) for _, _, lightness, chroma in raw.chunks())
+    chunks = (interleave(lightness, chroma) for _, _, lightness, chroma in raw.chunks())
     write_store(Path("data/lab.npy"), chunks, shape)
     print(f"concatenate: data/lab.npy, {' x '.join(map(str, shape))} uint8")
 
