@@ -1,5 +1,6 @@
 """Progress for whoever waits: a bar in a terminal, plain lines in a log."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -20,7 +21,10 @@ class Progress:
         self._stream = stream or sys.stderr
         self._total, self._unit, self._done = total, unit, 0
         self._started = self._last_shown = time.monotonic()
-        self._bar = tqdm(total=total, unit=unit, file=self._stream) if self._stream.isatty() else None
+        self._bar: tqdm | None = None
+        if self._stream.isatty():
+            columns, rows = shutil.get_terminal_size()  # 80 x 24 where the terminal does not know its size
+            self._bar = tqdm(desc=label, total=total, unit=unit, file=self._stream, ncols=columns, nrows=rows)
 
     def __enter__(self) -> Self:
         return self

@@ -92,7 +92,9 @@ def build_networks(options: Train, *, image_shape: tuple[int, int]) -> tuple[Gen
 
 
 def show_losses(losses: dict[str, torch.Tensor]) -> str:
-    return ", ".join(f"{name.replace('_loss', '')} {float(loss):.3f}" for name, loss in losses.items())
+    """D and G are the two binary cross-entropies."""
+    short = {"discriminator_loss": "D", "adversarial_loss": "G", "l1_loss": "L1"}
+    return " ".join(f"{short[name]} {float(loss):.3f}" for name, loss in losses.items())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,27 @@
+import json
+
+import pytest
+
+from colorizer.errors import UserError
+from colorizer.lab import Normalization
+from colorizer.normalization_file import read_normalization
+from colorizer.statistics import measure, to_document
+
+
+def test_reads_what_the_stage_wrote(tmp_path, photographs):
+    path = tmp_path / "normalization.json"
+    path.write_text(json.dumps(to_document(measure([photographs]), Normalization(chroma_scale=110.0))))
+    assert read_normalization(path) == Normalization(chroma_scale=110.0)
+
+
+def test_training_refuses_to_run_without_it(tmp_path):
+    with pytest.raises(UserError, match=r"normalization\.json is missing: run `dvc repro normalize`"):
+        read_normalization(tmp_path / "normalization.json")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"normalization": {"offset": 1}}'])
+def test_a_damaged_file_says_how_to_mend_it(tmp_path, content):
+    path = tmp_path / "normalization.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"normalization\.json is damaged .* run `dvc repro --force normalize`"):
+        read_normalization(path)
