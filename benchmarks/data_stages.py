@@ -70,6 +70,7 @@ def write_stand_in(root: Path, count: int, size: int) -> None:
 
 
 def prepare(workspace: Path, root: Path) -> None:
+    """A clone of the last commit, set to these arrays."""
     subprocess.run(["git", "clone", "--quiet", PROJECT, workspace], check=True)
     params = (workspace / "params.yaml").read_text()
     count = len(np.load(root / "l/gray_scale.npy", mmap_mode="r"))
@@ -91,18 +92,18 @@ def main() -> None:
         root = (options.root or Path(folder, "raw")).resolve()
         if not options.root:
             write_stand_in(root, options.images, options.size)
-        files = [root / "l", root / "ab"]
-        size = sum(path.stat().st_size for path in root.rglob("*.npy"))
-        print(f"{size / 1e9:.2f} GB of raw arrays, {options.runs} runs of each, medians\n")
+        arrays = [*root.glob("l/*.npy"), *root.glob("ab/**/*.npy")]
+        size = sum(path.stat().st_size for path in arrays)
+        print(
+            f"{size / 1e9:.2f} GB of raw arrays, {options.runs} runs of each: median seconds, largest private memory\n"
+        )
         copies, stages, repros = [], [], []
         for run in range(options.runs):
-            subprocess.run(
-                f"cat {root}/l/*.npy {root}/ab/*.npy > /dev/null", shell=True, check=True
-            )  # into the page cache
+            subprocess.run(["cat", *arrays], stdout=subprocess.DEVNULL, check=True)  # into the page cache
             target, workspace = Path(folder, "copy"), Path(folder, f"workspace{run}")
-            copy = f"cp -r --reflink=never {files[0]} {files[1]} {target} && sync {target}/*/*.npy"
             target.mkdir()
-            copies.append(measure(["sh", "-c", copy], PROJECT))
+            copy = 'target=$1; shift; cp --reflink=never "$@" "$target" && sync "$target"/*'
+            copies.append(measure(["sh", "-c", copy, "sh", target, *arrays], PROJECT))
             shutil.rmtree(target)
             prepare(workspace, root)
             stages.append([measure([BIN / "python", "-m", f"stages.{stage}"], workspace) for stage in STAGES])
@@ -117,20 +118,23 @@ def main() -> None:
 def report(
     copies: list[Measurement], stages: list[list[Measurement]], repros: list[Measurement], nothing: Measurement
 ) -> None:
-    copy = median(copies)
+    copy = summarise(copies)
     print("| what | seconds | beside the copy | private MB |\n|---|---:|---:|---:|")
     rows = [("cp --reflink=never + sync", copy)]
-    rows += [(f"python -m stages.{name}", median([run[index] for run in stages])) for index, name in enumerate(STAGES)]
+    rows += [
+        (f"python -m stages.{name}", summarise([run[index] for run in stages])) for index, name in enumerate(STAGES)
+    ]
     total = [Measurement(sum(s.seconds for s in run), max(s.private_megabytes for s in run)) for run in stages]
-    rows += [("the five stages", median(total)), ("dvc repro normalize split (with hashing)", median(repros))]
+    rows += [("the five stages", summarise(total)), ("dvc repro normalize split (with hashing)", summarise(repros))]
     rows += [("dvc repro with nothing to do", nothing)]
     for name, value in rows:
         print(f"| {name} | {value.seconds:.1f} | {value.seconds / copy.seconds:.2f} | {value.private_megabytes:.0f} |")
 
 
-def median(measurements: list[Measurement]) -> Measurement:
+def summarise(measurements: list[Measurement]) -> Measurement:
+    """Median seconds, largest memory."""
     return Measurement(
-        float(np.median([m.seconds for m in measurements])), float(np.max([m.private_megabytes for m in measurements]))
+        float(np.median([m.seconds for m in measurements])), max(m.private_megabytes for m in measurements)
     )
 
 

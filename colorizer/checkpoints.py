@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from colorizer.errors import UserError
 from colorizer.files import replacing
@@ -24,7 +24,7 @@ def save_generator(path: Path, generator: Generator, normalization: Normalizatio
     metadata = {"generator": generator.arguments, "normalization": asdict(normalization), "epoch": epoch}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in generator.state_dict().items()}
     with replacing(path) as partial:
-        save_file(tensors, partial, {_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+        partial.write_bytes(save(tensors, {_METADATA_KEY: json.dumps(metadata, sort_keys=True)}))
 
 
 def load_generator(path: Path, device: torch.device) -> tuple[Generator, Normalization, dict]:

@@ -26,9 +26,9 @@ def grey_codes(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def comparison_sheet(
-    truth: NDArray[np.uint8], chroma: NDArray[np.float32], *, captions: Sequence[str] | None = None, per_row: int = 3
+    truth: NDArray[np.uint8], chroma: NDArray[np.float32], *, captions: Sequence[str] | None = None
 ) -> Image.Image:
-    """Triples grey | generated | truth, `per_row` beside each other.
+    """Triples grey | generated | truth, three beside each other.
 
     truth: codes (n, H, W, 3) uint8, chroma: generated A, B codes (n, H, W, 2) float32, a caption for each image.
     """
@@ -37,7 +37,7 @@ def comparison_sheet(
     scale = max(1, round(_TILE / max(height, width)))
     tile_height, tile_width = height * scale, width * scale
     block_width, block_height = 3 * tile_width + 3 * _MARGIN, tile_height + _MARGIN + (_LINE if captions else 0)
-    columns = min(per_row, n)
+    columns = min(3, n)
     rows = -(-n // columns)
     sheet = Image.new("RGB", (columns * block_width + _MARGIN, _LINE + rows * block_height + _MARGIN), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)

@@ -10,10 +10,13 @@ Source: OpenCV, "Color conversions", RGB <-> CIE L*a*b*; IEC 61966-2-1 (sRGB).
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+Lightness = Literal["L*", "luma"]
 
 LIGHTNESS_SCALE = 255 / 100  # code of L per unit of L*
 NEUTRAL = 128  # code of a* = 0 and b* = 0
@@ -31,13 +34,15 @@ class Normalization:
     """The affine map between codes and [-1, 1], as (code - offset) / scale.
 
     The defaults are the recipe's: L through x / 127.5 - 1, A and B through (x - 128) / 128, so that a
-    neutral colour is exactly 0. The methods take arrays and tensors alike and keep their floating dtype.
+    neutral colour is exactly 0. `lightness_is` tells what the codes of L were made of, which whoever colours a
+    photograph has to repeat. The methods take arrays and tensors alike and keep their floating dtype.
     """
 
     lightness_offset: float = 127.5
     lightness_scale: float = 127.5
     chroma_offset: float = 128.0
     chroma_scale: float = 128.0
+    lightness_is: Lightness = "L*"
 
     def lightness(self, codes):
         """Codes of L in [0, 255] -> [-1, 1]."""
@@ -76,11 +81,11 @@ def codes_to_rgb(codes: NDArray) -> NDArray[np.uint8]:
     return lab_to_rgb(codes_to_lab(codes))
 
 
-def outside_srgb_table(tolerance: float = 0.02) -> NDArray[np.bool_]:
+def outside_srgb_table() -> NDArray[np.bool_]:
     """For every code triple, whether no sRGB colour lies near it: bool (256, 256, 256), indexed [L, A, B].
 
-    A triple is outside when a linear RGB component leaves [-tolerance, 1 + tolerance]. With 0.02, rounding to
-    8 bits alone never puts a displayable colour outside. Only products and sums of float64 are used, so the
+    A triple is outside when a linear RGB component leaves [-0.02, 1.02]: rounding to 8 bits alone never puts a
+    displayable colour outside. Only products and sums of float64 are used, so the
     table is bit for bit the same on every machine.
     """
     code = np.arange(256, dtype=np.float64)
@@ -92,7 +97,7 @@ def outside_srgb_table(tolerance: float = 0.02) -> NDArray[np.bool_]:
     for lightness in range(256):
         for from_x, from_y, from_z in _XYZ_TO_LINEAR_RGB:
             component = (from_x * x[lightness] + from_y * y[lightness])[:, None] + from_z * z[lightness]
-            table[lightness] |= (component < -tolerance) | (component > 1 + tolerance)
+            table[lightness] |= (component < -0.02) | (component > 1.02)
     return table
 
 

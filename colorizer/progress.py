@@ -14,17 +14,17 @@ _SECONDS_BETWEEN_NOTES = 0.5
 
 
 class Progress:
-    """Counts items, with rate and time left, on standard error. `label` may change on the way."""
+    """Counts images, with rate and time left, on standard error. `label` may change on the way."""
 
-    def __init__(self, label: str, *, total: int, unit: str = "img", stream: TextIO | None = None) -> None:
+    def __init__(self, label: str, *, total: int, stream: TextIO | None = None) -> None:
         self.label = label
         self._stream = stream or sys.stderr
-        self._total, self._unit, self._done = total, unit, 0
+        self._total, self._done = total, 0
         self._started = self._last_shown = time.monotonic()
         self._bar: tqdm | None = None
         if self._stream.isatty():
             columns, rows = shutil.get_terminal_size()  # 80 x 24 where the terminal does not know its size
-            self._bar = tqdm(desc=label, total=total, unit=unit, file=self._stream, ncols=columns, nrows=rows)
+            self._bar = tqdm(desc=label, total=total, unit="img", file=self._stream, ncols=columns, nrows=rows)
 
     def __enter__(self) -> Self:
         return self
@@ -36,7 +36,7 @@ class Progress:
             self._bar.close()
 
     def advance(self, count: int, notes: Callable[[], str] | None = None) -> None:
-        """`count` more items are done. `notes` is called only when its text is about to be shown."""
+        """`count` more images are done. `notes` is called only when its text is about to be shown."""
         self._done += count
         now = time.monotonic()
         interval = _SECONDS_BETWEEN_NOTES if self._bar is not None else _SECONDS_BETWEEN_LINES
@@ -52,5 +52,5 @@ class Progress:
         elif due:
             rate = self._done / max(now - self._started, 1e-9)
             left = f"{(self._total - self._done) / rate:.0f} s left"
-            line = [f"{self.label}: {self._done}/{self._total} {self._unit}", f"{rate:.3g} {self._unit}/s", left]
+            line = [f"{self.label}: {self._done}/{self._total} img", f"{rate:.3g} img/s", left]
             print(", ".join(line + ([text] if text else [])), file=self._stream, flush=True)

@@ -1,17 +1,22 @@
 """The raw arrays as people download them: one lightness file, any number of chroma batches."""
 
+import math
 import re
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colorizer.errors import UserError
+from colorizer.files import replacing
 
 LIGHTNESS_FILE = "l/gray_scale.npy"
 CHROMA_PATTERN = re.compile(r"ab(\d+)\.npy")
+SMALLEST_SIDE = 4  # pixels: halved once, 2 are left for batch normalisation
 CHUNK_BYTES = 16 * 2**20  # of pixels held at once while streaming
 
 
@@ -24,6 +29,7 @@ class RawArrays:
     """
 
     lightness: NDArray
+    lightness_file: Path
     chroma: tuple[NDArray, ...]
     chroma_files: tuple[Path, ...]
 
@@ -41,20 +47,30 @@ class RawArrays:
         `batch` indexes `chroma_files`, `offset` is the chunk's first row in it. Floats are rounded to codes.
         Raises UserError where a float is not a code, naming the image.
         """
-        height, width = self.image_shape
-        rows = max(1, CHUNK_BYTES // (3 * height * width))
+        rows = self._images_per_chunk()
         start = 0
         for batch, array in enumerate(self.chroma):
             for offset in range(0, len(array), rows):
                 chroma = array[offset : offset + rows]
                 lightness = self.lightness[start + offset : start + offset + len(chroma)]
-                yield (
-                    batch,
-                    offset,
-                    _as_codes(lightness, LIGHTNESS_FILE, start + offset),
-                    _as_codes(chroma, f"ab/{self.chroma_files[batch].name}", offset),
-                )
+                lightness_codes = _as_codes(lightness, self.lightness_file, start + offset)
+                yield batch, offset, lightness_codes, _as_codes(chroma, self.chroma_files[batch], offset)
             start += len(array)
+
+    def spread(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """As many images as one chunk holds, evenly spread over all: lightness (n, H, W) and chroma (n, H, W, 2)."""
+        starts = np.cumsum([0, *(len(array) for array in self.chroma)])
+        lightness, chroma = [], []
+        for image in np.unique(np.linspace(0, self.num_images - 1, self._images_per_chunk()).astype(int)):
+            batch = int(np.searchsorted(starts, image, side="right")) - 1
+            row = image - starts[batch]
+            lightness.append(_as_codes(self.lightness[image : image + 1], self.lightness_file, image))
+            chroma.append(_as_codes(self.chroma[batch][row : row + 1], self.chroma_files[batch], row))
+        return np.concatenate(lightness), np.concatenate(chroma)
+
+    def _images_per_chunk(self) -> int:
+        height, width = self.image_shape
+        return max(1, CHUNK_BYTES // (3 * height * width))
 
 
 def find_chroma_files(root: Path) -> list[Path]:
@@ -62,12 +78,15 @@ def find_chroma_files(root: Path) -> list[Path]:
 
     Raises UserError when there is none.
     """
-    for folder in (root / "ab", root / "ab" / "ab"):
-        found = {
-            int(match[1]): path for path in folder.glob("ab*.npy") if (match := CHROMA_PATTERN.fullmatch(path.name))
-        }
-        if found:
-            return [found[number] for number in sorted(found)]
+    found: dict[int, Path] = {}
+    for path in [*root.glob("ab/*.npy"), *root.glob("ab/ab/*.npy")]:
+        if match := CHROMA_PATTERN.fullmatch(path.name):
+            number = int(match[1])
+            if number in found:
+                raise UserError(f"{path} and {found[number]} are both batch {number}: remove one of them")
+            found[number] = path
+    if found:
+        return [found[number] for number in sorted(found)]
     raise UserError(
         f"{root / 'ab'} holds no ab1.npy: put the chroma batches ab1.npy, ab2.npy, ... there, "
         "or set data.root in params.yaml to the folder that holds l/ and ab/ (data/sample is the built-in sample)"
@@ -77,7 +96,7 @@ def find_chroma_files(root: Path) -> list[Path]:
 def find_lightness_file(root: Path) -> Path:
     """root/l/gray_scale.npy; raises UserError when it is missing."""
     path = root / LIGHTNESS_FILE
-    if not path.is_file():
+    if not path.exists():
         raise UserError(
             f"{path} is missing: put the greyscale images there, "
             "or set data.root in params.yaml to the folder that holds l/ and ab/ (data/sample is the built-in sample)"
@@ -105,6 +124,10 @@ def open_raw(root: Path) -> RawArrays:
             raise UserError(
                 f"{path} holds images of {_size(array)} but {lightness_file} of {_size(lightness)}: sizes must agree"
             )
+    if min(lightness.shape[1:]) < SMALLEST_SIDE:
+        raise UserError(
+            f"{lightness_file} holds images of {_size(lightness)}: at least {SMALLEST_SIDE} x {SMALLEST_SIDE}"
+        )
     counts = [len(array) for array in chroma]
     if len(lightness) == 0 or sum(counts) == 0:
         raise UserError(
@@ -116,26 +139,25 @@ def open_raw(root: Path) -> RawArrays:
             f"{lightness_file} holds {len(lightness)} images but the chroma batches {sum(counts)} ({listed}): "
             "counts must be equal; is a batch missing or cut short?"
         )
-    return RawArrays(lightness=lightness, chroma=chroma, chroma_files=tuple(chroma_files))
+    return RawArrays(
+        lightness=lightness, lightness_file=lightness_file, chroma=chroma, chroma_files=tuple(chroma_files)
+    )
 
 
 def _open_npy(path: Path) -> NDArray:
     """Memory-map a .npy file after checking its header against its length. Nothing is ever unpickled."""
-    with path.open("rb") as file:
-        try:
-            version = np.lib.format.read_magic(file)
-            read_header = (
-                np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            )
-            shape, _, dtype = read_header(file)
-        except ValueError as error:
-            raise UserError(f"{path} is not a .npy file ({error}): export it again with numpy.save") from error
-        if dtype.hasobject:
-            raise UserError(f"{path} holds pickled Python objects, which are never loaded: save a plain uint8 array")
-        expected = file.tell() + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    try:
+        with path.open("rb") as file:
+            shape, dtype = _read_header(file)
+            start = file.tell()
+    except (OSError, ValueError, tokenize.TokenError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} cannot be read as a .npy file ({reason}): export it again with numpy.save") from error
+    if dtype.hasobject:
+        raise UserError(f"{path} holds pickled Python objects, which are never loaded: save a plain uint8 array")
     if dtype not in (np.uint8, np.float32, np.float64):
         raise UserError(f"{path} has dtype {dtype}: expected uint8 codes (or float32/float64 holding codes 0 to 255)")
-    actual = path.stat().st_size
+    actual, expected = path.stat().st_size, start + math.prod(shape) * dtype.itemsize
     if actual < expected:
         raise UserError(
             f"{path} is truncated: {actual} bytes, but its header promises {expected}; copy or download it again"
@@ -145,17 +167,43 @@ def _open_npy(path: Path) -> NDArray:
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def _as_codes(array: NDArray, name: str, first_row: int) -> NDArray[np.uint8]:
+def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    elif version in ((2, 0), (3, 0)):
+        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+    else:
+        raise ValueError(f"format version {version[0]}.{version[1]} is unknown")
+    if not all(type(side) is int and side >= 0 for side in shape):
+        raise ValueError(f"shape {shape} is impossible")
+    return shape, dtype
+
+
+def _as_codes(array: NDArray, path: Path, first_row: int) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
     for row, image in enumerate(array, start=first_row):
         low, high = image.min(), image.max()
         if not (low >= 0 and high <= 255):  # also catches NaN
             raise UserError(
-                f"{name}: image {row} has values from {low:g} to {high:g}: expected 8-bit codes, 0 to 255 without NaN"
+                f"{path}: image {row} has values from {low:g} to {high:g}: expected 8-bit codes, 0 to 255 without NaN"
+            )
+        if np.abs(image - np.rint(image)).max() > 0.01:
+            raise UserError(
+                f"{path}: image {row} has fractions: expected 8-bit codes; scale to 0 to 255 and round first"
             )
     return np.rint(array).astype(np.uint8)
 
 
 def _size(array: NDArray) -> str:
     return f"{array.shape[1]} x {array.shape[2]}"
+
+
+def write_raw(root: Path, codes: NDArray) -> None:
+    """Write codes (N, H, W, 3) in the layout of the well-known data set: two fifths, two fifths and one fifth of AB."""
+    batches = np.split(codes[..., 1:], [len(codes) * 2 // 5, len(codes) * 4 // 5])
+    arrays = {LIGHTNESS_FILE: codes[..., 0]} | {f"ab/ab{k}.npy": batch for k, batch in enumerate(batches, start=1)}
+    for name, array in arrays.items():
+        with replacing(root / name) as partial:
+            np.save(partial, np.ascontiguousarray(array), allow_pickle=False)

@@ -20,7 +20,7 @@ def split_images(
 
     Images with a mean chroma below `min_chroma` are left out. With `drop_duplicates` only the first copy of an image
     takes part, so that no copy of a training image is tested.
-    Returns two frames (image, content_hash). Raises UserError when too few images are left.
+    Returns two frames with the one column `image`. Raises UserError when too few images are left.
     """
     kept = inventory[inventory["mean_chroma"] >= min_chroma]
     if drop_duplicates:
@@ -36,5 +36,4 @@ def split_images(
     if shuffle:
         order = np.random.Generator(np.random.Philox(key=seed)).permutation(len(kept))
         kept = kept.iloc[order]
-    columns = ["image", "content_hash"]
-    return kept.iloc[:train][columns], kept.iloc[train : train + test][columns]
+    return kept.iloc[:train][["image"]], kept.iloc[train : train + test][["image"]]

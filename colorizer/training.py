@@ -15,6 +15,7 @@ from colorizer.lab import Normalization
 from colorizer.losses import adversarial_loss, discriminator_loss, l1_loss
 from colorizer.networks import Discriminator, Generator
 
+_STEPS_BETWEEN_CHECKS = 100  # for divergence, which costs a synchronisation with the device
 LOSSES = ("discriminator_loss", "adversarial_loss", "l1_loss")
 
 
@@ -130,7 +131,13 @@ def train_epoch(
         for name, loss in losses.items():
             sums[name] = sums.get(name, torch.zeros((), device=loss.device)) + loss * len(lightness)
         num_images += len(lightness)
+        if step % _STEPS_BETWEEN_CHECKS == 0:
+            _check_finite(sums, num_images)
         on_batch(len(lightness), losses)
+    return _check_finite(sums, num_images)
+
+
+def _check_finite(sums: dict[str, Tensor], num_images: int) -> dict[str, float]:
     means = {name: float(total) / num_images for name, total in sums.items()}
     if not all(np.isfinite(mean) for mean in means.values()):
         raise UserError(f"training diverged: {means}; lower train.learning_rate in params.yaml")

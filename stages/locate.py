@@ -8,14 +8,13 @@ from pathlib import Path
 from colorizer.files import write_text
 from colorizer.raw import find_chroma_files, find_lightness_file
 from stages.entry import run_stage
-from stages.params import SAMPLE_ROOT, Params
+from stages.params import Params
 
 
 def locate(params: Params) -> None:
-    root = Path(params.data.root)
-    if root != SAMPLE_ROOT:  # the sample is made by its own stage
-        find_lightness_file(root)
-        find_chroma_files(root)
+    if not params.uses_sample:  # which its own stage makes
+        find_lightness_file(Path(params.data.root))
+        find_chroma_files(Path(params.data.root))
     write_text(Path("data/located.txt"), "data.root holds l/ and ab/\n")
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 
 from colorizer.files import write_csv, write_text
-from colorizer.lab import Normalization
 from colorizer.statistics import check_encoding, measure, to_document
 from colorizer.store import iterate_store, open_store
 from stages.entry import run_stage
@@ -16,7 +15,7 @@ from stages.params import Params
 def normalize(params: Params) -> None:
     statistics = measure(iterate_store(open_store(Path("data/lab.npy"))))
     check_encoding(statistics, max_outside_srgb=params.normalize.max_outside_srgb)
-    document = to_document(statistics, Normalization())
+    document = to_document(statistics)
     write_text(Path("data/normalization.json"), json.dumps(document, indent=2) + "\n")
     a, b = statistics.ab_counts.nonzero()
     histogram = pd.DataFrame({"a_code": a, "b_code": b, "pixels": statistics.ab_counts[a, b]})

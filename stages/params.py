@@ -1,10 +1,10 @@
-"""params.yaml, typed: one section per stage, every key checked before anything runs."""
+"""params.yaml, typed: a section per stage, every key checked before anything runs."""
 
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -16,6 +16,7 @@ SAMPLE_ROOT = Path("data/sample")
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Chroma = Annotated[float, Field(ge=0, le=180)]
 MomentumDecay = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -31,7 +32,7 @@ class Sample(Section):
     size: Annotated[int, Field(ge=8, le=128)]
     train: Count
     test: Count
-    min_chroma: Annotated[float, Field(ge=0)]
+    min_chroma: Chroma
     seed: Seed
 
 
@@ -44,13 +45,19 @@ class Split(Section):
     test: Count
     shuffle: bool
     seed: Seed
-    min_chroma: Annotated[float, Field(ge=0)]
+    min_chroma: Chroma
     drop_duplicates: bool
+
+
+def _count_or_auto(value: object) -> object:
+    if value != "auto" and not (type(value) is int and value >= 1):
+        raise ValueError("Input should be auto or a whole number of at least 1")
+    return value
 
 
 class GeneratorParams(Section):
     width: Count
-    halvings: Count | Literal["auto"]
+    halvings: Annotated[int | Literal["auto"], BeforeValidator(_count_or_auto)]
     upsampling: Literal["transposed", "resize"]
 
 
@@ -80,6 +87,8 @@ class Train(Section):
     def _l1_epochs_fit(self) -> Self:
         if self.l1_epochs > self.epochs:
             raise ValueError(f"l1_epochs is {self.l1_epochs} but there are only {self.epochs} epochs: lower l1_epochs")
+        if self.l1_epochs and not self.l1_weight:
+            raise ValueError("l1_epochs without an l1_weight would learn nothing: set l1_weight, or l1_epochs to 0")
         return self
 
 
@@ -98,12 +107,19 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _sample_keeps_its_split(self) -> Self:
-        if Path(self.data.root) == SAMPLE_ROOT and (self.split.shuffle or self.split.train > self.sample.train):
+        split = self.split
+        as_cut = split.train == self.sample.train and split.test <= self.sample.test
+        if self.uses_sample and (not as_cut or split.shuffle or split.min_chroma or split.drop_duplicates):
             raise ValueError(
-                "split.shuffle or split.train would train on the built-in sample's test crops: "
-                f"set split.shuffle to false and split.train to at most {self.sample.train} (sample.train)"
+                "this split would mix training and test crops of the built-in sample, which overlap among themselves: "
+                f"set split.train to {self.sample.train} (sample.train), split.test to at most {self.sample.test} "
+                "(sample.test), split.shuffle and split.drop_duplicates to false, split.min_chroma to 0"
             )
         return self
+
+    @property
+    def uses_sample(self) -> bool:
+        return Path(self.data.root).resolve() == SAMPLE_ROOT.resolve()
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:
@@ -123,8 +139,10 @@ def read_params(path: Path = PARAMS_FILE) -> Params:
 
 
 def _explain(problem) -> str:
-    keys = [str(key) for key in problem["loc"] if key not in ("int", "literal['auto']")]
-    name = ".".join(keys)
+    keys = [str(key) for key in problem["loc"]]
+    name = ".".join(keys) or "the file"
+    if problem["type"] == "model_type":
+        return f"{name} should hold `key: value` lines: see presets/"
     if problem["type"] == "extra_forbidden":
         section: type[BaseModel] = Params
         for key in keys[:-1]:
@@ -135,4 +153,4 @@ def _explain(problem) -> str:
         return f"{name} is missing: add it (presets/ show every key)"
     message = problem["msg"].removeprefix("Value error, ")
     seen = "" if isinstance(problem["input"], dict | BaseModel) else f" (it is {problem['input']!r})"
-    return f"{name}: {message}{seen}" if name else message
+    return f"{name}: {message}{seen}" if keys else message

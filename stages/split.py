@@ -13,7 +13,7 @@ from stages.params import Params
 def split(params: Params) -> None:
     options = params.split
     train, test = split_images(
-        pd.read_csv("data/inventory.csv", usecols=["image", "content_hash", "mean_chroma", "duplicate_of"]),
+        pd.read_csv("data/inventory.csv", usecols=["image", "mean_chroma", "duplicate_of"]),
         train=options.train,
         test=options.test,
         shuffle=options.shuffle,

@@ -4,8 +4,7 @@ from skimage.color import rgb2lab
 
 from colorizer.inventory import take_inventory
 from colorizer.lab import codes_to_rgb
-from colorizer.raw import open_raw
-from tests.conftest import write_raw
+from colorizer.raw import open_raw, write_raw
 
 
 def test_describes_every_image(tmp_path, photographs):

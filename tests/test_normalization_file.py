@@ -10,11 +10,11 @@ from colorizer.statistics import measure, to_document
 
 def test_reads_what_the_stage_wrote(tmp_path, photographs):
     path = tmp_path / "normalization.json"
-    path.write_text(json.dumps(to_document(measure([photographs]), Normalization(chroma_scale=110.0))))
-    assert read_normalization(path) == Normalization(chroma_scale=110.0)
+    path.write_text(json.dumps(to_document(measure([photographs]))))
+    assert read_normalization(path) == Normalization(lightness_is="L*")
 
 
-def test_training_refuses_to_run_without_it(tmp_path):
+def test_a_missing_file_says_how_to_make_it(tmp_path):
     with pytest.raises(UserError, match=r"normalization\.json is missing: run `dvc repro normalize`"):
         read_normalization(tmp_path / "normalization.json")
 

@@ -73,8 +73,22 @@ def test_the_paper_preset_is_the_recipe():
             "train.generator.upsampling: Input should be 'transposed' or 'resize'",
         ),
         (r"shuffle: false", "shuffle: 1", "split.shuffle: Input should be a valid boolean (it is 1)"),
-        (r"shuffle: false", "shuffle: true", "would train on the built-in sample's test crops"),
+        (r"shuffle: false", "shuffle: true", "would mix training and test crops of the built-in sample"),
         (r"l1_epochs: \d+", "l1_epochs: 1000", "train: l1_epochs is 1000 but there are only"),
+        (r"split:\n  train: 2000", "split:\n  train: 1900", "would mix training and test crops"),
+        (r"(split:\n.*\n)  test: 500", r"\1  test: 501", "would mix training and test crops"),
+        (r"min_chroma: 0.0", "min_chroma: 15.0", "would mix training and test crops"),
+        (r"drop_duplicates: false", "drop_duplicates: true", "would mix training and test crops"),
+        (
+            r"halvings: auto",
+            "halvings: 0",
+            "train.generator.halvings: Input should be auto or a whole number of at least 1",
+        ),
+        (r"l1_weight: [\d.]+", "l1_weight: 0", "train: l1_epochs without an l1_weight would learn nothing"),
+        (r"(?s).+", "", "the file should hold `key: value` lines"),
+        (r"(?s).+", "- 1", "the file should hold `key: value` lines"),
+        (r"(?s)\nevaluate:.*", "\nevaluate: 5", "evaluate should hold `key: value` lines: see presets/"),
+        (r"\nevaluate:", "\nevaluate:\n  int: 1", "evaluate.int is not a known key"),
         (r"\nevaluate:", "\nevalute:", "evalute is not a known key: did you mean evaluate?"),
         (r"\ndata:", "\n - data:", "is not valid YAML"),
     ],
@@ -85,7 +99,13 @@ def test_a_mistake_is_one_line_that_names_the_key(tmp_path, pattern, replacement
     assert "\n" not in str(caught.value)
 
 
-def test_the_sample_test_crops_never_train_but_other_data_may_be_shuffled(tmp_path):
+@pytest.mark.parametrize("root", ["data/../data/sample", str(Path("data/sample").resolve())])
+def test_the_sample_is_known_by_any_path(tmp_path, root):
+    with pytest.raises(UserError, match="would mix training and test crops"):
+        read_edited(tmp_path, (r"root: \S+", f"root: {root}"), (r"shuffle: false", "shuffle: true"))
+
+
+def test_other_data_may_be_shuffled(tmp_path):
     params = read_edited(tmp_path, (r"shuffle: false", "shuffle: true"), (r"root: \S+", "root: elsewhere"))
     assert params.split.shuffle
 

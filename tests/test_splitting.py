@@ -11,7 +11,6 @@ DEFAULTS = {"shuffle": False, "seed": 0, "min_chroma": 0.0, "drop_duplicates": F
 INVENTORY = pd.DataFrame(
     {
         "image": range(20),
-        "content_hash": [f"{i:016x}" for i in range(20)],
         "mean_chroma": [1.0, 5.0] * 10,
         "duplicate_of": pd.array([None] * 15 + [0, 1, 2, 3, 4], dtype="Int64"),
     }
