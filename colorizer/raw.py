@@ -156,7 +156,10 @@ def _open_npy(path: Path) -> NDArray:
     if dtype.hasobject:
         raise UserError(f"{path} holds pickled Python objects, which are never loaded: save a plain uint8 array")
     if dtype not in (np.uint8, np.float32, np.float64):
-        raise UserError(f"{path} has dtype {dtype}: expected uint8 codes (or float32/float64 holding codes 0 to 255)")
+        raise UserError(
+            f"{path} has dtype {dtype}: expected uint8 codes, L* x 255/100, a* + 128, b* + 128 "
+            "(or float32/float64 holding such codes)"
+        )
     actual, expected = path.stat().st_size, start + math.prod(shape) * dtype.itemsize
     if actual < expected:
         raise UserError(
@@ -187,11 +190,13 @@ def _as_codes(array: NDArray, path: Path, first_row: int) -> NDArray[np.uint8]:
         low, high = image.min(), image.max()
         if not (low >= 0 and high <= 255):  # also catches NaN
             raise UserError(
-                f"{path}: image {row} has values from {low:g} to {high:g}: expected 8-bit codes, 0 to 255 without NaN"
+                f"{path}: image {row} has values from {low:g} to {high:g}: expected 8-bit codes, 0 to 255 without NaN "
+                "(L* x 255/100, a* + 128, b* + 128)"
             )
         if np.abs(image - np.rint(image)).max() > 0.01:
             raise UserError(
-                f"{path}: image {row} has fractions: expected 8-bit codes; scale to 0 to 255 and round first"
+                f"{path}: image {row} has fractions: expected 8-bit codes; store L* x 255/100, a* + 128, b* + 128, "
+                "rounded"
             )
     return np.rint(array).astype(np.uint8)
 

@@ -17,9 +17,16 @@ _COLUMNS = (
 _METHODS = (("model", "this model"), ("mean_chroma", "mean chroma"), ("grey", "grey"), ("truth", "truth"))
 _MEANING = (
     ("PSNR", "of 8-bit sRGB, mean over images; rewards dull colours"),
+    ("SSIM", "similarity of structure, 1 equal; high even for grey, since every method shares the true lightness"),
     ("CIEDE2000", "colour difference as the eye sees it; 2 is just noticeable"),
-    ("AB error", "mean absolute difference of A and B in 8-bit codes"),
-    ("colourful", "Hasler and Süsstrunk's colourfulness; the gap is its relative distance from the truth's"),
+    (
+        "AB error",
+        "mean absolute difference of A (green to red) and B (blue to yellow), stored as 0 to 255, 128 neutral",
+    ),
+    (
+        "colourful",
+        "how colourful an image looks (Hasler and Süsstrunk), 0 grey; the gap is the relative distance to the truth",
+    ),
     ("AB hist.", "total variation distance between the pooled histograms of colours, 0 equal, 1 disjoint"),
 )
 _STYLE = """
@@ -36,9 +43,9 @@ _PAGE = """<!doctype html>
 <title>Colorization report</title>
 <style>{style}</style>
 <h1>Colorization report</h1>
-<p>{test_images} test images; the model is that of epoch {epoch} of {epochs}. Arrows point to the better side. Both
-baselines know the true lightness and nothing else: one leaves the picture grey, one gives every pixel the training
-images' mean colour.</p>
+<p>{test_images} test images; the model is that of epoch {epoch} of {epochs}. Arrows point to the better side. One
+baseline leaves the picture grey, one gives every pixel the training images' mean colour: both keep the true lightness,
+and so score well where colours are dull. A good model beats both on the errors and comes near the truth in colour.</p>
 <table>
 {table}</table>
 {figures}<h2>What the columns mean</h2>

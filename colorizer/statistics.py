@@ -77,8 +77,8 @@ def check_encoding(statistics: PixelStatistics, *, max_outside_srgb: float) -> N
     if statistics.outside_srgb > max_outside_srgb:
         raise UserError(
             f"{statistics.outside_srgb:.1%} of the pixels are colours that no screen shows (normalize.max_outside_srgb "
-            f"allows {max_outside_srgb:.1%}): L and AB are not 8-bit OpenCV Lab, are swapped or inverted, "
-            "or the batches are paired in the wrong order"
+            f"allows {max_outside_srgb:.1%}): L and AB are not 8-bit OpenCV Lab (a* + 128, b* + 128), "
+            "are swapped or inverted, or the batches are paired in the wrong order"
         )
 
 

@@ -15,4 +15,5 @@ def run_stage(stage: Callable[[Params], None]) -> None:
         print(f"{stage.__name__}: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
+        print(f"{stage.__name__}: interrupted; the next `dvc repro` starts this stage anew", file=sys.stderr)
         sys.exit(130)  # not 0: DVC would take the stage for finished

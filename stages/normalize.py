@@ -20,9 +20,8 @@ def normalize(params: Params) -> None:
     a, b = statistics.ab_counts.nonzero()
     histogram = pd.DataFrame({"a_code": a, "b_code": b, "pixels": statistics.ab_counts[a, b]})
     write_csv(Path("data/ab_histogram.csv"), histogram)
-    print(
-        f"normalize: lightness is {statistics.lightness_is}, {statistics.outside_srgb:.2%} of the pixels outside sRGB"
-    )
+    verdict = {"L*": "as with true L*", "luma": "L is luma, or some images are paired with the wrong colours"}
+    print(f"normalize: {statistics.outside_srgb:.2%} of the pixels outside sRGB: {verdict[statistics.lightness_is]}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -24,8 +24,14 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+def _without_home(value: str) -> str:
+    if value.startswith("~"):
+        raise ValueError("~ is not expanded: write the whole path")
+    return value
+
+
 class Data(Section):
-    root: str = Field(min_length=1)
+    root: Annotated[str, Field(min_length=1), AfterValidator(_without_home)]
 
 
 class Sample(Section):

@@ -89,6 +89,7 @@ def test_the_paper_preset_is_the_recipe():
         (r"(?s).+", "- 1", "the file should hold `key: value` lines"),
         (r"(?s)\nevaluate:.*", "\nevaluate: 5", "evaluate should hold `key: value` lines: see presets/"),
         (r"\nevaluate:", "\nevaluate:\n  int: 1", "evaluate.int is not a known key"),
+        (r"root: \S+", "root: ~/arrays", "data.root: ~ is not expanded: write the whole path (it is '~/arrays')"),
         (r"\nevaluate:", "\nevalute:", "evalute is not a known key: did you mean evaluate?"),
         (r"\ndata:", "\n - data:", "is not valid YAML"),
     ],
