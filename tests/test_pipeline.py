@@ -17,22 +17,24 @@ from tests.workspace import BIN, Workspace, make_workspace
 DATA_STAGES = ("sample", "locate", "load", "concatenate", "normalize", "split")
 
 
+MINIATURE = {
+    "sample__size": "16",
+    "sample__train": "16",
+    "sample__test": "8",
+    "split__train": "48",
+    "split__test": "16",
+    "epochs": "2",
+    "l1_epochs": "1",
+    "batch_size": "47",  # leaves a last batch of one image
+    "generator__width": "4",
+    "discriminator__width": "4",
+}
+
+
 def miniature(path, photographs) -> Workspace:
     workspace = make_workspace(path)
     write_raw(path / "data", photographs)
-    workspace.edit_params(
-        root="data",
-        sample__size="16",
-        sample__train="16",
-        sample__test="8",
-        split__train="48",
-        split__test="16",
-        epochs="2",
-        l1_epochs="1",
-        batch_size="47",  # leaves a last batch of one image
-        generator__width="4",
-        discriminator__width="4",
-    )
+    workspace.edit_params(root="data", **MINIATURE)
     workspace.dvc("repro")
     return workspace
 
@@ -160,15 +162,7 @@ def empty(tmp_path_factory, photographs):
     inverted = photographs.copy()
     inverted[..., 0] = 255 - inverted[..., 0]
     write_raw(workspace.path / "data/inverted", inverted)
-    workspace.edit_params(
-        root="data/good",
-        sample__train="16",
-        sample__test="8",
-        split__train="48",
-        split__test="16",
-        epochs="1",
-        l1_epochs="0",
-    )
+    workspace.edit_params(root="data/good", **MINIATURE)
     return workspace
 
 
