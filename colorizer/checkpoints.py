@@ -1,48 +1,52 @@
-"""The model as a file: safetensors weights with everything needed to use them."""
+"""The model as a file: a generator's weights with everything needed to use them and to know where they come from."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
 
 from colorizer.errors import UserError
-from colorizer.files import replacing
 from colorizer.lab import Normalization
 from colorizer.networks import Generator
-
-# One key of safetensors metadata: several would be written in an arbitrary order, and equal models must be equal bytes.
-_METADATA_KEY = "colorizer"
+from colorizer.safetensors_file import DamagedFileError, read_tensors, write_tensors
 
 
-def save_generator(path: Path, generator: Generator, normalization: Normalization, *, epoch: int) -> None:
-    """Write the generator with its constructor arguments, normalisation and epoch; `path` appears only when whole."""
-    metadata = {"generator": generator.arguments, "normalization": asdict(normalization), "epoch": epoch}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in generator.state_dict().items()}
-    with replacing(path) as partial:
-        partial.write_bytes(save(tensors, {_METADATA_KEY: json.dumps(metadata, sort_keys=True)}))
+def save_generator(
+    path: Path, generator: Generator, normalization: Normalization, *, epoch: int, scores: dict, facts: dict
+) -> None:
+    """Write the generator with its constructor arguments and normalisation; `path` appears only when whole.
+
+    The metadata also says the epoch, its scores on the validation images (or none), and the facts that decided the
+    training: params, code, data, environment.
+    """
+    metadata = {
+        "generator": generator.arguments,
+        "normalization": asdict(normalization),
+        "epoch": epoch,
+        "scores": scores,
+        "training": facts,
+    }
+    write_tensors(path, generator.state_dict(), metadata)
 
 
 def load_generator(path: Path, device: torch.device) -> tuple[Generator, Normalization, dict]:
     """Read a generator, ready for inference, its normalisation and its metadata.
 
-    Raises UserError when the file is missing or not a generator of this project.
+    Raises UserError when the file is missing, damaged or not a generator of this project.
     """
     if not path.is_file():
         raise UserError(f"{path} is missing: train a model with `dvc repro train`, or fetch one with `dvc pull {path}`")
+    tensors, metadata = read_tensors(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-        metadata = json.loads(header[_METADATA_KEY])
         generator = Generator(**metadata["generator"])
-        generator.load_state_dict(load_file(path))
+        generator.load_state_dict(tensors)
         normalization = Normalization(**metadata["normalization"])
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"{path} is not a generator of this project ({type(error).__name__}: {error})") from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DamagedFileError(
+            f"{path} is not a generator of this project ({type(error).__name__}: {error})"
+        ) from error
     return generator.eval().to(device), normalization, metadata
 
 

@@ -1,5 +1,8 @@
 """Which device to run on."""
 
+import os
+
+import numpy as np
 import torch
 
 from colorizer.errors import UserError
@@ -14,3 +17,25 @@ def choose_device(name: str) -> torch.device:
             "train.device is cuda but PyTorch finds no GPU: set it to auto or cpu, or install a CUDA build of torch"
         )
     return torch.device(name)
+
+
+def make_repeatable(device: torch.device) -> None:
+    """Ask a GPU for deterministic kernels where it has them. A CPU's are, for the same number of threads."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = False
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def environment(device: torch.device) -> dict[str, str | int]:
+    """What of this machine decides the result of a training, besides params, code and data."""
+    is_gpu = device.type == "cuda"
+    return {
+        "device": device.type,
+        "kind": torch.cuda.get_device_name(device) if is_gpu else torch.backends.cpu.get_cpu_capability(),
+        "precision": "fp32",
+        "threads": torch.get_num_threads(),
+        "processes": 1,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }

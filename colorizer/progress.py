@@ -3,7 +3,8 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -34,6 +35,17 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal to others until the block ends; that time counts for nothing."""
+        paused = time.monotonic()
+        if self._bar is not None:
+            self._bar.clear()
+        yield
+        self._started += time.monotonic() - paused
+        if self._bar is not None:
+            self._bar.unpause()
 
     def advance(self, count: int, notes: Callable[[], str] | None = None) -> None:
         """`count` more images are done. `notes` is called only when its text is about to be shown."""

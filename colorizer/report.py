@@ -13,6 +13,7 @@ _COLUMNS = (
     ("colourfulness", "colourful", 1),
     ("colourfulness_gap", "gap ↓", 3),
     ("histogram_distance", "AB hist. ↓", 3),
+    ("balance", "balance ↓", 3),
 )
 _METHODS = (("model", "this model"), ("mean_chroma", "mean chroma"), ("grey", "grey"), ("truth", "truth"))
 _MEANING = (
@@ -28,6 +29,10 @@ _MEANING = (
         "how colourful an image looks (Hasler and Süsstrunk), 0 grey; the gap is the relative distance to the truth",
     ),
     ("AB hist.", "total variation distance between the pooled histograms of colours, 0 equal, 1 disjoint"),
+    (
+        "balance",
+        "AB error relative to grey's + AB hist.: right and colourful at once; chooses the epoch on validation images",
+    ),
 )
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -43,9 +48,9 @@ _PAGE = """<!doctype html>
 <title>Colorization report</title>
 <style>{style}</style>
 <h1>Colorization report</h1>
-<p>{test_images} test images; the model is that of epoch {epoch} of {epochs}. Arrows point to the better side. One
-baseline leaves the picture grey, one gives every pixel the training images' mean colour: both keep the true lightness,
-and so score well where colours are dull. A good model beats both on the errors and comes near the truth in colour.</p>
+{origin}<p>Arrows point to the better side. One baseline leaves the picture grey, one gives every pixel the training
+images' mean colour: both keep the true lightness, and so score well where colours are dull. A good model beats both on
+the errors and comes near the truth in colour.</p>
 <table>
 {table}</table>
 {figures}<h2>What the columns mean</h2>
@@ -54,12 +59,12 @@ and so score well where colours are dull. A good model beats both on the errors 
 """
 
 
-def score_card(metrics: dict) -> str:
-    """The scores of metrics.json as a table of plain text."""
+def score_card(metrics: dict, origin: list[str]) -> str:
+    """The scores of metrics.json as a table of plain text, under sentences about the model's `origin`."""
     headings = ["", *(heading for _, heading, _ in _COLUMNS)]
     table = [headings, *([label, *_cells(metrics[key])] for key, label in _METHODS)]
     widths = [max(len(row[column]) for row in table) for column in range(len(headings))]
-    lines = [f"{metrics['test_images']} test images, model of epoch {metrics['epoch']} of {metrics['epochs']}", ""]
+    lines = [*origin, ""]
     for row in table:
         lines.append(
             "  ".join(
@@ -69,7 +74,7 @@ def score_card(metrics: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def report_page(metrics: dict, pictures: list[tuple[str, str, Path]]) -> str:
+def report_page(metrics: dict, origin: list[str], pictures: list[tuple[str, str, Path]]) -> str:
     """One HTML page with the scores and the pictures (title, caption, PNG file) inside it: readable offline."""
     head = "".join(f"<th>{escape(heading)}</th>" for _, heading, _ in _COLUMNS)
     rows = "".join(_row(key, [label, *_cells(metrics[key])]) for key, label in _METHODS)
@@ -80,7 +85,11 @@ def report_page(metrics: dict, pictures: list[tuple[str, str, Path]]) -> str:
     )
     meanings = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>\n" for term, text in _MEANING)
     return _PAGE.format(
-        style=_STYLE, table=f"<tr><th></th>{head}</tr>\n{rows}", figures=figures, meanings=meanings, **metrics
+        style=_STYLE,
+        origin="".join(f"<p>{escape(sentence)}</p>\n" for sentence in origin),
+        table=f"<tr><th></th>{head}</tr>\n{rows}",
+        figures=figures,
+        meanings=meanings,
     )
 
 

@@ -1,4 +1,4 @@
-"""Which images train, which test."""
+"""Which images train, which choose the epoch, which test."""
 
 import numpy as np
 import pandas as pd
@@ -10,17 +10,20 @@ def split_images(
     inventory: pd.DataFrame,
     *,
     train: int,
+    validation: int,
     test: int,
     shuffle: bool,
     seed: int,
     min_chroma: float,
     drop_duplicates: bool,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Choose `train` and then `test` images, in file order or shuffled by `seed`.
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Choose `train` and then `test` images, in file order or shuffled by `seed`; `validation` of the training ones,
+    drawn by `seed`, are held back to validate.
 
     Images with a mean chroma below `min_chroma` are left out. With `drop_duplicates` only the first copy of an image
     takes part, so that no copy of a training image is tested.
-    Returns two frames with the one column `image`. Raises UserError when too few images are left.
+    Returns the training, validation and test frames with the one column `image`. Raises UserError when too few images
+    are left.
     """
     kept = inventory[inventory["mean_chroma"] >= min_chroma]
     if drop_duplicates:
@@ -36,4 +39,7 @@ def split_images(
     if shuffle:
         order = np.random.Generator(np.random.Philox(key=seed)).permutation(len(kept))
         kept = kept.iloc[order]
-    return kept.iloc[:train][["image"]], kept.iloc[train : train + test][["image"]]
+    held_back = np.zeros(train, bool)
+    held_back[np.random.Generator(np.random.Philox(key=[seed, 1])).permutation(train)[:validation]] = True
+    training = kept.iloc[:train][["image"]]
+    return training[~held_back], training[held_back], kept.iloc[train : train + test][["image"]]

@@ -55,6 +55,13 @@ def make_adversaries(
     )
 
 
+def set_learning_rate(adversaries: Adversaries, learning_rate: float) -> None:
+    """Of both networks."""
+    for optimizer in (adversaries.generator_optimizer, adversaries.discriminator_optimizer):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate
+
+
 def train_step(
     adversaries: Adversaries, lightness: Tensor, chroma: Tensor, *, l1_weight: float, adversarial: bool
 ) -> dict[str, Tensor]:

@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from colorizer.errors import UserError
-from stages.params import Params, read_params
+from stages.params import Params
+from stages.params_file import read_params
 
 
 def run_stage(stage: Callable[[Params], None]) -> None:
@@ -12,8 +14,13 @@ def run_stage(stage: Callable[[Params], None]) -> None:
     try:
         stage(read_params())
     except UserError as error:
-        print(f"{stage.__name__}: {error}", file=sys.stderr)
+        say(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
-        print(f"{stage.__name__}: interrupted; the next `dvc repro` starts this stage anew", file=sys.stderr)
+        say("interrupted; `dvc repro` goes on from the last finished stage and the last finished epoch")
         sys.exit(130)  # not 0: DVC would take the stage for finished
+
+
+def say(text: str) -> None:
+    """One line on standard error, with the stage's name before it."""
+    print(f"{Path(sys.argv[0]).stem}: {text}", file=sys.stderr, flush=True)

@@ -8,8 +8,9 @@ import pandas as pd
 
 from colorizer.checkpoints import generate_chroma, load_generator
 from colorizer.devices import choose_device
+from colorizer.digests import fingerprint
 from colorizer.errors import UserError
-from colorizer.evaluation import Evaluation, evaluate_images
+from colorizer.evaluation import Evaluation, constant_chroma, evaluate_images
 from colorizer.figures import comparison_sheet, plot_histograms, plot_history, save_figure, save_image
 from colorizer.files import write_csv, write_text
 from colorizer.lab import NEUTRAL
@@ -38,8 +39,11 @@ def evaluate(params: Params) -> None:
         evaluation = evaluate_images(
             store,
             images,
-            predict,
-            mean_chroma=training_mean_chroma(),
+            {
+                "model": predict,
+                "mean_chroma": constant_chroma(training_mean_chroma()),
+                "grey": constant_chroma((NEUTRAL, NEUTRAL)),
+            },
             batch_size=options.batch_size,
             on_images=progress.advance,
         )
@@ -58,7 +62,8 @@ def evaluate(params: Params) -> None:
 
     metrics = {"test_images": len(images), "epoch": metadata["epoch"], "epochs": len(history), **evaluation.summary()}
     write_text(METRICS, json.dumps(metrics, indent=2) + "\n")
-    write_text(REPORTS / "score_card.txt", score_card(metrics))
+    origin = [f"{len(images)} test images. {why_this_epoch(metadata, len(history))}", trained_by(metadata["training"])]
+    write_text(REPORTS / "score_card.txt", score_card(metrics, origin))
     pictures = [
         ("Median images", "Those in the middle of the ranking by CIEDE2000.", REPORTS / "median.png"),
         ("Best images", "The smallest CIEDE2000.", REPORTS / "best.png"),
@@ -70,7 +75,7 @@ def evaluate(params: Params) -> None:
         ),
         ("Colours", "How often each a*, b* occurs in the test images and in the model's.", REPORTS / "histograms.png"),
     ]
-    write_text(REPORTS / "report.html", report_page(metrics, pictures))
+    write_text(REPORTS / "report.html", report_page(metrics, origin, pictures))
     model, grey = metrics["model"]["psnr"], metrics["grey"]["psnr"]
     print(f"evaluate: PSNR {model:.2f} dB (grey {grey:.2f}), report in {REPORTS}/report.html")
 
@@ -80,6 +85,28 @@ def training_mean_chroma() -> tuple[float, float]:
     inventory = pd.read_csv("data/inventory.csv", usecols=["image", "mean_a", "mean_b"], index_col="image")
     means = inventory.loc[pd.read_csv("data/split/train.csv")["image"]].mean() + NEUTRAL
     return means["mean_a"], means["mean_b"]
+
+
+def why_this_epoch(metadata: dict, epochs: int) -> str:
+    """A sentence about how the model was chosen among the epochs."""
+    criterion, scores = metadata["training"]["params"]["train.choose"], metadata["scores"]
+    if not scores:
+        return f"The model is that of epoch {metadata['epoch']} of {epochs}, the last: there are no validation images."
+    validated = len(pd.read_csv("data/split/validation.csv"))
+    return (
+        f"The model is that of epoch {metadata['epoch']} of {epochs}, with the best {criterion.replace('_', ' ')} "
+        f"({scores[criterion]:.3f}) on {validated} validation images."
+    )
+
+
+def trained_by(facts: dict) -> str:
+    """A sentence about the training that made the model."""
+    environment = facts["environment"]
+    return (
+        f"Training {fingerprint(facts)}: {environment['device']} ({environment['kind']}), {environment['precision']}, "
+        f"threads {environment['threads']}, processes {environment['processes']}, PyTorch {environment['torch']}, "
+        f"NumPy {environment['numpy']}."
+    )
 
 
 def pick(evaluation: Evaluation, count: int) -> dict:

@@ -1,16 +1,13 @@
 """params.yaml, typed: a section per stage, every key checked before anything runs."""
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from colorizer.errors import UserError
+from colorizer.decisions import Decision
+from colorizer.retention import parse_retention
 
-PARAMS_FILE = Path("params.yaml")
 SAMPLE_ROOT = Path("data/sample")
 
 Count = Annotated[int, Field(ge=1)]
@@ -48,11 +45,20 @@ class Normalize(Section):
 
 class Split(Section):
     train: Count
+    validation: Annotated[int, Field(ge=0)]
     test: Count
     shuffle: bool
     seed: Seed
     min_chroma: Chroma
     drop_duplicates: bool
+
+    @model_validator(mode="after")
+    def _some_images_train(self) -> Self:
+        if self.validation >= self.train:
+            raise ValueError(
+                f"validation is {self.validation}, but it is taken from the {self.train} training images: lower it"
+            )
+        return self
 
 
 def _count_or_auto(value: object) -> object:
@@ -74,6 +80,18 @@ class DiscriminatorParams(Section):
     judges: Literal["image", "patches"]
 
 
+class DecisionParams(Section):
+    epoch: Count
+    save: bool = True
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    stop: bool = False
+
+
+def _retention(value: str) -> str:
+    parse_retention(value)
+    return value
+
+
 class Train(Section):
     seed: Seed
     device: Literal["auto", "cpu", "cuda"]
@@ -87,7 +105,11 @@ class Train(Section):
     flip: bool
     generator: GeneratorParams
     discriminator: DiscriminatorParams
+    keep: Annotated[str, AfterValidator(_retention)]
+    choose: Literal["balance", "ab_error"]
     sheet_images: Count
+    ask: bool
+    decisions: Annotated[tuple[DecisionParams, ...], Field(strict=False)]
 
     @model_validator(mode="after")
     def _l1_epochs_fit(self) -> Self:
@@ -96,6 +118,20 @@ class Train(Section):
         if self.l1_epochs and not self.l1_weight:
             raise ValueError("l1_epochs without an l1_weight would learn nothing: set l1_weight, or l1_epochs to 0")
         return self
+
+    @model_validator(mode="after")
+    def _decisions_are_in_order(self) -> Self:
+        epochs = [decision.epoch for decision in self.decisions]
+        if epochs != sorted(set(epochs)):
+            raise ValueError(f"decisions are about the epochs {epochs}: one for an epoch at most, in order")
+        if epochs and epochs[-1] > self.epochs:
+            raise ValueError(f"a decision is about epoch {epochs[-1]} but there are only {self.epochs}: remove it")
+        if any(decision.stop for decision in self.decisions[:-1]):
+            raise ValueError("decisions go on after one that stops: remove those")
+        return self
+
+    def decided(self) -> list[Decision]:
+        return [Decision(**decision.model_dump()) for decision in self.decisions]
 
 
 class Evaluate(Section):
@@ -126,37 +162,3 @@ class Params(Section):
     @property
     def uses_sample(self) -> bool:
         return Path(self.data.root).resolve() == SAMPLE_ROOT.resolve()
-
-
-def read_params(path: Path = PARAMS_FILE) -> Params:
-    """Read and check the whole file; raises UserError naming the key and the fix."""
-    try:
-        content = YAML(typ="safe").load(path)
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{path} is missing: run from the project's folder, or take a preset (cp presets/sample.yaml {path})"
-        ) from error
-    except YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    try:
-        return Params.model_validate(content)
-    except ValidationError as error:
-        raise UserError(f"{path}: " + "; ".join(_explain(problem) for problem in error.errors())) from error
-
-
-def _explain(problem) -> str:
-    keys = [str(key) for key in problem["loc"]]
-    name = ".".join(keys) or "the file"
-    if problem["type"] == "model_type":
-        return f"{name} should hold `key: value` lines: see presets/"
-    if problem["type"] == "extra_forbidden":
-        section: type[BaseModel] = Params
-        for key in keys[:-1]:
-            section = section.model_fields[key].annotation  # type: ignore[assignment]
-        close = get_close_matches(keys[-1], section.model_fields, n=1)
-        return f"{name} is not a known key: " + (f"did you mean {close[0]}?" if close else "remove it")
-    if problem["type"] == "missing":
-        return f"{name} is missing: add it (presets/ show every key)"
-    message = problem["msg"].removeprefix("Value error, ")
-    seen = "" if isinstance(problem["input"], dict | BaseModel) else f" (it is {problem['input']!r})"
-    return f"{name}: {message}{seen}" if keys else message

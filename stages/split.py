@@ -1,4 +1,4 @@
-"""Choose the images that train and the images that test."""
+"""Choose the images that train, those that choose the epoch, and those that test."""
 
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from stages.params import Params
 
 def split(params: Params) -> None:
     options = params.split
-    train, test = split_images(
+    train, validation, test = split_images(
         pd.read_csv("data/inventory.csv", usecols=["image", "mean_chroma", "duplicate_of"]),
         train=options.train,
+        validation=options.validation,
         test=options.test,
         shuffle=options.shuffle,
         seed=options.seed,
@@ -22,8 +23,9 @@ def split(params: Params) -> None:
         drop_duplicates=options.drop_duplicates,
     )
     write_csv(Path("data/split/train.csv"), train)
+    write_csv(Path("data/split/validation.csv"), validation)
     write_csv(Path("data/split/test.csv"), test)
-    print(f"split: {len(train)} training and {len(test)} test images")
+    print(f"split: {len(train)} training, {len(validation)} validation and {len(test)} test images")
 
 
 if __name__ == "__main__":

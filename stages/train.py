@@ -1,37 +1,63 @@
-"""Train generator and discriminator, and keep a checkpoint and a sample sheet of every epoch."""
+"""Train generator and discriminator: a checkpoint and a sample sheet of every epoch, and the best epoch as the model.
+
+Finished epochs lie in a scratch folder, from which a training that was killed goes on; the outputs are put in place at
+the end.
+"""
 
 import math
-import shutil
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from colorizer.checkpoints import generate_chroma, save_generator
-from colorizer.devices import choose_device
+from colorizer.devices import choose_device, make_repeatable
+from colorizer.evaluation import Predict, evaluate_images
 from colorizer.figures import comparison_sheet, save_image
-from colorizer.files import replacing, write_csv
 from colorizer.networks import Discriminator, Generator, check_halvings, most_halvings
 from colorizer.normalization_file import read_normalization
 from colorizer.progress import Progress
+from colorizer.scratch import Finished, Scratch, open_scratch
 from colorizer.store import open_store
 from colorizer.timing import log_epoch
-from colorizer.training import LOSSES, make_adversaries, train_epoch, training_batches
-from stages.entry import run_stage
+from colorizer.training import make_adversaries, set_learning_rate, train_epoch, training_batches
+from colorizer.training_state import load_state, save_state
+from stages.decisions import Decisions
+from stages.dvc_run import orphan_check, project_root
+from stages.entry import run_stage, say
+from stages.facts import training_facts
 from stages.params import Params, Train
-
-CHECKPOINTS, MODEL = Path("models/checkpoints"), Path("models/generator.safetensors")
-HISTORY, SHEETS = Path("reports/history.csv"), Path("reports/samples")
+from stages.publishing import needed_checkpoints, publish, refuse_edits, take_up
 
 
 def train(params: Params) -> None:
     options = params.train
     device = choose_device(options.device)
+    make_repeatable(device)
+    facts = training_facts(options, device)
+    with open_scratch(project_root() / "scratch", facts, say) as scratch:
+        finished, answers = take_up(scratch, options, facts)
+        decisions = Decisions(scratch, options, answers)
+        history = finished.history if finished else []
+        if not decisions.is_complete(len(history)):
+            history = train_epochs(scratch, options, decisions, facts, finished)
+        refuse_edits(options, facts, device)
+        decisions.declare()
+        publish(scratch, options, history, decisions)
+
+
+def train_epochs(
+    scratch: Scratch, options: Train, decisions: Decisions, facts: dict, finished: Finished | None
+) -> list[dict]:
+    """Train the epochs that are missing, and keep each in the scratch folder; returns a row of history per epoch."""
+    device = torch.device(facts["environment"]["device"])
     store = open_store(Path("data/lab.npy"))
     normalization = read_normalization(Path("data/normalization.json"))
-    images = pd.read_csv("data/split/train.csv")["image"].to_numpy()
+    images, validation = (pd.read_csv(f"data/split/{part}.csv")["image"].to_numpy() for part in ("train", "validation"))
     generator, discriminator = build_networks(options, image_shape=store.shape[1:3])
     adversaries = make_adversaries(
         generator,
@@ -41,14 +67,28 @@ def train(params: Params) -> None:
         keep_average=options.ema_decay > 0,
         device=device,
     )
-    shown = store[images[np.linspace(0, len(images) - 1, min(options.sheet_images, len(images))).astype(int)]]
-    for folder in (CHECKPOINTS, SHEETS):
-        shutil.rmtree(folder, ignore_errors=True)
-    history: list[dict[str, float]] = []
-    with Progress("train", total=options.epochs * len(images)) as progress:
-        for epoch in range(1, options.epochs + 1):
+    history = finished.history if finished else []
+    if finished:
+        load_state(finished.state, adversaries)
+    predict = partial(generate_chroma, adversaries.average, normalization, device=device)
+    candidates = validation if len(validation) else images
+    shown = store[
+        candidates[np.linspace(0, len(candidates) - 1, min(options.sheet_images, len(candidates))).astype(int)]
+    ]
+    stop_if_orphaned = orphan_check()
+
+    with Progress("train", total=(options.epochs - len(history)) * len(images)) as progress:
+
+        def on_batch(count: int, losses: dict[str, torch.Tensor]) -> None:
+            stop_if_orphaned()
+            progress.advance(count, lambda: show_losses(losses))
+
+        while not decisions.stop_after(history, progress):
             started = time.monotonic()
+            epoch = len(history) + 1
             progress.label = f"epoch {epoch}/{options.epochs}"
+            learning_rate = decisions.learning_rate_at(epoch)
+            set_learning_rate(adversaries, learning_rate)
             losses = train_epoch(
                 adversaries,
                 training_batches(
@@ -65,18 +105,25 @@ def train(params: Params) -> None:
                 adversarial=epoch > options.l1_epochs,
                 ema_decay=options.ema_decay,
                 first_step=(epoch - 1) * math.ceil(len(images) / options.batch_size),
-                on_batch=lambda count, losses: progress.advance(count, lambda: show_losses(losses)),
+                on_batch=on_batch,
             )
             log_epoch(Path("logs/train.csv"), epoch, len(images), time.monotonic() - started, device)
-            history.append({"epoch": epoch, "learning_rate": options.learning_rate, **losses})
-            write_csv(HISTORY, pd.DataFrame(history, columns=["epoch", "learning_rate", *LOSSES]))
-            save_generator(
-                CHECKPOINTS / f"epoch-{epoch:04d}.safetensors", adversaries.average, normalization, epoch=epoch
+            scores = validate(predict, store, validation, batch_size=options.batch_size)
+            history.append(
+                {"epoch": epoch, "learning_rate": learning_rate, **losses}
+                | {f"validation_{name}": score for name, score in scores.items()}
             )
-            sheet = comparison_sheet(shown, generate_chroma(adversaries.average, normalization, shown[..., 0], device))
-            save_image(sheet, SHEETS / f"epoch-{epoch:04d}.png")
-    with replacing(MODEL) as partial:
-        shutil.copyfile(CHECKPOINTS / f"epoch-{options.epochs:04d}.safetensors", partial)
+            save_generator(
+                scratch.checkpoint(epoch), adversaries.average, normalization, epoch=epoch, scores=scores, facts=facts
+            )
+            save_image(comparison_sheet(shown, predict(shown[..., 0])), scratch.sample(epoch))
+            # Whether this epoch will be declined is not known yet: keep what is needed in either case.
+            needed = needed_checkpoints(history, options, decisions.declined)
+            needed |= needed_checkpoints(history, options, {*decisions.declined, epoch})
+            files = scratch.relied_on(epoch, needed)
+            save_state(scratch.state(epoch), adversaries, {"epoch": epoch, "history": history, "files": files})
+            scratch.finish(epoch, files)
+    return history
 
 
 def build_networks(options: Train, *, image_shape: tuple[int, int]) -> tuple[Generator, Discriminator]:
@@ -89,6 +136,16 @@ def build_networks(options: Train, *, image_shape: tuple[int, int]) -> tuple[Gen
     generator = Generator(width=options.generator.width, halvings=halvings, upsampling=options.generator.upsampling)
     discriminator = Discriminator(**options.discriminator.model_dump(), image_shape=image_shape)
     return generator, discriminator
+
+
+def validate(
+    predict: Predict, store: NDArray[np.uint8], images: NDArray[np.int64], *, batch_size: int
+) -> dict[str, float]:
+    """Scores on the validation images; none when there are no images."""
+    if not len(images):
+        return {}
+    evaluation = evaluate_images(store, images, {"model": predict}, batch_size=batch_size, on_images=lambda count: None)
+    return evaluation.summary()["model"]
 
 
 def show_losses(losses: dict[str, torch.Tensor]) -> str:

@@ -23,9 +23,10 @@ def test_a_saved_generator_colours_the_same(tmp_path, photographs, generator):
     generator(torch.randn(4, 1, 32, 32))  # moves the batch-norm statistics
     path = tmp_path / "models" / "generator.safetensors"
     normalization = Normalization(chroma_scale=110.0)
-    save_generator(path, generator, normalization, epoch=7)
+    save_generator(path, generator, normalization, epoch=7, scores={"psnr": 20.5}, facts={"code": {}})
     loaded, loaded_normalization, metadata = load_generator(path, CPU)
-    assert (loaded_normalization, metadata["epoch"]) == (normalization, 7)
+    assert loaded_normalization == normalization
+    assert (metadata["epoch"], metadata["scores"], metadata["training"]) == (7, {"psnr": 20.5}, {"code": {}})
     expected = generate_chroma(generator, normalization, photographs[:3, ..., 0], CPU)
     assert expected.shape == (3, 32, 32, 2)
     assert (generate_chroma(loaded, normalization, photographs[:3, ..., 0], CPU) == expected).all()
@@ -44,7 +45,7 @@ def test_equal_generators_are_equal_bytes(tmp_path):
         "import sys, torch; from pathlib import Path; from colorizer.checkpoints import save_generator;"
         "from colorizer.lab import Normalization; from colorizer.networks import Generator; torch.manual_seed(0);"
         "generator = Generator(width=4, halvings=3, upsampling='resize');"
-        "save_generator(Path(sys.argv[1]), generator, Normalization(), epoch=1)"
+        "save_generator(Path(sys.argv[1]), generator, Normalization(), epoch=1, scores={}, facts={})"
     )
     for name in ("a", "b"):
         subprocess.run([sys.executable, "-c", script, tmp_path / name], check=True)
@@ -54,7 +55,7 @@ def test_equal_generators_are_equal_bytes(tmp_path):
 @pytest.mark.parametrize("kind", ["text", "truncated", "other weights", "other architecture"])
 def test_a_foreign_file_is_refused(tmp_path, generator, kind):
     path = tmp_path / "generator.safetensors"
-    save_generator(path, generator, Normalization(), epoch=1)
+    save_generator(path, generator, Normalization(), epoch=1, scores={}, facts={})
     if kind == "text":
         path.write_text("not a model")
     elif kind == "truncated":
@@ -63,8 +64,8 @@ def test_a_foreign_file_is_refused(tmp_path, generator, kind):
         save_file({"weight": torch.zeros(3)}, path)
     else:
         generator.arguments["width"] = 8
-        save_generator(path, generator, Normalization(), epoch=1)
-    with pytest.raises(UserError, match="is not a generator of this project"):
+        save_generator(path, generator, Normalization(), epoch=1, scores={}, facts={})
+    with pytest.raises(UserError, match=r"generator\.safetensors is (damaged or not|not a generator) of this project"):
         load_generator(path, CPU)
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.metrics import peak_signal_noise_ratio
 
-from colorizer.evaluation import METHODS, evaluate_images
+from colorizer.evaluation import constant_chroma, evaluate_images
 from colorizer.lab import codes_to_rgb
 from colorizer.metrics import ab_histogram, colourfulness, histogram_distance, psnr, score_image, ssim
 
@@ -70,8 +70,11 @@ def test_evaluation_ranks_and_averages_over_images(photographs):
     evaluation = evaluate_images(
         photographs,
         test_images,
-        lambda lightness: np.stack([next(predictions) for _ in lightness]),
-        mean_chroma=(140.0, 120.0),
+        {
+            "model": lambda lightness: np.stack([next(predictions) for _ in lightness]),
+            "mean_chroma": constant_chroma((140.0, 120.0)),
+            "grey": constant_chroma((128.0, 128.0)),
+        },
         batch_size=2,
         on_images=done.append,
     )
@@ -87,4 +90,7 @@ def test_evaluation_ranks_and_averages_over_images(photographs):
     expected = np.abs(photographs[test_images][..., 1:] - np.array([140.0, 120.0])).mean()
     assert summary["mean_chroma"]["ab_error"] == pytest.approx(expected, abs=1e-4)
     assert all(counts.sum() == 5 * 32 * 32 for counts in evaluation.histograms.values())
-    assert set(evaluation.histograms) == {*METHODS, "truth"}
+    assert set(evaluation.histograms) == {"model", "mean_chroma", "grey", "truth"}
+    assert summary["grey"]["balance"] == pytest.approx(1 + summary["grey"]["histogram_distance"], abs=1e-3)
+    relative = summary["model"]["ab_error"] / summary["grey"]["ab_error"]
+    assert summary["model"]["balance"] == pytest.approx(relative + summary["model"]["histogram_distance"], abs=1e-3)

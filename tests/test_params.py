@@ -5,7 +5,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from colorizer.errors import UserError
-from stages.params import Params, read_params
+from stages.params import Params
+from stages.params_file import read_params, write_params
 from tests.imports import ROOT
 
 PRESETS = sorted((ROOT / "presets").glob("*.yaml"))
@@ -76,7 +77,7 @@ def test_the_paper_preset_is_the_recipe():
         (r"shuffle: false", "shuffle: true", "would mix training and test crops of the built-in sample"),
         (r"l1_epochs: \d+", "l1_epochs: 1000", "train: l1_epochs is 1000 but there are only"),
         (r"split:\n  train: 2000", "split:\n  train: 1900", "would mix training and test crops"),
-        (r"(split:\n.*\n)  test: 500", r"\1  test: 501", "would mix training and test crops"),
+        (r"(split:\n.*\n.*\n)  test: 500", r"\1  test: 501", "would mix training and test crops"),
         (r"min_chroma: 0.0", "min_chroma: 15.0", "would mix training and test crops"),
         (r"drop_duplicates: false", "drop_duplicates: true", "would mix training and test crops"),
         (
@@ -85,6 +86,12 @@ def test_the_paper_preset_is_the_recipe():
             "train.generator.halvings: Input should be auto or a whole number of at least 1",
         ),
         (r"l1_weight: [\d.]+", "l1_weight: 0", "train: l1_epochs without an l1_weight would learn nothing"),
+        (r"validation: \d+", "validation: 2000", "split: validation is 2000, but it is taken from the 2000 training"),
+        (r"keep: all", "keep: latest 3", "train.keep: write all, last K or every N, for instance last 5"),
+        (r"decisions: \[\]", "decisions: [{epoch: 99}]", "train: a decision is about epoch 99 but there are only"),
+        (r"decisions: \[\]", "decisions: [{epoch: 2}, {epoch: 1}]", "train: decisions are about the epochs [2, 1]"),
+        (r"decisions: \[\]", "decisions: [{epoch: 1, stop: true}, {epoch: 2}]", "train: decisions go on after one"),
+        (r"decisions: \[\]", "decisions: [{epoch: 1, sav: true}]", "train.decisions.0.sav is not a known key: did you"),
         (r"(?s).+", "", "the file should hold `key: value` lines"),
         (r"(?s).+", "- 1", "the file should hold `key: value` lines"),
         (r"(?s)\nevaluate:.*", "\nevaluate: 5", "evaluate should hold `key: value` lines: see presets/"),
@@ -122,3 +129,25 @@ def test_params_cannot_be_changed():
         params.data.root = "elsewhere"  # type: ignore[misc]
     assert isinstance(params, Params)
     assert Path(params.data.root) == Path("data/sample")
+
+
+def test_writing_keys_leaves_the_rest_as_it_is(tmp_path):
+    path = tmp_path / "params.yaml"
+    before = (ROOT / "params.yaml").read_text()
+    path.write_text(before)
+    decisions = [{"epoch": 1, "save": False, "learning_rate": 1e-05, "stop": False}]
+    write_params({"train.ask": True, "train.decisions": decisions}, path)
+    after = path.read_text()
+    assert [line.split("#")[0].rstrip() for line in after.splitlines() if line not in before.splitlines()] == [
+        "  ask: true",
+        "  decisions:",
+        "  - {epoch: 1, save: false, learning_rate: 1e-05, stop: false}",
+    ]
+    comments = [[line.split("#")[1] for line in text.splitlines() if "#" in line] for text in (before, after)]
+    assert comments[0] == comments[1]
+    train = read_params(path).train
+    assert train.ask
+    assert [decision.model_dump() for decision in train.decisions] == decisions
+    write_params({"train.decisions": [*decisions, {"epoch": 2, "save": True}]}, path)
+    assert [decision.epoch for decision in read_params(path).train.decisions] == [1, 2]
+    assert len(path.read_text().splitlines()) == len(before.splitlines()) + 2

@@ -17,6 +17,7 @@ SCORES = {
     "colourfulness": 30,
     "colourfulness_gap": 0.2,
     "histogram_distance": 0.3,
+    "balance": 0.9,
 }
 METRICS = {
     "test_images": 500,
@@ -30,19 +31,20 @@ METRICS = {
 
 
 def test_score_card_lines_up():
-    lines = score_card(METRICS).splitlines()
-    assert lines[0] == "500 test images, model of epoch 12 of 14"
-    assert [line.split()[0] for line in lines[3:]] == ["this", "mean", "grey", "truth"]
+    lines = score_card(METRICS, ["First sentence.", "Second."]).splitlines()
+    assert lines[:3] == ["First sentence.", "Second.", ""]
+    assert [line.split()[0] for line in lines[4:]] == ["this", "mean", "grey", "truth"]
     assert {line.index("24.57") + 5 for line in lines if "24.57" in line} == {
-        lines[2].index("PSNR dB ↑") + len("PSNR dB ↑")
+        lines[3].index("PSNR dB ↑") + len("PSNR dB ↑")
     }
 
 
 def test_report_needs_no_other_file(tmp_path):
     picture = tmp_path / "a.png"
     Image.new("RGB", (4, 4)).save(picture)
-    page = report_page(METRICS, [("Worst <images>", "The largest", picture)])
+    page = report_page(METRICS, ["By <whom>."], [("Worst <images>", "The largest", picture)])
     assert "Worst &lt;images&gt;" in page
+    assert "<p>By &lt;whom&gt;.</p>" in page
     assert "24.57" in page
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert len(sources) == 1

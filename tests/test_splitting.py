@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from colorizer.errors import UserError
 from colorizer.splitting import split_images
 
-DEFAULTS = {"shuffle": False, "seed": 0, "min_chroma": 0.0, "drop_duplicates": False}
+DEFAULTS = {"validation": 0, "shuffle": False, "seed": 0, "min_chroma": 0.0, "drop_duplicates": False}
 INVENTORY = pd.DataFrame(
     {
         "image": range(20),
@@ -22,16 +22,29 @@ def images(frames):
 
 
 def test_first_train_then_test_in_file_order():
-    assert images(split_images(INVENTORY, train=3, test=2, **DEFAULTS)) == [[0, 1, 2], [3, 4]]
+    assert images(split_images(INVENTORY, train=3, test=2, **DEFAULTS)) == [[0, 1, 2], [], [3, 4]]
 
 
-@given(train=st.integers(1, 15), test=st.integers(1, 5), seed=st.integers(0, 2**63 - 1))
-def test_shuffled_parts_never_overlap(train, test, seed):
-    options = DEFAULTS | {"shuffle": True, "seed": seed}
-    first, second = images(split_images(INVENTORY, train=train, test=test, **options))
-    assert (len(first), len(second)) == (train, test)
-    assert len({*first, *second}) == train + test
-    assert images(split_images(INVENTORY, train=train, test=test, **options)) == [first, second]
+@given(train=st.integers(1, 15), held_back=st.integers(0, 14), test=st.integers(1, 5), seed=st.integers(0, 2**63 - 1))
+def test_shuffled_parts_never_overlap(train, held_back, test, seed):
+    options = DEFAULTS | {"shuffle": True, "seed": seed, "validation": min(held_back, train - 1)}
+    parts = images(split_images(INVENTORY, train=train, test=test, **options))
+    assert [len(part) for part in parts] == [train - options["validation"], options["validation"], test]
+    assert len({image for part in parts for image in part}) == train + test
+    assert images(split_images(INVENTORY, train=train, test=test, **options)) == parts
+
+
+def test_validation_images_are_drawn_from_the_training_ones_by_the_seed():
+    options = {"train": 15, "test": 5, **DEFAULTS}
+    whole, _, tested = images(split_images(INVENTORY, **options))
+    drawn = []
+    for seed in (0, 1):
+        train, validation, test = images(split_images(INVENTORY, **options | {"validation": 4, "seed": seed}))
+        assert sorted(train + validation) == whole
+        assert test == tested
+        assert train == sorted(train)
+        drawn.append(validation)
+    assert drawn[0] != drawn[1]
 
 
 def test_the_seed_decides_the_shuffle():

@@ -1,0 +1,47 @@
+"""What a person decides after an epoch: keep its checkpoint? another learning rate? stop here?"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """About one finished epoch. `learning_rate` holds from the next epoch on; None keeps the one there is."""
+
+    epoch: int
+    save: bool = True
+    learning_rate: float | None = None
+    stop: bool = False
+
+
+def ask(
+    epoch: int, learning_rate: float, *, is_last: bool, read: Callable[[], str], write: Callable[[str], None]
+) -> Decision:
+    """Ask in the terminal until the answers make sense; Enter keeps. `read` returns a line, `write` shows a text."""
+    save = True
+    while True:
+        write("Save this model? [Y]es, no, stop here: ")
+        answer = read().strip().lower()
+        if answer in ("", "y", "yes", "n", "no"):
+            save = not answer.startswith("n")
+            break
+        if answer in ("s", "stop", "stop here"):
+            return Decision(epoch=epoch, learning_rate=learning_rate, stop=True)
+        write("Answer with Enter or y, n, or s.\n")
+    while not is_last:
+        write(f"Learning rate? Enter keeps {learning_rate:g}, or a number, or s to stop here: ")
+        answer = read().strip().lower()
+        if answer in ("s", "stop", "stop here"):
+            return Decision(epoch=epoch, save=save, learning_rate=learning_rate, stop=True)
+        if not answer:
+            break
+        try:
+            rate = float(answer)
+        except ValueError:
+            rate = math.nan
+        if rate > 0 and math.isfinite(rate):
+            learning_rate = rate
+            break
+        write("Answer with Enter, a number above 0 such as 0.0001, or s.\n")
+    return Decision(epoch=epoch, save=save, learning_rate=learning_rate)

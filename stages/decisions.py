@@ -1,0 +1,88 @@
+"""Decisions after an epoch: declared in params.yaml, or asked for in the terminal and then declared."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from colorizer.decisions import Decision, ask
+from colorizer.progress import Progress
+from colorizer.scratch import Scratch
+from stages.entry import say
+from stages.params import Train
+from stages.params_file import write_params
+
+
+class Decisions:
+    """All decisions about one training. Answers are kept in its scratch folder until they are declared."""
+
+    def __init__(self, scratch: Scratch, options: Train, answered: Sequence[Decision]) -> None:
+        self._scratch, self._options = scratch, options
+        self._declared, self._answered = options.decided(), list(answered)
+        self._asks = options.ask and sys.stdin.isatty() and sys.stderr.isatty()
+        if options.ask and not self._asks:
+            say(
+                "train.ask is true but there is no terminal to ask in: going on with train.decisions, and keeping "
+                "everything as it is after the other epochs"
+            )
+
+    @property
+    def all(self) -> list[Decision]:
+        return sorted([*self._declared, *self._answered], key=lambda decision: decision.epoch)
+
+    @property
+    def declined(self) -> set[int]:
+        return {decision.epoch for decision in self.all if not decision.save}
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """The latest learning rate decided before this epoch."""
+        decided = [d.learning_rate for d in self.all if d.epoch < epoch and d.learning_rate is not None]
+        return decided[-1] if decided else self._options.learning_rate
+
+    def is_complete(self, epoch: int) -> bool:
+        """Whether nothing has to be trained or asked any more after this many epochs."""
+        known = self._about(epoch)
+        return (epoch == self._options.epochs or (known is not None and known.stop)) and not (self._asks and not known)
+
+    def stop_after(self, history: list[dict], progress: Progress) -> bool:
+        """Whether the epoch that has just finished is the last one; asks about it if that is wanted."""
+        if not history:
+            return False
+        epoch = history[-1]["epoch"]
+        decision = self._about(epoch) or self._ask(history, progress)
+        return decision.stop or epoch == self._options.epochs
+
+    def declare(self) -> None:
+        """Write the answers to params.yaml, which DVC reads after the stage: the lock then says what was trained."""
+        if self._answered:
+            write_params({"train.decisions": [asdict(decision) for decision in self.all]})
+
+    def _about(self, epoch: int) -> Decision | None:
+        return next((decision for decision in self.all if decision.epoch == epoch), None)
+
+    def _ask(self, history: list[dict], progress: Progress) -> Decision:
+        last = history[-1]
+        epoch = last["epoch"]
+        if not self._asks:
+            return Decision(epoch=epoch)
+        with progress.paused():
+            criterion = f"validation_{self._options.choose}"
+            score = f", {criterion.replace('_', ' ')} {last[criterion]:.3f}" if criterion in last else ""
+            say(
+                f"epoch {epoch} of {self._options.epochs}: L1 {last['l1_loss']:.4f}{score}; its pictures are in "
+                f"{self._scratch.sample(epoch)}"
+            )
+            decision = ask(
+                epoch,
+                self.learning_rate_at(epoch),
+                is_last=epoch == self._options.epochs,
+                read=sys.stdin.readline,
+                write=_write,
+            )
+        self._answered.append(decision)
+        self._scratch.record(self._declared, self._answered)
+        return decision
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()

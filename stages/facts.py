@@ -1,0 +1,49 @@
+"""What decides the result of a training: params, code, inputs, environment. Equal facts, equal bytes."""
+
+from pathlib import Path
+
+import torch
+from ruamel.yaml import YAML
+
+from colorizer.devices import environment
+from colorizer.digests import file_digest
+from stages.params import Train
+
+# What `device: auto` came to is in the environment. Whether somebody was asked decides nothing; the answers do, and are
+# compared on their own (Scratch.answers). No epoch depends on how many follow it: a longer training goes on from a
+# shorter one.
+_DECIDE_NOTHING = {"ask", "decisions", "device", "epochs"}
+
+
+def training_facts(options: Train, device: torch.device) -> dict[str, dict]:
+    """The facts, by kind and name. Files are those that dvc.yaml declares for the stage, by their SHA-256."""
+    declared = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]["train"]["deps"]
+    digests = {name: file_digest(Path(name)) for name in declared}
+    params = flat(options)
+    return {
+        "params": {name: value for name, value in params.items() if name.split(".")[1] not in _DECIDE_NOTHING},
+        "inputs": {name: digest for name, digest in digests.items() if not name.endswith(".py")},
+        "code": {name: digest for name, digest in digests.items() if name.endswith(".py")},
+        "environment": environment(device),
+    }
+
+
+def flat(options: Train) -> dict[str, object]:
+    """The section as dotted names and plain values."""
+    values: dict[str, object] = {}
+    for name, value in options.model_dump(mode="json").items():
+        nested = value if isinstance(value, dict) else {}
+        values |= {f"train.{name}.{key}": entry for key, entry in nested.items()} or {f"train.{name}": value}
+    return values
+
+
+def differences(before: dict[str, dict], now: dict[str, dict]) -> list[str]:
+    """What changed between two sets of facts, a phrase each."""
+    phrases = []
+    for kind in now:
+        old, new = before.get(kind, {}), now[kind]
+        for name in sorted(old.keys() | new.keys()):
+            if old.get(name) != new.get(name):
+                was = "" if kind in ("inputs", "code") else f" from {old.get(name)} to {new.get(name)}"
+                phrases.append(f"{name} changed{was}")
+    return phrases

@@ -1,0 +1,75 @@
+"""Reading params.yaml with one clear line for every mistake, and writing single keys of it."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
+
+from colorizer.errors import UserError
+from colorizer.files import replacing
+from stages.params import DecisionParams, Params
+
+PARAMS_FILE = Path("params.yaml")
+
+
+def read_params(path: Path = PARAMS_FILE) -> Params:
+    """Read and check the whole file; raises UserError naming the key and the fix."""
+    try:
+        content = YAML(typ="safe").load(path)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{path} is missing: run from the project's folder, or take a preset (cp presets/sample.yaml {path})"
+        ) from error
+    except YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{path}: " + "; ".join(_explain(problem) for problem in error.errors())) from error
+
+
+def _explain(problem) -> str:
+    keys = [str(key) for key in problem["loc"]]
+    name = ".".join(keys) or "the file"
+    if problem["type"] == "model_type":
+        return f"{name} should hold `key: value` lines: see presets/"
+    if problem["type"] == "extra_forbidden":
+        section: type[BaseModel] = Params
+        for key in keys[:-1]:
+            known = section.model_fields.get(key)
+            if key == "decisions":
+                section = DecisionParams
+            elif known:
+                section = known.annotation  # type: ignore[assignment]
+        close = get_close_matches(keys[-1], section.model_fields, n=1)
+        return f"{name} is not a known key: " + (f"did you mean {close[0]}?" if close else "remove it")
+    if problem["type"] == "missing":
+        return f"{name} is missing: add it (presets/ show every key)"
+    message = problem["msg"].removeprefix("Value error, ")
+    seen = "" if isinstance(problem["input"], dict | BaseModel) else f" (it is {problem['input']!r})"
+    return f"{name}: {message}{seen}" if keys else message
+
+
+def write_params(changes: dict[str, object], path: Path = PARAMS_FILE) -> None:
+    """Set dotted keys of the file and leave everything else in it, comments included, as it is."""
+    yaml = YAML()
+    yaml.width = 10_000
+    content = yaml.load(path)
+    for name, value in changes.items():
+        *sections, key = name.split(".")
+        section = content
+        for part in sections:
+            section = section[part]
+        section[key] = [_in_one_line(entry) for entry in value] if isinstance(value, list) else value
+    with replacing(path) as partial:
+        yaml.dump(content, partial)
+        assert YAML(typ="safe").load(partial) == content, f"{path} would have been written wrongly"
+
+
+def _in_one_line(entry: dict) -> CommentedMap:
+    line = CommentedMap(entry)
+    line.fa.set_flow_style()
+    return line

@@ -1,0 +1,58 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from colorizer.retention import chosen_epoch, kept_epochs, parse_retention
+
+
+@pytest.mark.parametrize(
+    ("keep", "epochs", "expected"),
+    [
+        ("all", 4, [1, 2, 3, 4]),
+        ("last 2", 4, [3, 4]),
+        ("last 9", 4, [1, 2, 3, 4]),
+        ("every 2", 5, [2, 4]),
+        ("every 9", 5, []),
+    ],
+)
+def test_retention(keep, epochs, expected):
+    assert kept_epochs(epochs, keep) == expected
+
+
+def test_declined_epochs_are_not_kept():
+    assert kept_epochs(4, "all", {2}) == [1, 3, 4]
+    assert kept_epochs(4, "last 2", {4}) == [2, 3]
+
+
+@pytest.mark.parametrize("keep", ["", "some", "last", "last 0", "last -1", "every", "every 1.5", "last 2 ", "ALL"])
+def test_other_rules_are_refused(keep):
+    with pytest.raises(ValueError, match="write all, last K or every N"):
+        parse_retention(keep)
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=12), st.integers(1, 4))
+def test_what_may_be_needed_at_the_end_is_never_dropped_on_the_way(saved, number):
+    """Training keeps, after each epoch, what is needed whether or not that epoch is declined afterwards."""
+    keep, held, declined = f"last {number}", set(), set()
+    for epoch, is_saved in enumerate(saved, start=1):
+        held = (held | {epoch}) & {
+            *kept_epochs(epoch, keep, declined),
+            *kept_epochs(epoch, keep, declined | {epoch}),
+        }
+        declined |= set() if is_saved else {epoch}
+    assert set(kept_epochs(len(saved), keep, declined)) <= held
+
+
+HISTORY = [{"epoch": n, "validation_balance": score} for n, score in enumerate((1.0, 0.8, 0.9, 0.8), start=1)]
+
+
+def test_the_best_epoch_is_chosen_and_of_equals_the_earlier():
+    assert chosen_epoch(HISTORY, "balance") == 2
+    assert chosen_epoch(HISTORY, "balance", {2}) == 4
+    assert chosen_epoch(HISTORY, "balance", {1, 2, 3, 4}) == 4
+
+
+def test_without_validation_it_is_the_last():
+    history = [{"epoch": 1}, {"epoch": 2}, {"epoch": 3}]
+    assert chosen_epoch(history, "balance") == 3
+    assert chosen_epoch(history, "balance", {3}) == 2
