@@ -22,10 +22,11 @@ MINIATURE = {
     "sample__train": "16",
     "sample__test": "8",
     "split__train": "48",
+    "validation": "8",
     "split__test": "16",
     "epochs": "2",
     "l1_epochs": "1",
-    "batch_size": "47",  # leaves a last batch of one image
+    "batch_size": "39",  # leaves a last batch of one image
     "generator__width": "4",
     "discriminator__width": "4",
 }
