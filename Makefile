@@ -12,7 +12,7 @@ repro: .venv/.runtime
 	@echo "Open reports/evaluation/report.html for the pictures."
 
 test: .venv/.development
-	STRICT=$(STRICT) $(BIN)/python -m pytest
+	STRICT=$(STRICT) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: .venv/.development
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

@@ -2,9 +2,9 @@
 
     .venv/bin/python -m benchmarks.kill_training
 
-Works on two temporary clones of the last commit; takes about ten minutes on two cores. Every kill is a SIGKILL to dvc and
-the training together. What a kill hit is read off the disk afterwards: a partial file is a cut write, outputs without the
-mark that publishing is over are a cut publishing.
+Works on two temporary clones of the last commit; takes about ten minutes on two cores. Every kill is a SIGKILL to dvc
+and the training together. What a kill hit is read off the disk afterwards: a partial file is a cut write, outputs
+without the mark that publishing is over are a cut publishing.
 """
 
 import argparse
@@ -21,7 +21,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 DVC = Path(sys.executable).with_name("dvc")
-PUBLISHED = ("models/checkpoints", "models/generator.safetensors", "reports/history.csv", "reports/samples")
 
 
 def main() -> None:
@@ -51,24 +50,33 @@ def kill_all(folder: Path, kills: int, generator: random.Random) -> list[str]:
     plan = ["write", "write", *["random"] * max(0, kills - 8), "write", "write"]
     generator.shuffle(plan)
     plan += ["publishing"] * (kills - len(plan))
-    hits, number = [], 0
+    hits: list[str] = []
     while plan:
-        seconds = generator.uniform(0, 20)
-        moments = {"write": is_writing, "publishing": is_publishing, "random": lambda _: time.monotonic() > until}
-        process = start(folder)
-        wait_for(process, lambda: is_training(folder, process))
-        until = time.monotonic() + seconds
-        wait_for(process, lambda: moments[plan[0]](folder))
-        if not kill(process):
-            raise SystemExit("training ended before it was killed: ask for fewer kills")
-        number += 1
-        where, trace = what_was_cut(folder)
-        print(f"kill {number:2}: {where}: {trace}", flush=True)
+        where, trace = kill_once(folder, plan[0], seconds=generator.uniform(0, 20))
         hits.append(where)
+        print(f"kill {len(hits):2}: {where}: {trace}", flush=True)
         if plan[0] in ("random", where):
             plan.pop(0)
     start(folder).wait()
     return hits
+
+
+def kill_once(folder: Path, moment: str, *, seconds: float) -> tuple[str, str]:
+    """Start training and kill it in the middle of a `write`, while `publishing`, or at `random` after these seconds."""
+    process = start(folder)
+    wait_for(process, lambda: is_training(folder, process))
+    until = time.monotonic() + seconds
+    wait_for(
+        process,
+        {
+            "write": lambda: any(map(partial_files, folder.glob("scratch/*"))),
+            "publishing": lambda: len(placed(folder)) >= seconds,  # up to 20 of 33 files
+            "random": lambda: time.monotonic() > until,
+        }[moment],
+    )
+    if not kill(process):
+        sys.exit("training ended before it was killed")
+    return what_was_cut(folder)
 
 
 def start(folder: Path, *command: str, **environment: str) -> subprocess.Popen:
@@ -97,34 +105,32 @@ def kill(process: subprocess.Popen) -> bool:
 
 def is_training(folder: Path, process: subprocess.Popen) -> bool:
     """Whether this process's training holds its scratch folder."""
-    return any(f'"parent": {process.pid}' in path.read_text() for path in folder.glob("scratch/*/owner.json"))
+    return any(f'"started_by": {process.pid}}}' in path.read_text() for path in folder.glob("scratch/*/owner.json"))
 
 
-def is_writing(folder: Path) -> bool:
-    return any(path.stat().st_size for path in partial_files(folder))
+def placed(folder: Path) -> list[Path]:
+    """Outputs that are in place."""
+    return [path for name in ("models", "reports/samples") for path in (folder / name).rglob("epoch-*")]
 
 
-def is_publishing(folder: Path) -> bool:
-    return (folder / "models/generator.safetensors").exists()
-
-
-def partial_files(folder: Path) -> list[Path]:
+def partial_files(scratch: Path) -> list[Path]:
     return [
-        *folder.glob("scratch/*/.*.partial.safetensors"),
-        *folder.glob("scratch/*/checkpoints/.*.partial.safetensors"),
+        *scratch.glob(".*.partial.safetensors"),
+        *scratch.glob("checkpoints/.*.partial.safetensors"),
     ]
 
 
 def what_was_cut(folder: Path) -> tuple[str, str]:
     """What a kill hit, by what lies on the disk after it: its kind, and the evidence."""
-    states = sorted(folder.glob("scratch/*/state-*.safetensors"))
+    scratch = max(folder.glob("scratch/*/owner.json"), key=lambda path: path.stat().st_mtime).parent
+    states = sorted(scratch.glob("state-*.safetensors"))
     kept = f"newest whole state {states[-1].name if states else 'none'}"
-    placed = [path for name in PUBLISHED for path in (folder / name).glob("**/*") if path.is_file()]
-    if partial := partial_files(folder):
+    if partial := partial_files(scratch):
         return "write", f"{partial[0].name}, {partial[0].stat().st_size:,} bytes; {kept}"
-    if is_publishing(folder) and not any(folder.glob("scratch/*/published.json")):
-        return "publishing", f"{len(placed)} files in place, no mark; {kept}"
-    return "between" if not states or is_publishing(folder) else "training", kept
+    if (folder / "models/checkpoints").exists():
+        where = "published" if (scratch / "published.json").exists() else "publishing"
+        return where, f"{len(placed(folder))} epoch files in place; {kept}"
+    return "training", kept
 
 
 def compare(first: Path, second: Path) -> bool:

@@ -1,6 +1,5 @@
-"""Pictures for people: sheets of photographs, and curves."""
+"""Plots for people to look at. Importing matplotlib takes half a second, so sheets of photographs live elsewhere."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,52 +8,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from colorizer.files import replacing
-from colorizer.lab import NEUTRAL, codes_to_rgb
-
-_TILE = 128  # pixels: smaller images are enlarged to about this side
-_MARGIN = 6
-_LINE = 18  # height of a line of text
-
-
-def grey_codes(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The same lightness without colour: codes (..., 3) with A and B neutral."""
-    grey = codes.copy()
-    grey[..., 1:] = NEUTRAL
-    return grey
-
-
-def comparison_sheet(
-    truth: NDArray[np.uint8], chroma: NDArray[np.float32], *, captions: Sequence[str] | None = None
-) -> Image.Image:
-    """Triples grey | generated | truth, three beside each other.
-
-    truth: codes (n, H, W, 3) uint8, chroma: generated A, B codes (n, H, W, 2) float32, a caption for each image.
-    """
-    n, height, width = truth.shape[:3]
-    generated = np.concatenate([truth[..., :1].astype(np.float32), chroma], axis=-1)
-    scale = max(1, round(_TILE / max(height, width)))
-    tile_height, tile_width = height * scale, width * scale
-    block_width, block_height = 3 * tile_width + 3 * _MARGIN, tile_height + _MARGIN + (_LINE if captions else 0)
-    columns = min(3, n)
-    rows = -(-n // columns)
-    sheet = Image.new("RGB", (columns * block_width + _MARGIN, _LINE + rows * block_height + _MARGIN), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
-    for column in range(columns):
-        for position, title in enumerate(("grey", "generated", "truth")):
-            draw.text((_MARGIN + column * block_width + position * tile_width, 2), title, "black", font)
-    for index in range(n):
-        left, top = _MARGIN + index % columns * block_width, _LINE + index // columns * block_height
-        for position, codes in enumerate((grey_codes(truth[index]), generated[index], truth[index])):
-            tile = Image.fromarray(codes_to_rgb(codes))
-            if scale > 1:
-                tile = tile.resize((tile_width, tile_height), Image.Resampling.BICUBIC)
-            sheet.paste(tile, (left + position * tile_width, top))
-        if captions:
-            draw.text((left, top + tile_height + 1), captions[index], "black", font)
-    return sheet
 
 
 def plot_history(history: pd.DataFrame) -> Figure:
@@ -89,9 +44,3 @@ def save_figure(figure: Figure, path: Path) -> None:
     """Write a PNG without the metadata that would make equal figures differ."""
     with replacing(path) as partial:
         figure.savefig(partial, dpi=110, metadata={"Software": None})
-
-
-def save_image(image: Image.Image, path: Path) -> None:
-    """Write a PNG."""
-    with replacing(path) as partial:
-        image.save(partial, optimize=True)

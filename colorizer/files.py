@@ -16,7 +16,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to, which replaces `path` when the block ends without an error.
 
     `path` may be a hard link into DVC's cache: it is never written to, only replaced. Missing folders are made.
-    Raises UserError when the disk fills up; `path` is then as it was.
+    Raises UserError when the disk, a quota or a limit is full; `path` is then as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
@@ -27,11 +27,17 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise UserError(f"{path}: the disk is full; make room and run again, nothing was overwritten") from error
+        if reason := out_of_room(error):
+            raise UserError(f"{path}: {reason}; make room and run again, nothing was overwritten") from error
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def out_of_room(error: OSError) -> str:
+    """What is full, if a disk, a quota or a limit is why writing failed; else nothing."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return os.strerror(error.errno).lower() if error.errno in full else ""
 
 
 def write_text(path: Path, text: str) -> None:

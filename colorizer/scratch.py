@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import psutil
 
 from colorizer.decisions import Decision
 from colorizer.digests import file_digest, fingerprint
@@ -136,10 +137,13 @@ class Scratch:
 
 
 @contextmanager
-def open_scratch(root: Path, facts: dict, say: Callable[[str], None]) -> Iterator[Scratch]:
+def open_scratch(
+    root: Path, facts: dict, *, started_by: psutil.Process | None, say: Callable[[str], None]
+) -> Iterator[Scratch]:
     """The folder of the training that `facts` decide, held by this process until the block ends.
 
-    Raises UserError when another process trains there. One whose parent is gone is waited for: it ends by itself.
+    Raises UserError when another process trains there. An orphan, whose starter is gone, is waited for: it ends by
+    itself.
     """
     folder = root / f"train-{fingerprint(facts)}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -147,18 +151,17 @@ def open_scratch(root: Path, facts: dict, say: Callable[[str], None]) -> Iterato
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        process, parent = _read_owner(owner)
-        if _is_running(parent):
-            raise UserError(
-                f"process {process} is training this already, in {folder}: wait for it, or end it (kill {process})"
-            ) from None
+        process, orphaned = _read_owner(owner)
+        held = f"process {process} is training this already, in {folder}: wait for it, or end it (kill {process})"
+        if not orphaned:
+            raise UserError(held) from None
         say(f"process {process} is left over from a run that was killed; waiting for it to stop")
         try:
             lock.acquire(timeout=SECONDS_FOR_AN_ORPHAN)
         except filelock.Timeout:
-            raise UserError(f"process {process} is an orphan and still in {folder}: end it (kill {process})") from None
+            raise UserError(held) from None
     try:
-        write_text(owner, json.dumps({"process": os.getpid(), "parent": os.getppid()}))
+        write_text(owner, json.dumps({"process": os.getpid(), "started_by": started_by and started_by.pid}))
         write_text(folder / "facts.json", json.dumps(facts, indent=1))
         yield Scratch(folder)
     finally:
@@ -183,19 +186,22 @@ def place(source: Path, target: Path) -> None:
             shutil.copyfile(source, partial)
 
 
-def _read_owner(path: Path) -> tuple[int, int]:
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it still runs, and is not just waiting to be cleared away."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _read_owner(path: Path) -> tuple[int, bool]:
+    """The process that holds the folder, and whether what started it is gone."""
     try:
         owner = json.loads(path.read_text())
-        return owner["process"], owner["parent"]
+        process, started_by = owner["process"], owner["started_by"]
     except (OSError, ValueError, KeyError):
-        return 0, os.getpid()  # it has just begun, or cannot say: not an orphan
-
-
-def _is_running(process: int) -> bool:
+        return 0, False
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        return process, started_by is not None and not is_alive(psutil.Process(started_by))
+    except psutil.NoSuchProcess:
+        return process, True

@@ -2,19 +2,21 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 from colorizer.errors import UserError
+from colorizer.scratch import is_alive
 
 
 def project_root() -> Path:
     """The project's folder, also from inside a temporary copy of `dvc exp run --temp` or `dvc queue start`."""
     here = Path.cwd()
-    for folder in here.parents:
-        if (folder / ".dvc/tmp/exps") in here.parents:
-            return folder
-    return here
+    root = next((folder for folder in here.parents if folder / ".dvc/tmp/exps" in here.parents), here)
+    return Path(os.path.relpath(root))
 
 
 def is_cached(paths: Iterable[Path]) -> bool:
@@ -27,18 +29,23 @@ def is_cached(paths: Iterable[Path]) -> bool:
     return all(cache.exists(_md5(path)) for path in paths)
 
 
-def orphan_check() -> Callable[[], None]:
-    """A function that raises UserError once the DVC that started this process is gone."""
-    parent = os.getppid()
+def starter() -> psutil.Process | None:
+    """The DVC process that runs this stage, past the shell in between; of a stage started by hand, None."""
+    if "DVC_STAGE" not in os.environ:
+        return None
+    with suppress(psutil.Error):  # some systems hide other processes
+        ancestors = psutil.Process().parents()
+        return next((process for process in ancestors if "stages." not in " ".join(process.cmdline())), None)
+    return None
 
-    def check() -> None:
-        if "DVC_STAGE" in os.environ and os.getppid() != parent:
-            raise UserError(
-                f"the dvc that started this (process {parent}) is gone: stopping; `dvc repro` goes on from the last "
-                "finished epoch"
-            )
 
-    return check
+def stop_if_orphaned(dvc: psutil.Process | None) -> None:
+    """Raise UserError once the DVC that started this process is gone."""
+    if dvc is not None and not is_alive(dvc):
+        raise UserError(
+            f"the dvc that started this (process {dvc.pid}) is gone: stopping; `dvc repro` goes on from the last "
+            "finished epoch"
+        )
 
 
 def _md5(path: Path) -> str:

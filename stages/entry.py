@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from colorizer.errors import UserError
+from colorizer.files import out_of_room
 from stages.params import Params
 from stages.params_file import read_params
 
@@ -15,6 +16,11 @@ def run_stage(stage: Callable[[Params], None]) -> None:
         stage(read_params())
     except UserError as error:
         say(str(error))
+        sys.exit(1)
+    except OSError as error:
+        if not out_of_room(error):
+            raise
+        say(f"{error.filename or 'writing'}: {out_of_room(error)}; make room and run again")
         sys.exit(1)
     except KeyboardInterrupt:
         say("interrupted; `dvc repro` goes on from the last finished stage and the last finished epoch")

@@ -11,12 +11,13 @@ from colorizer.devices import choose_device
 from colorizer.digests import fingerprint
 from colorizer.errors import UserError
 from colorizer.evaluation import Evaluation, constant_chroma, evaluate_images
-from colorizer.figures import comparison_sheet, plot_histograms, plot_history, save_figure, save_image
+from colorizer.figures import plot_histograms, plot_history, save_figure
 from colorizer.files import write_csv, write_text
 from colorizer.lab import NEUTRAL
 from colorizer.normalization_file import read_normalization
 from colorizer.progress import Progress
 from colorizer.report import report_page, score_card
+from colorizer.sheets import comparison_sheet, save_image
 from colorizer.store import open_store
 from stages.entry import run_stage
 from stages.params import Params

@@ -7,6 +7,7 @@ from ruamel.yaml import YAML
 
 from colorizer.devices import environment
 from colorizer.digests import file_digest
+from colorizer.errors import UserError
 from stages.params import Train
 
 # What `device: auto` came to is in the environment. Whether somebody was asked decides nothing; the answers do, and are
@@ -16,9 +17,15 @@ _DECIDE_NOTHING = {"ask", "decisions", "device", "epochs"}
 
 
 def training_facts(options: Train, device: torch.device) -> dict[str, dict]:
-    """The facts, by kind and name. Files are those that dvc.yaml declares for the stage, by their SHA-256."""
+    """The facts, by kind and name. Files are those that dvc.yaml declares for the stage, by their SHA-256.
+
+    Raises UserError when one is missing.
+    """
     declared = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]["train"]["deps"]
-    digests = {name: file_digest(Path(name)) for name in declared}
+    try:
+        digests = {name: file_digest(Path(name)) for name in declared}
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename} is missing: run `dvc repro`") from error
     params = flat(options)
     return {
         "params": {name: value for name, value in params.items() if name.split(".")[1] not in _DECIDE_NOTHING},

@@ -43,7 +43,9 @@ def take_up(scratch: Scratch, options: Train, facts: dict) -> tuple[Finished | N
         finished = shortened(scratch, finished, options, answers)
         reason = "" if finished else f"the unfinished training in {scratch.folder} has more epochs than train.epochs"
     elif other := next(unfinished(scratch.folder.parent), None):
-        reason = f"{'; '.join(differences(other[1], facts))} since the unfinished training in {other[0]}"
+        folder, changed = other[0], differences(other[1], facts)
+        more = f" and {len(changed) - 3} more changes" if len(changed) > 3 else ""
+        reason = f"{'; '.join(changed[:3])}{more} since the unfinished training in {folder}"
     if finished is not None and answers is not None:
         say(f"going on after epoch {finished.epoch}, which is kept in {scratch.folder}")
         scratch.record(declared, answers)
@@ -98,7 +100,7 @@ def publish(scratch: Scratch, options: Train, history: list[dict], decisions: De
     outputs = {MODEL: model, **checkpoints, **sheets}
     for target, source in outputs.items():
         place(source, target)
-    columns = dict.fromkeys(["epoch", "learning_rate", *LOSSES, *history[-1]])
-    write_csv(HISTORY, pd.DataFrame(history, columns=list(columns)))
+    scores = sorted(name for name in history[-1] if name.startswith("validation_"))
+    write_csv(HISTORY, pd.DataFrame(history, columns=["epoch", "learning_rate", *LOSSES, *scores]))
     scratch.record(decisions.all, [])
     scratch.mark_published(options.epochs, outputs.values())

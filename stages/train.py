@@ -6,6 +6,7 @@ the end.
 
 import math
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -17,17 +18,17 @@ from numpy.typing import NDArray
 from colorizer.checkpoints import generate_chroma, save_generator
 from colorizer.devices import choose_device, make_repeatable
 from colorizer.evaluation import Predict, evaluate_images
-from colorizer.figures import comparison_sheet, save_image
 from colorizer.networks import Discriminator, Generator, check_halvings, most_halvings
 from colorizer.normalization_file import read_normalization
 from colorizer.progress import Progress
 from colorizer.scratch import Finished, Scratch, open_scratch
+from colorizer.sheets import comparison_sheet, save_image
 from colorizer.store import open_store
 from colorizer.timing import log_epoch
 from colorizer.training import make_adversaries, set_learning_rate, train_epoch, training_batches
 from colorizer.training_state import load_state, save_state
 from stages.decisions import Decisions
-from stages.dvc_run import orphan_check, project_root
+from stages.dvc_run import project_root, starter, stop_if_orphaned
 from stages.entry import run_stage, say
 from stages.facts import training_facts
 from stages.params import Params, Train
@@ -39,21 +40,30 @@ def train(params: Params) -> None:
     device = choose_device(options.device)
     make_repeatable(device)
     facts = training_facts(options, device)
-    with open_scratch(project_root() / "scratch", facts, say) as scratch:
+    dvc = starter()
+    with open_scratch(project_root() / "scratch", facts, started_by=dvc, say=say) as scratch:
         finished, answers = take_up(scratch, options, facts)
         decisions = Decisions(scratch, options, answers)
         history = finished.history if finished else []
         if not decisions.is_complete(len(history)):
-            history = train_epochs(scratch, options, decisions, facts, finished)
+            history = train_epochs(scratch, options, decisions, facts, finished, lambda: stop_if_orphaned(dvc))
         refuse_edits(options, facts, device)
         decisions.declare()
         publish(scratch, options, history, decisions)
 
 
 def train_epochs(
-    scratch: Scratch, options: Train, decisions: Decisions, facts: dict, finished: Finished | None
+    scratch: Scratch,
+    options: Train,
+    decisions: Decisions,
+    facts: dict,
+    finished: Finished | None,
+    on_step: Callable[[], None],
 ) -> list[dict]:
-    """Train the epochs that are missing, and keep each in the scratch folder; returns a row of history per epoch."""
+    """Train the epochs that are missing, and keep each in the scratch folder; returns a row of history per epoch.
+
+    `on_step` is called after every step and may end the training by raising.
+    """
     device = torch.device(facts["environment"]["device"])
     store = open_store(Path("data/lab.npy"))
     normalization = read_normalization(Path("data/normalization.json"))
@@ -75,12 +85,11 @@ def train_epochs(
     shown = store[
         candidates[np.linspace(0, len(candidates) - 1, min(options.sheet_images, len(candidates))).astype(int)]
     ]
-    stop_if_orphaned = orphan_check()
 
     with Progress("train", total=(options.epochs - len(history)) * len(images)) as progress:
 
         def on_batch(count: int, losses: dict[str, torch.Tensor]) -> None:
-            stop_if_orphaned()
+            on_step()
             progress.advance(count, lambda: show_losses(losses))
 
         while not decisions.stop_after(history, progress):

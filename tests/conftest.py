@@ -2,12 +2,14 @@
 
 import os
 
+import filelock
 import numpy as np
 import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 
 from colorizer.sample import make_sample
+from tests.workspace import Workspace, make_miniature
 
 NO_GPU = "no GPU"
 
@@ -37,3 +39,17 @@ def photographs() -> NDArray[np.uint8]:
     """48 + 16 real crops of 32 px as codes (64, 32, 32, 3)."""
     codes, _ = make_sample(size=32, train=48, test=16, min_chroma=6.0, seed=1)
     return codes
+
+
+@pytest.fixture(scope="session")
+def miniature(tmp_path_factory, photographs) -> Workspace:
+    """A workspace in which everything has run; copy it, and leave it as it is. Parallel workers share one."""
+    folder = (
+        tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else tmp_path_factory.getbasetemp()
+    )
+    with filelock.FileLock(folder / "miniature.lock"):
+        path = folder / "miniature"
+        if not path.exists():
+            path.mkdir()
+            make_miniature(path, photographs)
+    return Workspace(path)

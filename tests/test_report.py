@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from colorizer.figures import comparison_sheet, plot_histograms, plot_history, save_figure, save_image
+from colorizer.figures import plot_histograms, plot_history, save_figure
 from colorizer.lab import codes_to_rgb
 from colorizer.report import report_page, score_card
+from colorizer.sheets import comparison_sheet, save_image
 
 SCORES = {
     "psnr": 24.567,

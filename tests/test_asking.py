@@ -1,0 +1,138 @@
+"""The question after each epoch, in a real terminal."""
+
+import pandas as pd
+import pexpect
+import pytest
+from ruamel.yaml import YAML
+
+from colorizer.decisions import Decision, ask
+from tests.workspace import BIN, Workspace
+
+SAVE, RATE = r"Save this model\?", r"Learning rate\?"
+PUBLISHED = ("models/checkpoints/*", "models/generator.safetensors", "reports/history.csv", "reports/samples/*")
+
+
+def answers(*lines, is_last=False):
+    remaining, shown = iter(f"{line}\n" for line in lines), []
+    decision = ask(3, 0.01, is_last=is_last, read=lambda: next(remaining), write=shown.append)
+    assert list(remaining) == []
+    return decision, "".join(shown)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (("", ""), Decision(epoch=3, learning_rate=0.01)),
+        (("y", "0.002"), Decision(epoch=3, learning_rate=0.002)),
+        (("No", "1e-5"), Decision(epoch=3, save=False, learning_rate=1e-5)),
+        (("s",), Decision(epoch=3, learning_rate=0.01, stop=True)),
+        (("n", "stop"), Decision(epoch=3, save=False, learning_rate=0.01, stop=True)),
+    ],
+)
+def test_answers(lines, expected):
+    assert answers(*lines)[0] == expected
+
+
+def test_nonsense_is_asked_again():
+    decision, shown = answers("maybe", "y", "fast", "-1", "nan", "0.5")
+    assert decision == Decision(epoch=3, learning_rate=0.5)
+    assert shown.count("Answer with Enter or y, n, or s.") == 1
+    assert shown.count("Answer with Enter, a number above 0 such as 0.0001, or s.") == 3
+
+
+def test_after_the_last_epoch_no_learning_rate_is_asked():
+    assert answers("n", is_last=True)[0] == Decision(epoch=3, save=False, learning_rate=0.01)
+
+
+@pytest.fixture
+def workspace(miniature, tmp_path) -> Workspace:
+    workspace = miniature.copy(tmp_path / "clone")
+    workspace.edit_params(epochs="3", l1_weight="90.0")
+    workspace.git("add", "--all")
+    workspace.git("commit", "--quiet", "--message=miniature")
+    return workspace
+
+
+def published(workspace):
+    paths = [path for pattern in PUBLISHED for path in workspace.path.glob(pattern)]
+    return {str(path.relative_to(workspace.path)): path.read_bytes() for path in paths}
+
+
+def train_in_terminal(workspace):
+    return pexpect.spawn(
+        str(BIN / "python"),
+        ["train_gan.py"],
+        cwd=workspace.path,
+        env=workspace.environment,
+        timeout=60,
+        encoding="utf-8",
+        dimensions=(24, 200),
+    )
+
+
+def test_answers_become_params_and_repeat_to_the_byte(workspace):
+    asked_from = (workspace.path / "params.yaml").read_text()
+    terminal = train_in_terminal(workspace)
+    terminal.expect(
+        r"epoch 1 of 3: L1 0\.\d+, validation balance \d\.\d+; its pictures are in scratch/\S+/epoch-0001.png"
+    )
+    terminal.expect(SAVE)
+    terminal.sendline("")
+    terminal.expect(RATE)
+    terminal.sendline("0.002")
+    terminal.expect(SAVE)  # of epoch 2
+    terminal.sendintr()  # interrupted here, the training keeps its epochs and the first answer
+    terminal.expect("interrupted")
+    terminal.expect(pexpect.EOF)
+
+    terminal = train_in_terminal(workspace)
+    terminal.expect("going on after epoch 2")
+    terminal.expect("epoch 2 of 3")
+    terminal.expect(SAVE)
+    terminal.sendline("n")
+    terminal.expect(RATE)
+    terminal.sendline("")
+    terminal.expect(SAVE)
+    terminal.sendline("")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+
+    decisions = [
+        {"epoch": 1, "save": True, "learning_rate": 0.002, "stop": False},
+        {"epoch": 2, "save": False, "learning_rate": 0.002, "stop": False},
+        {"epoch": 3, "save": True, "learning_rate": 0.002, "stop": False},
+    ]
+    recorded = (workspace.path / "params.yaml").read_text()
+    assert YAML(typ="safe").load(recorded)["train"]["decisions"] == decisions
+    assert recorded.count("#") == asked_from.count("#")
+    lock = YAML(typ="safe").load(workspace.path / "dvc.lock")["stages"]["train"]["params"]["params.yaml"]["train"]
+    assert lock["decisions"] == decisions
+    answered = published(workspace)
+    assert pd.read_csv(workspace.path / "reports/history.csv")["learning_rate"].tolist() == [0.0006, 0.002, 0.002]
+    names = sorted(path.name for path in (workspace.path / "models/checkpoints").iterdir())
+    assert names == ["epoch-0001.safetensors", "epoch-0003.safetensors"]
+
+    # Whoever never answered must not be handed the answered model.
+    (workspace.path / "params.yaml").write_text(asked_from)
+    workspace.run("rm", "-r", "dvc.lock", "models", "reports")
+    output = workspace.dvc("repro", "train").stdout
+    assert "Running stage 'train'" in output
+    assert "starting at epoch 1: the training in scratch" in output
+    assert published(workspace) != answered
+
+    # Repeating from what was recorded, with no terminal and no state to go on from.
+    (workspace.path / "params.yaml").write_text(recorded)
+    output = workspace.stage("train", COLORIZER_FRESH="1").stdout
+    assert "train.ask is true but there is no terminal to ask in" in output
+    assert published(workspace) == answered
+
+
+def test_stop_here_publishes_what_there_is(workspace):
+    terminal = train_in_terminal(workspace)
+    terminal.expect(SAVE)
+    terminal.sendline("s")
+    terminal.expect(pexpect.EOF)
+    assert len(pd.read_csv(workspace.path / "reports/history.csv")) == 1
+    assert [path.name for path in (workspace.path / "models/checkpoints").iterdir()] == ["epoch-0001.safetensors"]
+    assert "Data and pipelines are up to date" in workspace.dvc("status", "train").stdout

@@ -1,0 +1,162 @@
+"""The real training stage, killed and started again."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from benchmarks.kill_training import is_training, kill, partial_files, wait_for, what_was_cut
+from tests.workspace import BIN, Workspace
+
+DVC = str(BIN / "dvc")
+
+
+@pytest.fixture
+def workspace(miniature, tmp_path) -> Workspace:
+    """Everything has run; another recipe and more epochs are asked for now."""
+    workspace = miniature.copy(tmp_path / "clone")
+    workspace.git("add", "--all")
+    workspace.git("commit", "--quiet", "--message=miniature")
+    workspace.edit_params(l1_weight="90.0", epochs="4", generator__width="16")
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def undisturbed(miniature, tmp_path_factory) -> dict[str, bytes]:
+    """What the same training leaves behind when nothing disturbs it, in a process and a folder of its own."""
+    workspace = miniature.copy(tmp_path_factory.mktemp("undisturbed"))
+    workspace.edit_params(l1_weight="90.0", epochs="4", generator__width="16")
+    workspace.stage("train")
+    return results(workspace)
+
+
+def results(workspace: Workspace) -> dict[str, bytes]:
+    """Model, checkpoints, history, sheets, and the state of networks and optimizers."""
+    patterns = ("models/**/*.safetensors", "reports/history.csv", "reports/samples/*", "scratch/*/state-0004*")
+    paths = [path for pattern in patterns for path in workspace.path.glob(pattern)]
+    assert len(paths) == 1 + 4 + 1 + 4 + 1
+    return {str(path.relative_to(workspace.path)): path.read_bytes() for path in paths}
+
+
+def newest_epoch(workspace: Workspace) -> int:
+    """The epoch of the newest state of the training that is under way."""
+    folders = [path.parent for path in workspace.path.glob("scratch/*/owner.json")]
+    unfinished = [folder for folder in folders if not (folder / "published.json").exists()]
+    return max((int(path.stem[-4:]) for folder in unfinished for path in folder.glob("state-*")), default=0)
+
+
+def start_training(workspace: Workspace) -> subprocess.Popen:
+    process = workspace.start(DVC, "repro", "train")
+    wait_for(process, lambda: is_training(workspace.path, process))
+    return process
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_bytes(workspace, undisturbed):
+    generator = random.Random(0)
+    for moment in ("step", "step", "write"):
+        process = start_training(workspace)
+        until = time.monotonic() + generator.uniform(0.5, 2)
+        if moment == "step":
+            wait_for(process, lambda until=until: time.monotonic() > until)
+        else:
+            wait_for(
+                process,
+                lambda: newest_epoch(workspace) >= 2 and any(map(partial_files, workspace.path.glob("scratch/*"))),
+            )
+        assert kill(process)
+    assert what_was_cut(workspace.path)[0] == "write"
+    output = workspace.dvc("repro", "train").stdout
+    assert "going on after epoch" in output
+    assert results(workspace) == undisturbed
+
+
+def test_killed_while_publishing_it_publishes_again_and_only_then_trains_anew(workspace, undisturbed):
+    process = start_training(workspace)
+    wait_for(process, (workspace.path / "models/checkpoints").exists)
+    assert kill(process)
+    assert what_was_cut(workspace.path)[0] == "publishing"
+    assert "going on after epoch 4" in workspace.stage("train").stdout
+    output = workspace.dvc("repro", "train").stdout  # published, but DVC has not taken the outputs yet
+    assert "going on after epoch 4" in output
+    assert "img/s" not in output
+    assert results(workspace) == undisturbed
+    output = workspace.dvc("repro", "--single-item", "--force", "train").stdout
+    assert "starting at epoch 1: this training was finished and published before" in output
+    assert results(workspace) == undisturbed
+
+
+def test_more_epochs_go_on_from_the_shorter_training(workspace, undisturbed):
+    workspace.edit_params(epochs="2")
+    workspace.dvc("repro", "train")
+    workspace.edit_params(epochs="4")
+    assert "going on after epoch 2" in workspace.dvc("repro", "train").stdout
+    assert results(workspace) == undisturbed
+    workspace.edit_params(epochs="2")
+    assert "is cached - skipping run" in workspace.dvc("repro", "train").stdout
+
+
+def test_an_experiment_in_a_temporary_folder_is_resumed_in_the_workspace(workspace, undisturbed):
+    workspace.dvc("add", "data/l", "data/ab")  # or the copy would not have them
+    workspace.git("add", "--all")
+    process = workspace.start(DVC, "exp", "run", "--temp")
+    wait_for(process, lambda: newest_epoch(workspace) == 2)
+    assert kill(process)
+    output = workspace.dvc("repro", "train").stdout
+    assert "going on after epoch 2" in output
+    assert results(workspace) == undisturbed
+
+
+def test_a_second_training_refuses_and_an_orphan_stops(workspace, undisturbed):
+    first = start_training(workspace)
+    owners = [json.loads(path.read_text()) for path in workspace.path.glob("scratch/*/owner.json")]
+    training = next(owner["process"] for owner in owners if owner["started_by"] == first.pid)
+    os.kill(training, signal.SIGSTOP)
+    second = workspace.stage("train", check=False)
+    assert second.returncode == 1
+    assert second.stdout.startswith(f"train: process {training} is training this already, in scratch/train-")
+    assert len(second.stdout.splitlines()) == 1
+    os.kill(first.pid, signal.SIGKILL)  # dvc alone: the training is an orphan now
+    first.wait()
+    os.kill(training, signal.SIGCONT)
+    output = workspace.dvc("repro", "train").stdout
+    assert f"train: the dvc that started this (process {first.pid}) is gone: stopping" in workspace.printed
+    assert results(workspace) == undisturbed
+    assert "Traceback" not in output + workspace.printed
+
+
+def test_an_edit_during_training_is_not_published_and_damage_is_not_loaded(workspace, undisturbed):
+    lock = (workspace.path / "dvc.lock").read_bytes()
+    process = start_training(workspace)
+    workspace.edit_params(learning_rate="0.002")
+    assert process.wait() != 0
+    assert "train.learning_rate changed from 0.0006 to 0.002" in workspace.printed
+    assert (workspace.path / "dvc.lock").read_bytes() == lock
+    assert not (workspace.path / "models/generator.safetensors").exists()
+
+    workspace.edit_params(learning_rate="0.0006")
+    newest = max(workspace.path.glob("scratch/*/state-0004.safetensors"), key=lambda path: path.stat().st_mtime)
+    content = bytearray(newest.read_bytes())
+    content[-5] ^= 1
+    newest.write_bytes(content)
+    output = workspace.dvc("repro", "train").stdout
+    assert re.search(r"train: scratch/\S+/state-0004.safetensors is damaged .*its checksum", output)
+    assert "going on after epoch 3" in output
+    assert results(workspace) == undisturbed
+
+
+def test_a_write_that_fails_leaves_the_last_good_epoch(workspace, undisturbed):
+    """A limit on the size of files stands for a full disk: the kernel refuses in the middle of a write."""
+    size = len(next(content for name, content in undisturbed.items() if "state-0004" in name))
+    kibibytes = (size - 5_000) // 1024  # the first state is smaller: the discriminator has no moments yet
+    limited = f"ulimit -f {kibibytes}; exec {BIN / 'python'} -m stages.train"
+    result = workspace.run("bash", "-c", limited, check=False)
+    assert result.returncode == 1
+    assert "state-0002.safetensors: file too large; make room and run again, nothing was overwritten" in result.stdout
+    assert "Traceback" not in result.stdout
+    assert "going on after epoch 1" in workspace.dvc("repro", "train").stdout
+    assert results(workspace) == undisturbed
