@@ -76,7 +76,7 @@ def prepare(workspace: Path, root: Path) -> None:
     count = len(np.load(root / "l/gray_scale.npy", mmap_mode="r"))
     (workspace / "params.yaml").write_text(
         re.sub(
-            r"(?m)^(split:\n  train: )\d+(.*\n  test: )\d+", rf"\g<1>{count * 4 // 5}\g<2>{count // 5}", params
+            r"(?m)^(split:\n  train: )\d+(.*\n.*\n  test: )\d+", rf"\g<1>{count * 4 // 5}\g<2>{count // 5}", params
         ).replace("root: data/sample", f"root: {root}")
     )
 
