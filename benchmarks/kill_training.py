@@ -47,7 +47,7 @@ def clone(folder: Path) -> Path:
 
 def kill_all(folder: Path, kills: int, generator: random.Random) -> list[str]:
     """Kill as often as asked: in the middle of writes, at random moments, and at last while publishing."""
-    plan = ["write", "write", *["random"] * max(0, kills - 8), "write", "write"]
+    plan = [*["checkpoint"] * 2, *["state"] * 3, *["random"] * max(0, kills - 9)]
     generator.shuffle(plan)
     plan += ["publishing"] * (kills - len(plan))
     hits: list[str] = []
@@ -62,14 +62,15 @@ def kill_all(folder: Path, kills: int, generator: random.Random) -> list[str]:
 
 
 def kill_once(folder: Path, moment: str, *, seconds: float) -> tuple[str, str]:
-    """Start training and kill it in the middle of a `write`, while `publishing`, or at `random` after these seconds."""
+    """Train, and kill while it writes a `checkpoint` or a `state`, is `publishing`, or at `random` after these seconds."""
     process = start(folder)
     wait_for(process, lambda: is_training(folder, process))
     until = time.monotonic() + seconds
     wait_for(
         process,
         {
-            "write": lambda: any(map(partial_files, folder.glob("scratch/*"))),
+            "checkpoint": lambda: "checkpoint" in partial_files(folder),
+            "state": lambda: "state" in partial_files(folder),
             "publishing": lambda: len(placed(folder)) >= seconds,  # up to 20 of 33 files
             "random": lambda: time.monotonic() > until,
         }[moment],
@@ -113,11 +114,10 @@ def placed(folder: Path) -> list[Path]:
     return [path for name in ("models", "reports/samples") for path in (folder / name).rglob("epoch-*")]
 
 
-def partial_files(scratch: Path) -> list[Path]:
-    return [
-        *scratch.glob(".*.partial.safetensors"),
-        *scratch.glob("checkpoints/.*.partial.safetensors"),
-    ]
+def partial_files(folder: Path) -> dict[str, Path]:
+    """Files that are being written, or were when the training was killed: a `checkpoint`, a `state`."""
+    paths = [*folder.glob("scratch/*/.state-*.partial.*"), *folder.glob("scratch/*/checkpoints/.epoch-*.partial.*")]
+    return {"state" if path.name.startswith(".state") else "checkpoint": path for path in paths}
 
 
 def what_was_cut(folder: Path) -> tuple[str, str]:
@@ -125,8 +125,8 @@ def what_was_cut(folder: Path) -> tuple[str, str]:
     scratch = max(folder.glob("scratch/*/owner.json"), key=lambda path: path.stat().st_mtime).parent
     states = sorted(scratch.glob("state-*.safetensors"))
     kept = f"newest whole state {states[-1].name if states else 'none'}"
-    if partial := partial_files(scratch):
-        return "write", f"{partial[0].name}, {partial[0].stat().st_size:,} bytes; {kept}"
+    for kind, path in partial_files(folder).items():
+        return kind, f"{path.name}, {path.stat().st_size:,} bytes; {kept}"
     if (folder / "models/checkpoints").exists():
         where = "published" if (scratch / "published.json").exists() else "publishing"
         return where, f"{len(placed(folder))} epoch files in place; {kept}"

@@ -58,7 +58,7 @@ def start_training(workspace: Workspace) -> subprocess.Popen:
 
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(workspace, undisturbed):
     generator = random.Random(0)
-    for moment in ("step", "step", "write"):
+    for moment in ("step", "step", "state"):
         process = start_training(workspace)
         until = time.monotonic() + generator.uniform(0.5, 2)
         if moment == "step":
@@ -66,10 +66,10 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(workspace, undisturbed
         else:
             wait_for(
                 process,
-                lambda: newest_epoch(workspace) >= 2 and any(map(partial_files, workspace.path.glob("scratch/*"))),
+                lambda: newest_epoch(workspace) >= 2 and "state" in partial_files(workspace.path),
             )
         assert kill(process)
-    assert what_was_cut(workspace.path)[0] == "write"
+    assert what_was_cut(workspace.path)[0] == "state"
     output = workspace.dvc("repro", "train").stdout
     assert "going on after epoch" in output
     assert results(workspace) == undisturbed
