@@ -62,32 +62,24 @@ def kill_all(folder: Path, kills: int, generator: random.Random) -> list[str]:
 
 
 def kill_once(folder: Path, moment: str, *, seconds: float) -> tuple[str, str]:
-    """Train, and kill while it writes a `checkpoint` or a `state`, is `publishing`, or at `random` after these seconds."""
+    """Train; kill in a write of a `checkpoint` or `state`, while `publishing`, or at `random` after these seconds."""
     process = start(folder)
     wait_for(process, lambda: is_training(folder, process))
     until = time.monotonic() + seconds
-    wait_for(
-        process,
-        {
-            "checkpoint": lambda: "checkpoint" in partial_files(folder),
-            "state": lambda: "state" in partial_files(folder),
-            "publishing": lambda: len(placed(folder)) >= seconds,  # up to 20 of 33 files
-            "random": lambda: time.monotonic() > until,
-        }[moment],
-    )
-    if not kill(process):
+    moments = {
+        "checkpoint": lambda: "checkpoint" in partial_files(folder),
+        "state": lambda: "state" in partial_files(folder),
+        "publishing": lambda: is_publishing(folder) and len(placed(folder)) >= seconds,  # up to 20 of 32 files
+        "random": lambda: time.monotonic() > until,
+    }
+    if not kill_when(process, moments[moment]):
         sys.exit("training ended before it was killed")
     return what_was_cut(folder)
 
 
-def start(folder: Path, *command: str, **environment: str) -> subprocess.Popen:
+def start(folder: Path) -> subprocess.Popen:
     """`dvc repro train` in a process group of its own."""
-    return subprocess.Popen(
-        [DVC, *(command or ("repro", "--quiet", "train"))],
-        cwd=folder,
-        env=os.environ | environment,
-        start_new_session=True,
-    )
+    return subprocess.Popen([DVC, "repro", "--quiet", "train"], cwd=folder, start_new_session=True)
 
 
 def wait_for(process: subprocess.Popen, condition: Callable[[], bool]) -> None:
@@ -95,13 +87,21 @@ def wait_for(process: subprocess.Popen, condition: Callable[[], bool]) -> None:
         time.sleep(0.0005)
 
 
-def kill(process: subprocess.Popen) -> bool:
-    """Kill dvc and what it started at once; False when it had ended before."""
-    if process.poll() is not None:
-        return False
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    return True
+def kill_when(process: subprocess.Popen, condition: Callable[[], bool]) -> bool:
+    """Kill dvc and what it started while `condition` holds; False when they ended first.
+
+    They are stopped before it is looked at again, so that it holds when they are killed.
+    """
+    while True:
+        wait_for(process, condition)
+        if process.poll() is not None:
+            return False
+        os.killpg(process.pid, signal.SIGSTOP)
+        if condition():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return True
+        os.killpg(process.pid, signal.SIGCONT)
 
 
 def is_training(folder: Path, process: subprocess.Popen) -> bool:
@@ -109,8 +109,18 @@ def is_training(folder: Path, process: subprocess.Popen) -> bool:
     return any(f'"started_by": {process.pid}}}' in path.read_text() for path in folder.glob("scratch/*/owner.json"))
 
 
+def latest(folder: Path) -> Path:
+    """The scratch folder of the training that began last."""
+    return max(folder.glob("scratch/*/owner.json"), key=lambda path: path.stat().st_mtime).parent
+
+
+def is_publishing(folder: Path) -> bool:
+    """Whether outputs are being put in place: DVC removed those of the run before."""
+    return (folder / "models/checkpoints").exists() and not (latest(folder) / "published.json").exists()
+
+
 def placed(folder: Path) -> list[Path]:
-    """Outputs that are in place."""
+    """Outputs of single epochs that are in place."""
     return [path for name in ("models", "reports/samples") for path in (folder / name).rglob("epoch-*")]
 
 
@@ -122,14 +132,12 @@ def partial_files(folder: Path) -> dict[str, Path]:
 
 def what_was_cut(folder: Path) -> tuple[str, str]:
     """What a kill hit, by what lies on the disk after it: its kind, and the evidence."""
-    scratch = max(folder.glob("scratch/*/owner.json"), key=lambda path: path.stat().st_mtime).parent
-    states = sorted(scratch.glob("state-*.safetensors"))
+    states = sorted(latest(folder).glob("state-*.safetensors"))
     kept = f"newest whole state {states[-1].name if states else 'none'}"
     for kind, path in partial_files(folder).items():
         return kind, f"{path.name}, {path.stat().st_size:,} bytes; {kept}"
-    if (folder / "models/checkpoints").exists():
-        where = "published" if (scratch / "published.json").exists() else "publishing"
-        return where, f"{len(placed(folder))} epoch files in place; {kept}"
+    if is_publishing(folder):
+        return "publishing", f"{len(placed(folder))} epoch files in place; {kept}"
     return "training", kept
 
 

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+_STOP = ("s", "stop", "stop here")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
@@ -19,21 +21,20 @@ def ask(
     epoch: int, learning_rate: float, *, is_last: bool, read: Callable[[], str], write: Callable[[str], None]
 ) -> Decision:
     """Ask in the terminal until the answers make sense; Enter keeps. `read` returns a line, `write` shows a text."""
-    save = True
     while True:
-        write("Save this model? [Y]es, no, stop here: ")
+        write("Save this model? [Y]es, no: " if is_last else "Save this model? [Y]es, no, stop here: ")
         answer = read().strip().lower()
+        if answer in _STOP and not is_last:
+            return Decision(epoch=epoch, stop=True)
         if answer in ("", "y", "yes", "n", "no"):
             save = not answer.startswith("n")
             break
-        if answer in ("s", "stop", "stop here"):
-            return Decision(epoch=epoch, learning_rate=learning_rate, stop=True)
-        write("Answer with Enter or y, n, or s.\n")
+        write("Answer with Enter or y, or n.\n" if is_last else "Answer with Enter or y, n, or s.\n")
     while not is_last:
         write(f"Learning rate? Enter keeps {learning_rate:g}, or a number, or s to stop here: ")
         answer = read().strip().lower()
-        if answer in ("s", "stop", "stop here"):
-            return Decision(epoch=epoch, save=save, learning_rate=learning_rate, stop=True)
+        if answer in _STOP:
+            return Decision(epoch=epoch, save=save, stop=True)
         if not answer:
             break
         try:
@@ -41,7 +42,6 @@ def ask(
         except ValueError:
             rate = math.nan
         if rate > 0 and math.isfinite(rate):
-            learning_rate = rate
-            break
+            return Decision(epoch=epoch, save=save, learning_rate=rate)
         write("Answer with Enter, a number above 0 such as 0.0001, or s.\n")
-    return Decision(epoch=epoch, save=save, learning_rate=learning_rate)
+    return Decision(epoch=epoch, save=save)

@@ -24,18 +24,22 @@ def make_repeatable(device: torch.device) -> None:
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.allow_tf32 = False  # convolutions would have 10 bits of mantissa
         torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 def environment(device: torch.device) -> dict[str, str | int]:
     """What of this machine decides the result of a training, besides params, code and data."""
-    is_gpu = device.type == "cuda"
-    return {
+    facts: dict[str, str | int] = {
         "device": device.type,
-        "kind": torch.cuda.get_device_name(device) if is_gpu else torch.backends.cpu.get_cpu_capability(),
+        "kind": torch.backends.cpu.get_cpu_capability(),
         "precision": "fp32",
         "threads": torch.get_num_threads(),
         "processes": 1,
         "torch": torch.__version__,
         "numpy": np.__version__,
     }
+    if device.type == "cuda":
+        facts["kind"] = torch.cuda.get_device_name(device)
+        facts |= {"cuda": str(torch.version.cuda), "cudnn": torch.backends.cudnn.version() or 0}
+    return facts

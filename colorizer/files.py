@@ -26,12 +26,23 @@ def replacing(path: Path) -> Iterator[Path]:
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(path)
+        _flush_folder(path.parent)
     except OSError as error:
         if reason := out_of_room(error):
             raise UserError(f"{path}: {reason}; make room and run again, nothing was overwritten") from error
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a renaming outlast a power cut, where the system can."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def out_of_room(error: OSError) -> str:

@@ -1,6 +1,7 @@
 """The score card and the report page."""
 
 import base64
+import json
 from html import escape
 from pathlib import Path
 
@@ -55,6 +56,7 @@ the errors and comes near the truth in colour.</p>
 {table}</table>
 {figures}<h2>What the columns mean</h2>
 <dl>{meanings}</dl>
+<details><summary>Everything that decided this training</summary><pre>{facts}</pre></details>
 </html>
 """
 
@@ -74,7 +76,7 @@ def score_card(metrics: dict, origin: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def report_page(metrics: dict, origin: list[str], pictures: list[tuple[str, str, Path]]) -> str:
+def report_page(metrics: dict, origin: list[str], facts: dict, pictures: list[tuple[str, str, Path]]) -> str:
     """One HTML page with the scores and the pictures (title, caption, PNG file) inside it: readable offline."""
     head = "".join(f"<th>{escape(heading)}</th>" for _, heading, _ in _COLUMNS)
     rows = "".join(_row(key, [label, *_cells(metrics[key])]) for key, label in _METHODS)
@@ -90,6 +92,7 @@ def report_page(metrics: dict, origin: list[str], pictures: list[tuple[str, str,
         table=f"<tr><th></th>{head}</tr>\n{rows}",
         figures=figures,
         meanings=meanings,
+        facts=escape(json.dumps(facts, indent=1)),
     )
 
 

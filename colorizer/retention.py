@@ -1,5 +1,6 @@
 """Which epochs' checkpoints are kept, and which epoch becomes the model."""
 
+import math
 import re
 from collections.abc import Collection, Sequence
 
@@ -30,4 +31,21 @@ def chosen_epoch(history: Sequence[dict], criterion: str, declined: Collection[i
     scored = [row for row in offered if f"validation_{criterion}" in row]
     if not scored:
         return offered[-1]["epoch"]
-    return min(scored, key=lambda row: (row[f"validation_{criterion}"], row["epoch"]))["epoch"]
+    return min(scored, key=lambda row: (_or_infinite(row[f"validation_{criterion}"]), row["epoch"]))["epoch"]
+
+
+def needed_epochs(history: Sequence[dict], keep: str, criterion: str, declined: Collection[int]) -> set[int]:
+    """The epochs whose checkpoints are published: the kept ones, and the one that becomes the model."""
+    return {*kept_epochs(len(history), keep, declined), chosen_epoch(history, criterion, declined)}
+
+
+def perhaps_needed_epochs(history: Sequence[dict], keep: str, criterion: str, declined: Collection[int]) -> set[int]:
+    """What is needed whether the last epoch, about which nothing is decided yet, will be declined or not."""
+    last = history[-1]["epoch"]
+    return needed_epochs(history, keep, criterion, declined) | needed_epochs(
+        history, keep, criterion, {*declined, last}
+    )
+
+
+def _or_infinite(score: float) -> float:
+    return score if math.isfinite(score) else math.inf

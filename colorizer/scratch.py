@@ -61,7 +61,7 @@ class Scratch:
         """Forget every epoch. States go first: without its state, no leftover can be mistaken for a finished epoch."""
         self._digests = {}
         (self.folder / "published.json").unlink(missing_ok=True)
-        for path in (*self._states(), *self.checkpoints.glob("*"), *self.samples.glob("*")):
+        for path in (*self._states(), *self._cut_off(), *self.checkpoints.glob("*"), *self.samples.glob("*")):
             path.unlink()
         (self.folder / "decisions.json").unlink(missing_ok=True)
 
@@ -78,7 +78,7 @@ class Scratch:
         for path in self._states():
             if path not in (self.state(epoch), self.state(epoch - 1)):
                 path.unlink()
-        for path in (*self.checkpoints.glob("*"), *self.samples.glob("*")):
+        for path in (*self._cut_off(), *self.checkpoints.glob("*"), *self.samples.glob("*")):
             if path.relative_to(self.folder).as_posix() not in needed:
                 path.unlink()
         self._digests = files
@@ -102,19 +102,28 @@ class Scratch:
         """Newest first."""
         return sorted(self.folder.glob("state-*.safetensors"), reverse=True)
 
-    def answers(self, declared: Sequence[Decision]) -> list[Decision] | None:
-        """What was answered on top of the declared decisions; None when this training was made with other ones."""
+    def _cut_off(self) -> list[Path]:
+        """What a kill left half written beside the states."""
+        return list(self.folder.glob(".*.partial*"))
+
+    def answers(self, declared: Sequence[Decision], epoch: int) -> list[Decision] | None:
+        """What was answered and not declared yet; None when the first `epoch` epochs were made with other decisions.
+
+        A decision takes effect in the epochs after the one it is about: later ones may still be changed.
+        """
         try:
             recorded = json.loads((self.folder / "decisions.json").read_text())
             before, since = ([Decision(**entry) for entry in recorded[name]] for name in ("declared", "answered"))
-        except FileNotFoundError:
-            return []
-        except (ValueError, KeyError, TypeError):
-            return None
-        if before == list(declared):
-            return since
+        except (OSError, ValueError, KeyError, TypeError):
+            return None if epoch else []
+        decided = {decision.epoch for decision in declared}
+        open_answers = [decision for decision in since if decision.epoch not in decided]
+        effective = [decision for decision in declared if decision.epoch < epoch]
+        if effective == [decision for decision in before if decision.epoch < epoch]:
+            return open_answers
         merged = sorted([*before, *since], key=lambda decision: decision.epoch)
-        return [] if merged == list(declared) else None  # equal when killed after the answers were declared
+        # Killed after the answers were declared, or before this was noted here.
+        return open_answers if effective == [decision for decision in merged if decision.epoch < epoch] else None
 
     def record(self, declared: Sequence[Decision], answered: Sequence[Decision]) -> None:
         parts = {"declared": declared, "answered": answered}
@@ -152,7 +161,8 @@ def open_scratch(
         lock.acquire(timeout=0)
     except filelock.Timeout:
         process, orphaned = _read_owner(owner)
-        held = f"process {process} is training this already, in {folder}: wait for it, or end it (kill {process})"
+        who, end = (f"process {process}", f", or end it (kill {process})") if process else ("another process", "")
+        held = f"{who} is training this already, in {folder}: wait for it{end}"
         if not orphaned:
             raise UserError(held) from None
         say(f"process {process} is left over from a run that was killed; waiting for it to stop")
@@ -201,7 +211,13 @@ def _read_owner(path: Path) -> tuple[int, bool]:
         process, started_by = owner["process"], owner["started_by"]
     except (OSError, ValueError, KeyError):
         return 0, False
+    if not _is_running(process):
+        return 0, False  # the owner before this one
+    return process, started_by is not None and not _is_running(started_by)
+
+
+def _is_running(process: int) -> bool:
     try:
-        return process, started_by is not None and not is_alive(psutil.Process(started_by))
+        return is_alive(psutil.Process(process))
     except psutil.NoSuchProcess:
-        return process, True
+        return False

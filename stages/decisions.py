@@ -49,12 +49,21 @@ class Decisions:
             return False
         epoch = history[-1]["epoch"]
         decision = self._about(epoch) or self._ask(history, progress)
+        if decision.stop and epoch < self._options.epochs:
+            say(f"stopping after epoch {epoch} of {self._options.epochs}, as decided")
         return decision.stop or epoch == self._options.epochs
+
+    def facts_before(self, epoch: int) -> dict[str, list]:
+        """The decisions that the weights of this epoch depend on, for its metadata; nothing when there are none."""
+        made = [_as_param(decision) for decision in self.all if decision.epoch < epoch]
+        return {"decisions": made} if made else {}
 
     def declare(self) -> None:
         """Write the answers to params.yaml, which DVC reads after the stage: the lock then says what was trained."""
         if self._answered:
-            write_params({"train.decisions": [asdict(decision) for decision in self.all]})
+            write_params({"train.decisions": [_as_param(decision) for decision in self.all]})
+            self._declared, self._answered = self.all, []
+            self._scratch.record(self._declared, [])
 
     def _about(self, epoch: int) -> Decision | None:
         return next((decision for decision in self.all if decision.epoch == epoch), None)
@@ -75,12 +84,23 @@ class Decisions:
                 epoch,
                 self.learning_rate_at(epoch),
                 is_last=epoch == self._options.epochs,
-                read=sys.stdin.readline,
+                read=_read,
                 write=_write,
             )
         self._answered.append(decision)
         self._scratch.record(self._declared, self._answered)
         return decision
+
+
+def _as_param(decision: Decision) -> dict:
+    return {name: value for name, value in asdict(decision).items() if value is not None}
+
+
+def _read() -> str:
+    line = sys.stdin.readline()
+    if not line:  # the terminal is gone, or Ctrl-D: not an answer
+        raise KeyboardInterrupt
+    return line
 
 
 def _write(text: str) -> None:

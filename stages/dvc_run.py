@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -26,17 +25,25 @@ def is_cached(paths: Iterable[Path]) -> bool:
     from dvc.repo import Repo  # costs a second, and is seldom asked
 
     cache = Repo().cache.local
-    return all(cache.exists(_md5(path)) for path in paths)
+    return all(path.is_file() and cache.exists(_md5(path)) for path in paths)
 
 
 def starter() -> psutil.Process | None:
-    """The DVC process that runs this stage, past the shell in between; of a stage started by hand, None."""
+    """The DVC process that runs this stage, past the shell in between; of a stage started by hand, None.
+
+    Raises UserError when it is gone already.
+    """
     if "DVC_STAGE" not in os.environ:
         return None
-    with suppress(psutil.Error):  # some systems hide other processes
-        ancestors = psutil.Process().parents()
-        return next((process for process in ancestors if "stages." not in " ".join(process.cmdline())), None)
-    return None
+    try:
+        parent = psutil.Process().parent()
+        while parent is not None and _is_shell_of_stage(parent):
+            parent = parent.parent()
+    except psutil.Error:  # some systems hide other processes
+        return None
+    if parent is None or (parent.pid == 1 and not any("dvc" in argument for argument in parent.cmdline())):
+        raise UserError("the dvc that started this is gone; run `dvc repro` again")
+    return parent
 
 
 def stop_if_orphaned(dvc: psutil.Process | None) -> None:
@@ -46,6 +53,12 @@ def stop_if_orphaned(dvc: psutil.Process | None) -> None:
             f"the dvc that started this (process {dvc.pid}) is gone: stopping; `dvc repro` goes on from the last "
             "finished epoch"
         )
+
+
+def _is_shell_of_stage(process: psutil.Process) -> bool:
+    """Whether its last argument is the stage's command: sh -c "python -m stages.train"."""
+    name = os.environ["DVC_STAGE"].rpartition(":")[2]
+    return f"stages.{name}" in "".join(process.cmdline()[-1:]).split()
 
 
 def _md5(path: Path) -> str:

@@ -76,7 +76,7 @@ def evaluate(params: Params) -> None:
         ),
         ("Colours", "How often each a*, b* occurs in the test images and in the model's.", REPORTS / "histograms.png"),
     ]
-    write_text(REPORTS / "report.html", report_page(metrics, origin, pictures))
+    write_text(REPORTS / "report.html", report_page(metrics, origin, metadata["training"], pictures))
     model, grey = metrics["model"]["psnr"], metrics["grey"]["psnr"]
     print(f"evaluate: PSNR {model:.2f} dB (grey {grey:.2f}), report in {REPORTS}/report.html")
 
@@ -95,8 +95,8 @@ def why_this_epoch(metadata: dict, epochs: int) -> str:
         return f"The model is that of epoch {metadata['epoch']} of {epochs}, the last: there are no validation images."
     validated = len(pd.read_csv("data/split/validation.csv"))
     return (
-        f"The model is that of epoch {metadata['epoch']} of {epochs}, with the best {criterion.replace('_', ' ')} "
-        f"({scores[criterion]:.3f}) on {validated} validation images."
+        f"The model is that of epoch {metadata['epoch']} of {epochs}, chosen by {criterion.replace('_', ' ')}: "
+        f"{scores[criterion]:.3f} on {validated} validation images."
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from colorizer.errors import UserError
@@ -54,19 +54,36 @@ def _explain(problem) -> str:
 
 
 def write_params(changes: dict[str, object], path: Path = PARAMS_FILE) -> None:
-    """Set dotted keys of the file and leave everything else in it, comments included, as it is."""
+    """Set dotted keys of the file and leave everything else in it, comments included, as it is.
+
+    Raises UserError, and leaves the file alone, when it would no longer be valid.
+    """
+    read_params(path)
     yaml = YAML()
-    yaml.width = 10_000
+    yaml.width, yaml.preserve_quotes = 10_000, True
     content = yaml.load(path)
     for name, value in changes.items():
         *sections, key = name.split(".")
         section = content
         for part in sections:
             section = section[part]
-        section[key] = [_in_one_line(entry) for entry in value] if isinstance(value, list) else value
+        if isinstance(value, list) and section[key] and isinstance(section[key], CommentedSeq):
+            _update_lines(section[key], value)  # in place: comments hang on the entries
+        else:
+            section[key] = [_in_one_line(entry) for entry in value] if isinstance(value, list) else value
     with replacing(path) as partial:
         yaml.dump(content, partial)
         assert YAML(typ="safe").load(partial) == content, f"{path} would have been written wrongly"
+        read_params(partial)
+
+
+def _update_lines(lines: CommentedSeq, entries: list[dict]) -> None:
+    for index, entry in enumerate(entries):
+        if index == len(lines):
+            lines.append(_in_one_line(entry))
+        elif lines[index] != entry:
+            lines[index] = _in_one_line(entry)
+    del lines[len(entries) :]
 
 
 def _in_one_line(entry: dict) -> CommentedMap:

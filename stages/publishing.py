@@ -2,8 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Collection
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -28,50 +26,39 @@ FRESH = "COLORIZER_FRESH"  # this environment variable, set to anything, says: d
 
 
 def take_up(scratch: Scratch, options: Train, facts: dict) -> tuple[Finished | None, list[Decision]]:
-    """What to go on from and the answers given so far; where there is nothing of use, the folder is made empty."""
+    """What to go on from and the answers given so far; where there is nothing of use, the folder is made empty.
+
+    Raises UserError when more epochs are finished than are wanted.
+    """
     declared = options.decided()
-    answers = scratch.answers(declared)
-    finished, reason = None, ""
+    finished = None if os.environ.get(FRESH) else scratch.newest(say)
+    answers = scratch.answers(declared, finished.epoch if finished else 0)
     published_epochs, published_files = scratch.published()
+    reason = ""
     if os.environ.get(FRESH):
         reason = f"{FRESH} is set"
-    elif answers is None:
-        reason = f"the training in {scratch.folder} was made with other train.decisions"
     elif options.epochs <= published_epochs and is_cached(published_files):
         reason = "this training was finished and published before"
-    elif finished := scratch.newest(say):
-        finished = shortened(scratch, finished, options, answers)
-        reason = "" if finished else f"the unfinished training in {scratch.folder} has more epochs than train.epochs"
-    elif other := next(unfinished(scratch.folder.parent), None):
-        folder, changed = other[0], differences(other[1], facts)
-        more = f" and {len(changed) - 3} more changes" if len(changed) > 3 else ""
-        reason = f"{'; '.join(changed[:3])}{more} since the unfinished training in {folder}"
-    if finished is not None and answers is not None:
+    elif answers is None:
+        reason = f"the training in {scratch.folder} was made with other train.decisions"
+    elif finished and finished.epoch > options.epochs:
+        raise UserError(
+            f"the unfinished training in {scratch.folder} has {finished.epoch} epochs, more than train.epochs "
+            f"({options.epochs}): set train.epochs to {finished.epoch} or more, or {FRESH}=1 to start at epoch 1"
+        )
+    elif finished:
         say(f"going on after epoch {finished.epoch}, which is kept in {scratch.folder}")
         scratch.record(declared, answers)
         return finished, answers
+    elif other := next(unfinished(scratch.folder.parent), None):
+        folder, changed = other[0], differences(other[1], facts)
+        more = f" and {len(changed) - 3} more changes" if len(changed) > 3 else ""
+        reason = f"{'; '.join(changed[:3])}{more} since the unfinished training in {folder}" if changed else ""
     if reason:
         say(f"starting at epoch 1: {reason}")
     scratch.clear()
     scratch.record(declared, [])
     return None, []
-
-
-def shortened(scratch: Scratch, finished: Finished, options: Train, answers: list[Decision]) -> Finished | None:
-    """Of a training with more epochs than are wanted now, the first ones, if their checkpoints are still there."""
-    if finished.epoch <= options.epochs:
-        return finished
-    history = finished.history[: options.epochs]
-    declined = {decision.epoch for decision in (*options.decided(), *answers) if not decision.save}
-    needed = needed_checkpoints(history, options, declined)
-    if not all(scratch.checkpoint(epoch).is_file() for epoch in needed):
-        return None
-    return replace(finished, epoch=options.epochs, history=history)
-
-
-def needed_checkpoints(history: list[dict], options: Train, declined: Collection[int]) -> set[int]:
-    """The epochs whose checkpoints are published, one of them perhaps as the model alone."""
-    return {*kept_epochs(len(history), options.keep, declined), chosen_epoch(history, options.choose, declined)}
 
 
 def refuse_edits(options: Train, facts: dict, device: torch.device) -> None:
@@ -91,7 +78,8 @@ def refuse_edits(options: Train, facts: dict, device: torch.device) -> None:
 def publish(scratch: Scratch, options: Train, history: list[dict], decisions: Decisions) -> None:
     """Put checkpoints, model, history and sheets in place of the stage's outputs."""
     for folder in (CHECKPOINTS, SHEETS):
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(folder)
         folder.mkdir(parents=True)
     model = scratch.checkpoint(chosen_epoch(history, options.choose, decisions.declined))
     kept = kept_epochs(len(history), options.keep, decisions.declined)

@@ -21,6 +21,7 @@ from colorizer.evaluation import Predict, evaluate_images
 from colorizer.networks import Discriminator, Generator, check_halvings, most_halvings
 from colorizer.normalization_file import read_normalization
 from colorizer.progress import Progress
+from colorizer.retention import perhaps_needed_epochs
 from colorizer.scratch import Finished, Scratch, open_scratch
 from colorizer.sheets import comparison_sheet, save_image
 from colorizer.store import open_store
@@ -32,23 +33,25 @@ from stages.dvc_run import project_root, starter, stop_if_orphaned
 from stages.entry import run_stage, say
 from stages.facts import training_facts
 from stages.params import Params, Train
-from stages.publishing import needed_checkpoints, publish, refuse_edits, take_up
+from stages.publishing import publish, refuse_edits, take_up
 
 
 def train(params: Params) -> None:
+    dvc = starter()
     options = params.train
     device = choose_device(options.device)
     make_repeatable(device)
     facts = training_facts(options, device)
-    dvc = starter()
     with open_scratch(project_root() / "scratch", facts, started_by=dvc, say=say) as scratch:
         finished, answers = take_up(scratch, options, facts)
         decisions = Decisions(scratch, options, answers)
         history = finished.history if finished else []
-        if not decisions.is_complete(len(history)):
-            history = train_epochs(scratch, options, decisions, facts, finished, lambda: stop_if_orphaned(dvc))
-        refuse_edits(options, facts, device)
-        decisions.declare()
+        try:
+            if not decisions.is_complete(len(history)):
+                history = train_epochs(scratch, options, decisions, facts, finished, lambda: stop_if_orphaned(dvc))
+            refuse_edits(options, facts, device)
+        finally:
+            decisions.declare()
         publish(scratch, options, history, decisions)
 
 
@@ -116,22 +119,26 @@ def train_epochs(
                 first_step=(epoch - 1) * math.ceil(len(images) / options.batch_size),
                 on_batch=on_batch,
             )
-            log_epoch(Path("logs/train.csv"), epoch, len(images), time.monotonic() - started, device)
-            scores = validate(predict, store, validation, batch_size=options.batch_size)
+            seconds = time.monotonic() - started
+            scores = validate(predict, store, validation, batch_size=options.batch_size, on_step=on_step)
             history.append(
                 {"epoch": epoch, "learning_rate": learning_rate, **losses}
                 | {f"validation_{name}": score for name, score in scores.items()}
             )
             save_generator(
-                scratch.checkpoint(epoch), adversaries.average, normalization, epoch=epoch, scores=scores, facts=facts
+                scratch.checkpoint(epoch),
+                adversaries.average,
+                normalization,
+                epoch=epoch,
+                scores=scores,
+                facts=facts | decisions.facts_before(epoch),
             )
             save_image(comparison_sheet(shown, predict(shown[..., 0])), scratch.sample(epoch))
-            # Whether this epoch will be declined is not known yet: keep what is needed in either case.
-            needed = needed_checkpoints(history, options, decisions.declined)
-            needed |= needed_checkpoints(history, options, {*decisions.declined, epoch})
+            needed = perhaps_needed_epochs(history, options.keep, options.choose, decisions.declined)
             files = scratch.relied_on(epoch, needed)
             save_state(scratch.state(epoch), adversaries, {"epoch": epoch, "history": history, "files": files})
             scratch.finish(epoch, files)
+            log_epoch(Path("logs/train.csv"), epoch, len(images), seconds, device)
     return history
 
 
@@ -148,12 +155,19 @@ def build_networks(options: Train, *, image_shape: tuple[int, int]) -> tuple[Gen
 
 
 def validate(
-    predict: Predict, store: NDArray[np.uint8], images: NDArray[np.int64], *, batch_size: int
+    predict: Predict,
+    store: NDArray[np.uint8],
+    images: NDArray[np.int64],
+    *,
+    batch_size: int,
+    on_step: Callable[[], None],
 ) -> dict[str, float]:
     """Scores on the validation images; none when there are no images."""
     if not len(images):
         return {}
-    evaluation = evaluate_images(store, images, {"model": predict}, batch_size=batch_size, on_images=lambda count: None)
+    evaluation = evaluate_images(
+        store, images, {"model": predict}, batch_size=batch_size, on_images=lambda count: on_step()
+    )
     return evaluation.summary()["model"]
 
 

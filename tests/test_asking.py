@@ -22,11 +22,11 @@ def answers(*lines, is_last=False):
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        (("", ""), Decision(epoch=3, learning_rate=0.01)),
+        (("", ""), Decision(epoch=3)),
         (("y", "0.002"), Decision(epoch=3, learning_rate=0.002)),
         (("No", "1e-5"), Decision(epoch=3, save=False, learning_rate=1e-5)),
-        (("s",), Decision(epoch=3, learning_rate=0.01, stop=True)),
-        (("n", "stop"), Decision(epoch=3, save=False, learning_rate=0.01, stop=True)),
+        (("s",), Decision(epoch=3, stop=True)),
+        (("n", "stop"), Decision(epoch=3, save=False, stop=True)),
     ],
 )
 def test_answers(lines, expected):
@@ -40,8 +40,8 @@ def test_nonsense_is_asked_again():
     assert shown.count("Answer with Enter, a number above 0 such as 0.0001, or s.") == 3
 
 
-def test_after_the_last_epoch_no_learning_rate_is_asked():
-    assert answers("n", is_last=True)[0] == Decision(epoch=3, save=False, learning_rate=0.01)
+def test_after_the_last_epoch_neither_learning_rate_nor_stop_is_asked():
+    assert answers("s", "n", is_last=True)[0] == Decision(epoch=3, save=False)
 
 
 @pytest.fixture
@@ -82,8 +82,10 @@ def test_answers_become_params_and_repeat_to_the_byte(workspace):
     terminal.sendline("0.002")
     terminal.expect(SAVE)  # of epoch 2
     terminal.sendintr()  # interrupted here, the training keeps its epochs and the first answer
-    terminal.expect("interrupted")
+    terminal.expect("train: interrupted")
     terminal.expect(pexpect.EOF)
+    assert "Traceback" not in terminal.before
+    assert "{epoch: 1, save: true, learning_rate: 0.002, stop: false}" in (workspace.path / "params.yaml").read_text()
 
     terminal = train_in_terminal(workspace)
     terminal.expect("going on after epoch 2")
@@ -100,8 +102,8 @@ def test_answers_become_params_and_repeat_to_the_byte(workspace):
 
     decisions = [
         {"epoch": 1, "save": True, "learning_rate": 0.002, "stop": False},
-        {"epoch": 2, "save": False, "learning_rate": 0.002, "stop": False},
-        {"epoch": 3, "save": True, "learning_rate": 0.002, "stop": False},
+        {"epoch": 2, "save": False, "stop": False},
+        {"epoch": 3, "save": True, "stop": False},
     ]
     recorded = (workspace.path / "params.yaml").read_text()
     assert YAML(typ="safe").load(recorded)["train"]["decisions"] == decisions
@@ -118,7 +120,7 @@ def test_answers_become_params_and_repeat_to_the_byte(workspace):
     workspace.run("rm", "-r", "dvc.lock", "models", "reports")
     output = workspace.dvc("repro", "train").stdout
     assert "Running stage 'train'" in output
-    assert "starting at epoch 1: the training in scratch" in output
+    assert "starting at epoch 1: this training was finished and published before" in output
     assert published(workspace) != answered
 
     # Repeating from what was recorded, with no terminal and no state to go on from.
@@ -128,10 +130,26 @@ def test_answers_become_params_and_repeat_to_the_byte(workspace):
     assert published(workspace) == answered
 
 
-def test_stop_here_publishes_what_there_is(workspace):
+def test_a_rate_that_diverges_can_be_corrected_and_stop_publishes_what_there_is(workspace):
     terminal = train_in_terminal(workspace)
     terminal.expect(SAVE)
+    terminal.sendline("")
+    terminal.expect(RATE)
+    terminal.sendline("1e30")
+    terminal.expect("training diverged")
+    terminal.expect(pexpect.EOF)
+    text = (workspace.path / "params.yaml").read_text()
+    assert text.count("learning_rate: 1e+30") == 1
+    (workspace.path / "params.yaml").write_text(
+        text.replace("  - {epoch: 1, save: true, learning_rate: 1e+30, stop: false}\n", "").replace(
+            "decisions: ", "decisions: []"
+        )
+    )
+    terminal = train_in_terminal(workspace)
+    terminal.expect("going on after epoch 1")
+    terminal.expect(SAVE)
     terminal.sendline("s")
+    terminal.expect("stopping after epoch 1 of 3, as decided")
     terminal.expect(pexpect.EOF)
     assert len(pd.read_csv(workspace.path / "reports/history.csv")) == 1
     assert [path.name for path in (workspace.path / "models/checkpoints").iterdir()] == ["epoch-0001.safetensors"]

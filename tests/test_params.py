@@ -148,6 +148,12 @@ def test_writing_keys_leaves_the_rest_as_it_is(tmp_path):
     train = read_params(path).train
     assert train.ask
     assert [decision.model_dump() for decision in train.decisions] == decisions
+    path.write_text(after.replace("stop: false}", "stop: false}  # too bold\n  # what comes next"))
     write_params({"train.decisions": [*decisions, {"epoch": 2, "save": True}]}, path)
     assert [decision.epoch for decision in read_params(path).train.decisions] == [1, 2]
-    assert len(path.read_text().splitlines()) == len(before.splitlines()) + 2
+    assert "# too bold" in path.read_text()
+    assert "# what comes next" in path.read_text()
+    again = path.read_text()
+    with pytest.raises(UserError, match="a decision is about epoch 99 but there are only"):
+        write_params({"train.decisions": [{"epoch": 99}]}, path)
+    assert path.read_text() == again

@@ -43,9 +43,10 @@ def test_score_card_lines_up():
 def test_report_needs_no_other_file(tmp_path):
     picture = tmp_path / "a.png"
     Image.new("RGB", (4, 4)).save(picture)
-    page = report_page(METRICS, ["By <whom>."], [("Worst <images>", "The largest", picture)])
+    page = report_page(METRICS, ["By <whom>."], {"code": {"a.py": "1<2"}}, [("Worst <images>", "The largest", picture)])
     assert "Worst &lt;images&gt;" in page
     assert "<p>By &lt;whom&gt;.</p>" in page
+    assert "a.py&quot;: &quot;1&lt;2" in page
     assert "24.57" in page
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert len(sources) == 1

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from benchmarks.kill_training import is_training, kill, partial_files, wait_for, what_was_cut
+from benchmarks.kill_training import is_publishing, is_training, kill_when, partial_files, wait_for, what_was_cut
 from tests.workspace import BIN, Workspace
 
 DVC = str(BIN / "dvc")
@@ -58,18 +58,17 @@ def start_training(workspace: Workspace) -> subprocess.Popen:
 
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(workspace, undisturbed):
     generator = random.Random(0)
-    for moment in ("step", "step", "state"):
+    for finished in (0, 1, 2):
         process = start_training(workspace)
-        until = time.monotonic() + generator.uniform(0.5, 2)
-        if moment == "step":
-            wait_for(process, lambda until=until: time.monotonic() > until)
-        else:
-            wait_for(
-                process,
-                lambda: newest_epoch(workspace) >= 2 and "state" in partial_files(workspace.path),
-            )
-        assert kill(process)
-    assert what_was_cut(workspace.path)[0] == "state"
+        wait_for(process, lambda finished=finished: newest_epoch(workspace) == finished + 1 or not finished)
+        until = time.monotonic() + generator.uniform(0, 0.2)
+        assert kill_when(process, lambda until=until: time.monotonic() > until)
+        assert newest_epoch(workspace) >= finished
+    process = start_training(workspace)
+    assert kill_when(process, lambda: "state" in partial_files(workspace.path))
+    kind, trace = what_was_cut(workspace.path)
+    assert kind == "state"
+    assert "newest whole state state-000" in trace
     output = workspace.dvc("repro", "train").stdout
     assert "going on after epoch" in output
     assert results(workspace) == undisturbed
@@ -77,8 +76,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(workspace, undisturbed
 
 def test_killed_while_publishing_it_publishes_again_and_only_then_trains_anew(workspace, undisturbed):
     process = start_training(workspace)
-    wait_for(process, (workspace.path / "models/checkpoints").exists)
-    assert kill(process)
+    assert kill_when(process, lambda: is_publishing(workspace.path))
     assert what_was_cut(workspace.path)[0] == "publishing"
     assert "going on after epoch 4" in workspace.stage("train").stdout
     output = workspace.dvc("repro", "train").stdout  # published, but DVC has not taken the outputs yet
@@ -104,8 +102,7 @@ def test_an_experiment_in_a_temporary_folder_is_resumed_in_the_workspace(workspa
     workspace.dvc("add", "data/l", "data/ab")  # or the copy would not have them
     workspace.git("add", "--all")
     process = workspace.start(DVC, "exp", "run", "--temp")
-    wait_for(process, lambda: newest_epoch(workspace) == 2)
-    assert kill(process)
+    assert kill_when(process, lambda: newest_epoch(workspace) == 2)
     output = workspace.dvc("repro", "train").stdout
     assert "going on after epoch 2" in output
     assert results(workspace) == undisturbed

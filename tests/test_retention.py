@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colorizer.retention import chosen_epoch, kept_epochs, parse_retention
+from colorizer.retention import chosen_epoch, kept_epochs, needed_epochs, parse_retention, perhaps_needed_epochs
 
 
 @pytest.mark.parametrize(
@@ -30,17 +30,20 @@ def test_other_rules_are_refused(keep):
         parse_retention(keep)
 
 
-@given(st.lists(st.booleans(), min_size=2, max_size=12), st.integers(1, 4))
-def test_what_may_be_needed_at_the_end_is_never_dropped_on_the_way(saved, number):
-    """Training keeps, after each epoch, what is needed whether or not that epoch is declined afterwards."""
-    keep, held, declined = f"last {number}", set(), set()
-    for epoch, is_saved in enumerate(saved, start=1):
-        held = (held | {epoch}) & {
-            *kept_epochs(epoch, keep, declined),
-            *kept_epochs(epoch, keep, declined | {epoch}),
-        }
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=2, max_size=12),
+    st.sampled_from(["all", "last 1", "last 2", "last 4", "every 2", "every 5"]),
+)
+def test_what_may_be_needed_at_the_end_is_never_dropped_on_the_way(epochs, keep):
+    """After each epoch, before it is known whether that one is declined, some checkpoints are let go."""
+    held: set[int] = set()
+    declined: set[int] = set()
+    history: list[dict] = []
+    for epoch, (is_saved, score) in enumerate(epochs, start=1):
+        history.append({"epoch": epoch, "validation_balance": score})
+        held = (held | {epoch}) & perhaps_needed_epochs(history, keep, "balance", declined)
         declined |= set() if is_saved else {epoch}
-    assert set(kept_epochs(len(saved), keep, declined)) <= held
+    assert needed_epochs(history, keep, "balance", declined) <= held
 
 
 HISTORY = [{"epoch": n, "validation_balance": score} for n, score in enumerate((1.0, 0.8, 0.9, 0.8), start=1)]
@@ -56,3 +59,7 @@ def test_without_validation_it_is_the_last():
     history = [{"epoch": 1}, {"epoch": 2}, {"epoch": 3}]
     assert chosen_epoch(history, "balance") == 3
     assert chosen_epoch(history, "balance", {3}) == 2
+
+
+def test_a_score_that_is_no_number_is_not_chosen():
+    assert chosen_epoch([{"epoch": 1, "validation_balance": float("nan")}, *HISTORY[1:]], "balance") == 2
