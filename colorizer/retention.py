@@ -1,25 +1,19 @@
 """Which epochs' checkpoints are kept, and which epoch becomes the model."""
 
 import math
-import re
 from collections.abc import Collection, Sequence
 
 
-def parse_retention(keep: str) -> tuple[str, int]:
-    """`all`, `last K` or `every N` as (rule, number); raises ValueError for anything else."""
-    match = re.fullmatch(r"(all)|(last|every) ([1-9]\d*)", keep)
-    if not match:
-        raise ValueError("write all, last K or every N, for instance last 5")
-    return ("all", 1) if match[1] else (match[2], int(match[3]))
-
-
 def kept_epochs(epochs: int, keep: str, declined: Collection[int] = ()) -> list[int]:
-    """The epochs out of 1 to `epochs` whose checkpoints are kept, without those that a person declined to save."""
-    rule, number = parse_retention(keep)
+    """The epochs out of 1 to `epochs` whose checkpoints are kept, without those that a person declined to save.
+
+    `keep` is `all`, `last K` or `every N`.
+    """
     offered = [epoch for epoch in range(1, epochs + 1) if epoch not in declined]
+    rule, _, number = keep.partition(" ")
     if rule == "last":
-        return offered[-number:]
-    return [epoch for epoch in offered if epoch % number == 0]
+        return offered[-int(number) :]
+    return [epoch for epoch in offered if rule == "all" or epoch % int(number) == 0]
 
 
 def chosen_epoch(history: Sequence[dict], criterion: str, declined: Collection[int] = ()) -> int:

@@ -12,12 +12,17 @@ from stages.params import Train
 from stages.params_file import write_params
 
 
+def declared(options: Train) -> list[Decision]:
+    """The decisions that params.yaml holds."""
+    return [Decision(**decision.model_dump()) for decision in options.decisions]
+
+
 class Decisions:
     """All decisions about one training. Answers are kept in its scratch folder until they are declared."""
 
     def __init__(self, scratch: Scratch, options: Train, answered: Sequence[Decision]) -> None:
         self._scratch, self._options = scratch, options
-        self._declared, self._answered = options.decided(), list(answered)
+        self._declared, self._answered = declared(options), list(answered)
         self._asks = options.ask and sys.stdin.isatty() and sys.stderr.isatty()
         if options.ask and not self._asks:
             say(

@@ -5,9 +5,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from colorizer.decisions import Decision
-from colorizer.retention import parse_retention
-
 SAMPLE_ROOT = Path("data/sample")
 
 Count = Annotated[int, Field(ge=1)]
@@ -87,11 +84,6 @@ class DecisionParams(Section):
     stop: bool = False
 
 
-def _retention(value: str) -> str:
-    parse_retention(value)
-    return value
-
-
 class Train(Section):
     seed: Seed
     device: Literal["auto", "cpu", "cuda"]
@@ -105,7 +97,7 @@ class Train(Section):
     flip: bool
     generator: GeneratorParams
     discriminator: DiscriminatorParams
-    keep: Annotated[str, AfterValidator(_retention)]
+    keep: Annotated[str, Field(pattern=r"^(all|(last|every) [1-9][0-9]*)$")]
     choose: Literal["balance", "ab_error"]
     sheet_images: Count
     ask: bool
@@ -129,9 +121,6 @@ class Train(Section):
         if any(decision.stop for decision in self.decisions[:-1]):
             raise ValueError("decisions go on after one that stops: remove those")
         return self
-
-    def decided(self) -> list[Decision]:
-        return [Decision(**decision.model_dump()) for decision in self.decisions]
 
 
 class Evaluate(Section):

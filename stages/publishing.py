@@ -13,7 +13,7 @@ from colorizer.files import write_csv
 from colorizer.retention import chosen_epoch, kept_epochs
 from colorizer.scratch import Finished, Scratch, place, unfinished
 from colorizer.training import LOSSES
-from stages.decisions import Decisions
+from stages.decisions import Decisions, declared
 from stages.dvc_run import is_cached
 from stages.entry import say
 from stages.facts import differences, flat, training_facts
@@ -30,9 +30,8 @@ def take_up(scratch: Scratch, options: Train, facts: dict) -> tuple[Finished | N
 
     Raises UserError when more epochs are finished than are wanted.
     """
-    declared = options.decided()
     finished = None if os.environ.get(FRESH) else scratch.newest(say)
-    answers = scratch.answers(declared, finished.epoch if finished else 0)
+    answers = scratch.answers(declared(options), finished.epoch if finished else 0)
     published_epochs, published_files = scratch.published()
     reason = ""
     if os.environ.get(FRESH):
@@ -48,7 +47,7 @@ def take_up(scratch: Scratch, options: Train, facts: dict) -> tuple[Finished | N
         )
     elif finished:
         say(f"going on after epoch {finished.epoch}, which is kept in {scratch.folder}")
-        scratch.record(declared, answers)
+        scratch.record(declared(options), answers)
         return finished, answers
     elif other := next(unfinished(scratch.folder.parent), None):
         folder, changed = other[0], differences(other[1], facts)
@@ -57,7 +56,7 @@ def take_up(scratch: Scratch, options: Train, facts: dict) -> tuple[Finished | N
     if reason:
         say(f"starting at epoch 1: {reason}")
     scratch.clear()
-    scratch.record(declared, [])
+    scratch.record(declared(options), [])
     return None, []
 
 

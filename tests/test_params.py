@@ -87,7 +87,11 @@ def test_the_paper_preset_is_the_recipe():
         ),
         (r"l1_weight: [\d.]+", "l1_weight: 0", "train: l1_epochs without an l1_weight would learn nothing"),
         (r"validation: \d+", "validation: 2000", "split: validation is 2000, but it is taken from the 2000 training"),
-        (r"keep: all", "keep: latest 3", "train.keep: write all, last K or every N, for instance last 5"),
+        (
+            r"keep: all",
+            "keep: latest 3",
+            "train.keep: String should match pattern '^(all|(last|every) [1-9][0-9]*)$' (it is 'latest 3')",
+        ),
         (r"decisions: \[\]", "decisions: [{epoch: 99}]", "train: a decision is about epoch 99 but there are only"),
         (r"decisions: \[\]", "decisions: [{epoch: 2}, {epoch: 1}]", "train: decisions are about the epochs [2, 1]"),
         (r"decisions: \[\]", "decisions: [{epoch: 1, stop: true}, {epoch: 2}]", "train: decisions go on after one"),

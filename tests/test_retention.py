@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colorizer.retention import chosen_epoch, kept_epochs, needed_epochs, parse_retention, perhaps_needed_epochs
+from colorizer.retention import chosen_epoch, kept_epochs, needed_epochs, perhaps_needed_epochs
 
 
 @pytest.mark.parametrize(
@@ -22,12 +22,6 @@ def test_retention(keep, epochs, expected):
 def test_declined_epochs_are_not_kept():
     assert kept_epochs(4, "all", {2}) == [1, 3, 4]
     assert kept_epochs(4, "last 2", {4}) == [2, 3]
-
-
-@pytest.mark.parametrize("keep", ["", "some", "last", "last 0", "last -1", "every", "every 1.5", "last 2 ", "ALL"])
-def test_other_rules_are_refused(keep):
-    with pytest.raises(ValueError, match="write all, last K or every N"):
-        parse_retention(keep)
 
 
 @given(
