@@ -61,7 +61,7 @@ class Scratch:
         """Forget every epoch. States go first: without its state, no leftover can be mistaken for a finished epoch."""
         self._digests = {}
         (self.folder / "published.json").unlink(missing_ok=True)
-        for path in (*self._states(), *self._cut_off(), *self.checkpoints.glob("*"), *self.samples.glob("*")):
+        for path in (*self._states(), *self.checkpoints.glob("*"), *self.samples.glob("*")):
             path.unlink()
         (self.folder / "decisions.json").unlink(missing_ok=True)
 
@@ -78,7 +78,7 @@ class Scratch:
         for path in self._states():
             if path not in (self.state(epoch), self.state(epoch - 1)):
                 path.unlink()
-        for path in (*self._cut_off(), *self.checkpoints.glob("*"), *self.samples.glob("*")):
+        for path in (*self.checkpoints.glob("*"), *self.samples.glob("*")):
             if path.relative_to(self.folder).as_posix() not in needed:
                 path.unlink()
         self._digests = files
@@ -101,10 +101,6 @@ class Scratch:
     def _states(self) -> list[Path]:
         """Newest first."""
         return sorted(self.folder.glob("state-*.safetensors"), reverse=True)
-
-    def _cut_off(self) -> list[Path]:
-        """What a kill left half written beside the states."""
-        return list(self.folder.glob(".*.partial*"))
 
     def answers(self, declared: Sequence[Decision], epoch: int) -> list[Decision] | None:
         """What was answered and not declared yet; None when the first `epoch` epochs were made with other decisions.
@@ -131,7 +127,7 @@ class Scratch:
         write_text(self.folder / "decisions.json", json.dumps(entries, indent=1))
 
     def published(self) -> tuple[int, list[Path]]:
-        """How many epochs were asked for when this training was published, and from which files; 0 when it was not."""
+        """How many epochs were published, and from which files; none when this training was not published."""
         with suppress(OSError, ValueError, KeyError):
             marker = json.loads((self.folder / "published.json").read_text())
             return int(marker["epochs"]), [self.folder / name for name in marker["files"]]
@@ -171,6 +167,8 @@ def open_scratch(
         except filelock.Timeout:
             raise UserError(held) from None
     try:
+        for cut_off in folder.rglob(".*.partial*"):  # by a kill
+            cut_off.unlink()
         write_text(owner, json.dumps({"process": os.getpid(), "started_by": started_by and started_by.pid}))
         write_text(folder / "facts.json", json.dumps(facts, indent=1))
         yield Scratch(folder)

@@ -17,6 +17,11 @@ def declared(options: Train) -> list[Decision]:
     return [Decision(**decision.model_dump()) for decision in options.decisions]
 
 
+def wanted_epochs(options: Train) -> int:
+    """How many epochs the params ask for: up to a decision to stop, if there is one."""
+    return next((decision.epoch for decision in options.decisions if decision.stop), options.epochs)
+
+
 class Decisions:
     """All decisions about one training. Answers are kept in its scratch folder until they are declared."""
 

@@ -13,7 +13,7 @@ from colorizer.files import write_csv
 from colorizer.retention import chosen_epoch, kept_epochs
 from colorizer.scratch import Finished, Scratch, place, unfinished
 from colorizer.training import LOSSES
-from stages.decisions import Decisions, declared
+from stages.decisions import Decisions, declared, wanted_epochs
 from stages.dvc_run import is_cached
 from stages.entry import say
 from stages.facts import differences, flat, training_facts
@@ -36,7 +36,7 @@ def take_up(scratch: Scratch, options: Train, facts: dict) -> tuple[Finished | N
     reason = ""
     if os.environ.get(FRESH):
         reason = f"{FRESH} is set"
-    elif options.epochs <= published_epochs and is_cached(published_files):
+    elif wanted_epochs(options) <= published_epochs and is_cached(published_files):
         reason = "this training was finished and published before"
     elif answers is None:
         reason = f"the training in {scratch.folder} was made with other train.decisions"
@@ -90,4 +90,4 @@ def publish(scratch: Scratch, options: Train, history: list[dict], decisions: De
     scores = sorted(name for name in history[-1] if name.startswith("validation_"))
     write_csv(HISTORY, pd.DataFrame(history, columns=["epoch", "learning_rate", *LOSSES, *scores]))
     scratch.record(decisions.all, [])
-    scratch.mark_published(options.epochs, outputs.values())
+    scratch.mark_published(len(history), outputs.values())

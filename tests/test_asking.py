@@ -154,3 +154,8 @@ def test_a_rate_that_diverges_can_be_corrected_and_stop_publishes_what_there_is(
     assert len(pd.read_csv(workspace.path / "reports/history.csv")) == 1
     assert [path.name for path in (workspace.path / "models/checkpoints").iterdir()] == ["epoch-0001.safetensors"]
     assert "Data and pipelines are up to date" in workspace.dvc("status", "train").stdout
+
+    path = workspace.path / "params.yaml"
+    path.write_text(path.read_text().replace("stop: true", "stop: false").replace("ask: true", "ask: false"))
+    assert "going on after epoch 1" in workspace.dvc("repro", "train").stdout
+    assert len(pd.read_csv(workspace.path / "reports/history.csv")) == 3

@@ -45,7 +45,6 @@ def newest(scratch):
 
 
 def test_the_newest_two_states_and_what_they_rely_on_are_kept(scratch):
-    (scratch.folder / ".state-0003.partial.safetensors").write_text("cut off")
     assert newest(scratch) == (3, "")
     finish(scratch, 4)
     names = sorted(path.name for path in scratch.folder.iterdir())
@@ -132,6 +131,15 @@ def test_one_process_at_a_time(tmp_path):
         owner.kill()
     with open_scratch(tmp_path, facts, started_by=None, say=print) as scratch:
         assert json.loads((scratch.folder / "owner.json").read_text())["process"] == os.getpid()
+
+
+def test_what_a_kill_cut_off_is_cleared_away(tmp_path):
+    for _ in range(2):
+        with open_scratch(tmp_path, {}, started_by=None, say=print) as scratch:
+            assert list(scratch.folder.rglob("*partial*")) == []
+            scratch.checkpoints.mkdir(exist_ok=True)
+            (scratch.checkpoints / ".epoch-0001.partial.safetensors").write_text("cut off")
+            (scratch.folder / ".state-0003.partial.safetensors").write_text("cut off")
 
 
 def test_unfinished_trainings_are_found_with_their_facts(tmp_path):

@@ -21,7 +21,6 @@ def followed(tmp_path_factory) -> tuple[Workspace, dict[str, str]]:
     workspace = make_workspace(tmp_path_factory.mktemp("versions") / "colorization")
     smaller = {"split__train": MINIATURE["sample__train"], "split__test": MINIATURE["sample__test"]}
     workspace.edit_params(**MINIATURE | smaller)
-    workspace.dvc("repro", "sample")
     workspace.git("add", "--all")
     workspace.git("commit", "--quiet", "--message=miniature")
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/versions.md").read_text(), re.DOTALL)
