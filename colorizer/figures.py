@@ -13,18 +13,27 @@ from colorizer.files import replacing
 
 
 def plot_history(history: pd.DataFrame) -> Figure:
-    """The losses over the epochs."""
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    reconstruction, adversarial = figure.subplots(1, 2)
-    reconstruction.plot(history["epoch"], history["l1_loss"], marker="o", markersize=3)
-    reconstruction.set(title="L1 of normalised chroma", xlabel="epoch", ylim=(0, None))
+    """The losses over the epochs and, when there are validation images, the scores that choose the model."""
+    scores = [name for name in ("balance", "histogram_distance") if f"validation_{name}" in history]
+    panels = 3 if scores else 2
+    figure = Figure(figsize=(4.5 * panels, 3.2), layout="constrained")
+    axes = figure.subplots(1, panels, sharex=True)
+    axes[0].plot(history["epoch"], history["l1_loss"], marker="o", markersize=3)
+    axes[0].set(title="L1 of normalised chroma", ylim=(0, None))
     for name in ("discriminator_loss", "adversarial_loss"):
-        adversarial.plot(history["epoch"], history[name], marker="o", markersize=3, label=name.replace("_", " "))
-    adversarial.set(title="binary cross-entropy", xlabel="epoch", xlim=reconstruction.get_xlim())
-    adversarial.legend()
-    for axes in (reconstruction, adversarial):
-        axes.grid(alpha=0.3)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes[1].plot(history["epoch"], history[name], marker="o", markersize=3, label=name.replace("_", " "))
+    axes[1].set(title="binary cross-entropy")
+    axes[1].legend()
+    for name in scores:
+        label = name.replace("_", " ")
+        axes[2].plot(history["epoch"], history[f"validation_{name}"], marker="o", markersize=3, label=label)
+    if scores:
+        axes[2].set(title="validation images", ylim=(0, None))
+        axes[2].legend()
+    for panel in axes:
+        panel.set(xlabel="epoch")
+        panel.grid(alpha=0.3)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure
 
 

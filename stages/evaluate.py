@@ -71,7 +71,8 @@ def evaluate(params: Params) -> None:
         ("Worst images", "The largest CIEDE2000.", REPORTS / "worst.png"),
         (
             "Training",
-            "Mean losses of each epoch. The discriminator joins after train.l1_epochs; guessing costs it 1.39.",
+            "Mean losses of each epoch, and scores of the validation images. The discriminator joins after "
+            "train.l1_epochs; guessing costs it 1.39.",
             REPORTS / "curves.png",
         ),
         ("Colours", "How often each a*, b* occurs in the test images and in the model's.", REPORTS / "histograms.png"),

@@ -71,6 +71,8 @@ def test_figures_are_the_same_bytes_every_time(tmp_path, photographs, l1_epochs)
     history = pd.DataFrame(
         {"epoch": [1, 2, 3], "l1_loss": [3.0, 2.0, 1.0], "discriminator_loss": 1.4, "adversarial_loss": 0.7}
     )
+    if l1_epochs:
+        history["validation_balance"] = [1.2, 1.0, 1.1]
     history.loc[: l1_epochs - 1, ["discriminator_loss", "adversarial_loss"]] = np.nan
     for folder in ("a", "b"):
         save_figure(plot_history(history), tmp_path / folder / "curves.png")
