@@ -95,9 +95,9 @@ def test_models_are_fetched_by_name(followed):
 def test_experiments_are_run_shown_and_taken(followed):
     workspace, printed = followed
     table = next(text for command, text in printed.items() if command.startswith("dvc exp show"))
-    rows = {name: line.split() for line in table.splitlines() for name in ("half", "dull") if f"[{name}]" in line}
+    rows = {name: line.split() for line in table.splitlines() for name in ("half", "early") if f"[{name}]" in line}
     assert "0.0004" in rows["half"]
-    assert {"0.0008", "2"} <= set(rows["dull"])
+    assert {"0.0008", "2"} <= set(rows["early"])
     assert "learning_rate: 0.0004" in (workspace.path / "params.yaml").read_text()
 
 
