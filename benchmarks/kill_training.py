@@ -8,7 +8,6 @@ without the mark that publishing is over are a cut publishing.
 """
 
 import argparse
-import hashlib
 import os
 import random
 import signal
@@ -19,6 +18,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+
+from colorizer.digests import file_digest
 
 DVC = Path(sys.executable).with_name("dvc")
 
@@ -150,17 +151,15 @@ def compare(first: Path, second: Path) -> bool:
         if path.is_file()
     )
     different = [
-        name for name in names if not (second / name).is_file() or digest(first / name) != digest(second / name)
+        name
+        for name in names
+        if not (second / name).is_file() or file_digest(first / name) != file_digest(second / name)
     ]
     print(f"{len(names)} files compared (model, checkpoints, history, sheets, state of networks and optimizers)")
     for name in different:
         print(f"different: {name}")
     print("byte-identical" if not different else "NOT identical")
     return not different
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":
