@@ -3,13 +3,16 @@ PYTHON ?= python3
 PIP_ARGS ?=
 BIN := .venv/bin
 
-.PHONY: setup repro test check fix
+.PHONY: setup repro serve test check fix
 setup: .venv/.runtime
 
 repro: .venv/.runtime
 	$(BIN)/dvc repro
 	@cat reports/evaluation/score_card.txt
 	@echo "Open reports/evaluation/report.html for the pictures."
+
+serve: .venv/.runtime
+	$(BIN)/python -m pipeline serve
 
 test: .venv/.development
 	STRICT=$(STRICT) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
@@ -23,8 +26,9 @@ fix: .venv/.development
 .venv/.runtime: requirements.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	@# Stages run as `python -m ...`: put .venv/bin on the PATH of whatever it starts, activated or not.
-	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "venv_path.pth").write_text("import os, sys; os.environ[\"PATH\"] = os.path.join(sys.prefix, \"bin\") + os.pathsep + os.environ.get(\"PATH\", os.defpath)\n")'
+	@# Stages run as `python -m ...`: put .venv/bin on the PATH of whatever it starts, activated or not. No telemetry.
+	@echo 'import os, sys; os.environ["PATH"] = os.path.join(sys.prefix, "bin") + os.pathsep + os.environ.get("PATH", os.defpath); os.environ.setdefault("DO_NOT_TRACK", "1"); os.environ.setdefault("ITERATIVE_DO_NOT_TRACK", "1")' \
+	  > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/venv_environment.pth"
 	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -r requirements.txt $(PIP_ARGS)
 	@touch $@
 

@@ -5,10 +5,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from colorizer.errors import UserError
+
+if TYPE_CHECKING:  # half a second to import
+    import pandas as pd
 
 
 @contextmanager
@@ -57,7 +59,7 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_csv(path: Path, frame: pd.DataFrame) -> None:
+def write_csv(path: Path, frame: "pd.DataFrame") -> None:
     """Write a table without its index, replacing `path` at once."""
     with replacing(path) as partial:
         frame.to_csv(partial, index=False, lineterminator="\n")

@@ -1,11 +1,18 @@
-"""Decisions after an epoch: declared in params.yaml, or asked for in the terminal and then declared."""
+"""Decisions after an epoch: declared in params.yaml, or asked for and then declared.
 
+Who answers is a person at the terminal (`train.ask`), or the program that named a folder for questions (see
+colorizer/questions.py).
+"""
+
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from colorizer.decisions import Decision, ask
 from colorizer.progress import Progress
+from colorizer.questions import FOLDER, Question, ask_program
 from colorizer.scratch import Scratch
 from stages.entry import say
 from stages.params import Train
@@ -25,10 +32,19 @@ def wanted_epochs(options: Train) -> int:
 class Decisions:
     """All decisions about one training. Answers are kept in its scratch folder until they are declared."""
 
-    def __init__(self, scratch: Scratch, options: Train, answered: Sequence[Decision]) -> None:
-        self._scratch, self._options = scratch, options
+    def __init__(
+        self,
+        scratch: Scratch,
+        options: Train,
+        answered: Sequence[Decision],
+        *,
+        while_waiting: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`while_waiting` is called while a program has not answered yet, and may end the training by raising."""
+        self._scratch, self._options, self._while_waiting = scratch, options, while_waiting
         self._declared, self._answered = declared(options), list(answered)
-        self._asks = options.ask and sys.stdin.isatty() and sys.stderr.isatty()
+        self._questions = Path(os.environ[FOLDER]) if FOLDER in os.environ else None
+        self._asks = bool(self._questions) or (options.ask and sys.stdin.isatty() and sys.stderr.isatty())
         if options.ask and not self._asks:
             say(
                 "train.ask is true but there is no terminal to ask in: going on with train.decisions, and keeping "
@@ -86,17 +102,25 @@ class Decisions:
         with progress.paused():
             criterion = f"validation_{self._options.choose}"
             score = f", {criterion.replace('_', ' ')} {last[criterion]:.3f}" if criterion in last else ""
-            say(
-                f"epoch {epoch} of {self._options.epochs}: L1 {last['l1_loss']:.4f}{score}; its pictures are in "
-                f"{self._scratch.sample(epoch)}"
-            )
-            decision = ask(
-                epoch,
-                self.learning_rate_at(epoch),
-                is_last=epoch == self._options.epochs,
-                read=_read,
-                write=_write,
-            )
+            summary = f"epoch {epoch} of {self._options.epochs}: L1 {last['l1_loss']:.4f}{score}"
+            say(f"{summary}; its pictures are in {self._scratch.sample(epoch)}")
+            if self._questions:
+                question = Question(
+                    epoch=epoch,
+                    summary=summary,
+                    learning_rate=self.learning_rate_at(epoch),
+                    is_last=epoch == self._options.epochs,
+                    sample=str(self._scratch.sample(epoch).resolve()),
+                )
+                decision = ask_program(self._questions, question, self._while_waiting)
+            else:
+                decision = ask(
+                    epoch,
+                    self.learning_rate_at(epoch),
+                    is_last=epoch == self._options.epochs,
+                    read=_read,
+                    write=_write,
+                )
         self._answered.append(decision)
         self._scratch.record(self._declared, self._answered)
         return decision

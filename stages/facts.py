@@ -9,6 +9,7 @@ from colorizer.devices import environment
 from colorizer.digests import file_digest
 from colorizer.errors import UserError
 from stages.params import Train
+from stages.params_file import flat
 
 # What `device: auto` came to is in the environment. Whether somebody was asked decides nothing; the answers do, and are
 # compared on their own (Scratch.answers). No epoch depends on how many follow it: a longer training goes on from a
@@ -26,7 +27,7 @@ def training_facts(options: Train, device: torch.device) -> dict[str, dict]:
         digests = {name: file_digest(Path(name)) for name in declared}
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is missing: run `dvc repro`") from error
-    params = flat(options)
+    params = train_params(options)
     return {
         "params": {name: value for name, value in params.items() if name.split(".")[1] not in _DECIDE_NOTHING},
         "inputs": {name: digest for name, digest in digests.items() if not name.endswith(".py")},
@@ -35,13 +36,9 @@ def training_facts(options: Train, device: torch.device) -> dict[str, dict]:
     }
 
 
-def flat(options: Train) -> dict[str, object]:
+def train_params(options: Train) -> dict[str, object]:
     """The section as dotted names and plain values."""
-    values: dict[str, object] = {}
-    for name, value in options.model_dump(mode="json").items():
-        nested = value if isinstance(value, dict) else {}
-        values |= {f"train.{name}.{key}": entry for key, entry in nested.items()} or {f"train.{name}": value}
-    return values
+    return flat({"train": options.model_dump(mode="json")})
 
 
 def differences(before: dict[str, dict], now: dict[str, dict]) -> list[str]:

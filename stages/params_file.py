@@ -1,7 +1,9 @@
 """Reading params.yaml with one clear line for every mistake, and writing single keys of it."""
 
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -17,14 +19,21 @@ PARAMS_FILE = Path("params.yaml")
 
 def read_params(path: Path = PARAMS_FILE) -> Params:
     """Read and check the whole file; raises UserError naming the key and the fix."""
+    return _check(_load(path, YAML(typ="safe")), path)
+
+
+def _load(path: Path, yaml: YAML) -> Any:
     try:
-        content = YAML(typ="safe").load(path)
+        return yaml.load(path)
     except FileNotFoundError as error:
         raise UserError(
             f"{path} is missing: run from the project's folder, or take a preset (cp presets/sample.yaml {path})"
         ) from error
     except YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def _check(content: object, path: Path) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
@@ -53,31 +62,43 @@ def _explain(problem) -> str:
     return f"{name}: {message}{seen}" if keys else message
 
 
-def write_params(changes: dict[str, object], path: Path = PARAMS_FILE) -> None:
+def write_params(changes: Mapping[str, object], path: Path = PARAMS_FILE, *, base: Path | None = None) -> None:
     """Set dotted keys of the file and leave everything else in it, comments included, as it is.
 
-    Raises UserError, and leaves the file alone, when it would no longer be valid.
+    With `base`, everything else is as in that file. Raises UserError, and leaves the file alone, when it would no
+    longer be valid.
     """
-    read_params(path)
     yaml = YAML()
     yaml.width, yaml.preserve_quotes = 10_000, True
-    content = yaml.load(path)
-    for name, value in changes.items():
+    content = _load(base or path, yaml)
+    _check(YAML(typ="safe").load(base or path), base or path)
+    for name, value in flat(changes).items():
         *sections, key = name.split(".")
         section = content
         for part in sections:
-            section = section[part]
-        if isinstance(value, list) and section[key] and isinstance(section[key], CommentedSeq):
+            section = section.setdefault(part, CommentedMap())
+            if not isinstance(section, CommentedMap):
+                raise UserError(f"{path}: {name} is not a known key: {part} holds a single value")
+        if isinstance(value, list) and isinstance(section.get(key), CommentedSeq) and section[key]:
             _update_lines(section[key], value)  # in place: comments hang on the entries
         else:
             section[key] = [_in_one_line(entry) for entry in value] if isinstance(value, list) else value
     with replacing(path) as partial:
         yaml.dump(content, partial)
-        assert YAML(typ="safe").load(partial) == content, f"{path} would have been written wrongly"
-        read_params(partial)
+        written = YAML(typ="safe").load(partial)
+        assert written == content, f"{path} would have been written wrongly"
+        _check(written, path)
 
 
-def _update_lines(lines: CommentedSeq, entries: list[dict]) -> None:
+def flat(values: Mapping[str, Any], section: str = "") -> dict[str, Any]:
+    """Nested sections as dotted keys."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= flat(value, f"{section}{name}.") if isinstance(value, Mapping) else {f"{section}{name}": value}
+    return found
+
+
+def _update_lines(lines: CommentedSeq, entries: Sequence[object]) -> None:
     for index, entry in enumerate(entries):
         if index == len(lines):
             lines.append(_in_one_line(entry))
@@ -86,7 +107,9 @@ def _update_lines(lines: CommentedSeq, entries: list[dict]) -> None:
     del lines[len(entries) :]
 
 
-def _in_one_line(entry: dict) -> CommentedMap:
+def _in_one_line(entry: object) -> object:
+    if not isinstance(entry, dict):
+        return entry
     line = CommentedMap(entry)
     line.fa.set_flow_style()
     return line

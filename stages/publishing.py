@@ -16,7 +16,7 @@ from colorizer.training import LOSSES
 from stages.decisions import Decisions, declared, wanted_epochs
 from stages.dvc_run import is_cached
 from stages.entry import say
-from stages.facts import differences, flat, training_facts
+from stages.facts import differences, train_params, training_facts
 from stages.params import Train
 from stages.params_file import read_params
 
@@ -66,7 +66,9 @@ def refuse_edits(options: Train, facts: dict, device: torch.device) -> None:
     DVC reads them after the stage has ended and would record the edited ones as what was trained.
     """
     now = read_params().train
-    changed = differences(facts | {"params": flat(options)}, training_facts(now, device) | {"params": flat(now)})
+    changed = differences(
+        facts | {"params": train_params(options)}, training_facts(now, device) | {"params": train_params(now)}
+    )
     if changed:
         raise UserError(
             f"not published, for it would be recorded as the result of edits made meanwhile: {'; '.join(changed)}. "

@@ -38,17 +38,18 @@ from stages.publishing import publish, refuse_edits, take_up
 
 def train(params: Params) -> None:
     dvc = starter()
+    on_step = partial(stop_if_orphaned, dvc)
     options = params.train
     device = choose_device(options.device)
     make_repeatable(device)
     facts = training_facts(options, device)
     with open_scratch(project_root() / "scratch", facts, started_by=dvc, say=say) as scratch:
         finished, answers = take_up(scratch, options, facts)
-        decisions = Decisions(scratch, options, answers)
+        decisions = Decisions(scratch, options, answers, while_waiting=on_step)
         history = finished.history if finished else []
         try:
             if not decisions.is_complete(len(history)):
-                history = train_epochs(scratch, options, decisions, facts, finished, lambda: stop_if_orphaned(dvc))
+                history = train_epochs(scratch, options, decisions, facts, finished, on_step)
             refuse_edits(options, facts, device)
         finally:
             decisions.declare()

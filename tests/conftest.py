@@ -1,6 +1,9 @@
 """Shared fixtures, and STRICT=1: every skip but for a missing GPU is a failure."""
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import filelock
 import numpy as np
@@ -9,12 +12,28 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 from colorizer.sample import make_sample
+from tests.prefect_server import ALIVE, PrefectServer, running_server
 from tests.workspace import Workspace, make_miniature
 
 NO_GPU = "no GPU"
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+def pytest_sessionstart(session):
+    """What ends with the tests, however they end, watches this pipe: see tests/prefect_server.py."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        alive = Path(tempfile.mkdtemp(prefix="tests-")) / "alive"
+        os.mkfifo(alive)
+        os.environ[ALIVE] = str(alive)
+        session.config.alive = os.open(alive, os.O_RDWR)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "alive"):
+        os.close(session.config.alive)
+        shutil.rmtree(Path(os.environ[ALIVE]).parent)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -41,15 +60,25 @@ def photographs() -> NDArray[np.uint8]:
     return codes
 
 
+def shared_folder(tmp_path_factory) -> Path:
+    """A temporary folder that all parallel workers of this run have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
 @pytest.fixture(scope="session")
 def miniature(tmp_path_factory, photographs) -> Workspace:
     """A workspace in which everything has run; copy it, and leave it as it is. Parallel workers share one."""
-    folder = (
-        tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else tmp_path_factory.getbasetemp()
-    )
+    folder = shared_folder(tmp_path_factory)
     with filelock.FileLock(folder / "miniature.lock"):
         path = folder / "miniature"
         if not path.exists():
             path.mkdir()
             make_miniature(path, photographs)
     return Workspace(path)
+
+
+@pytest.fixture(scope="session")
+def prefect(tmp_path_factory) -> PrefectServer:
+    """A real Prefect server on loopback with a database of its own. Parallel workers share one."""
+    return running_server(shared_folder(tmp_path_factory))

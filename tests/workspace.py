@@ -70,13 +70,13 @@ class Workspace:
         shutil.copytree(self.path, path, symlinks=True, dirs_exist_ok=True)
         return Workspace(path)
 
-    def start(self, *command: str) -> subprocess.Popen:
+    def start(self, *command: str, **environment: str) -> subprocess.Popen:
         """Run in the background, in a process group of its own; `printed` tells what it says."""
         with self.path.with_name("printed.txt").open("w") as printed:
             return subprocess.Popen(
                 command,
                 cwd=self.path,
-                env=self.environment,
+                env=self.environment | environment,
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
                 stderr=subprocess.STDOUT,

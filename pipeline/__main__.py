@@ -1,0 +1,110 @@
+"""The pipeline under Prefect: python -m pipeline --help"""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from colorizer.errors import UserError
+from pipeline.plan import begin_plan
+from pipeline.server import connected
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def _app() -> None:
+    """The pipeline under Prefect: run it, and watch it in the browser."""
+
+
+@app.command()
+def rebuild(
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="Stages, with all they depend on; all when left out")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="A file of presets/ to replace params.yaml, `photos64` say")
+    ] = None,
+    set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="A param, `train.epochs=3` say")] = None,
+    pull: Annotated[bool, typer.Option("--pull", help="Fetch data and outputs from the DVC remote before")] = False,
+    push: Annotated[bool, typer.Option("--push", help="Send the outputs to the DVC remote afterwards")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run the stages even if nothing changed")] = False,
+    review: Annotated[bool, typer.Option("--review", help="Pause after each epoch and ask on the run's page")] = False,
+    review_minutes: Annotated[float, typer.Option(help="Then go on as if nothing had been asked")] = 60,
+) -> None:
+    """Run the stages that a change makes necessary, as `dvc repro` would, and watch them in the browser.
+
+    Reports to the Prefect server of `make serve`, or else to a temporary one.
+
+    Example: python -m pipeline rebuild --set train.epochs=3 --set train.learning_rate=0.0002
+    """
+    overrides = parse_overrides(set or [])
+    if not (preset or overrides or pull):
+        begin_plan(Path.cwd(), targets or [])
+
+    run_flow(
+        "rebuild",
+        targets=targets,
+        preset=preset,
+        overrides=overrides,
+        pull=pull,
+        push=push,
+        force=force,
+        review=review,
+        review_minutes=review_minutes,
+    )
+
+
+@app.command()
+def serve() -> None:
+    """Start a Prefect server, unless one runs, and carry out the runs that are started on its pages or by schedule.
+
+    The server listens at PREFECT_API_URL, or http://127.0.0.1:4200/api, and can be reached from this machine alone.
+    """
+    with connected(Path.cwd(), stay=True) as wait:
+        from pipeline.deployments import serve_deployments
+
+        wait()
+        serve_deployments()
+
+
+def parse_overrides(settings: list[str]) -> dict[str, Any]:
+    """`KEY=VALUE` texts, the values in YAML."""
+    overrides = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        try:
+            if not key or not equals:
+                raise ValueError("nothing to set")
+            overrides[key] = YAML(typ="safe").load(value)
+        except (ValueError, YAMLError) as error:
+            raise UserError(f"--set {setting}: write KEY=VALUE, `train.epochs=3` for example") from error
+    return overrides
+
+
+def run_flow(name: str, **parameters: Any) -> None:
+    """Run the flow `name` of `pipeline.<name>`, with a server to report to; exit as its final state says."""
+    with connected(Path.cwd()) as wait:
+        flow = getattr(import_module(f"pipeline.{name}"), name)  # while a temporary server starts
+        wait()
+        state = flow(**parameters, return_state=True)
+    if not state.is_completed():
+        sys.exit(1)
+
+
+def main() -> None:
+    try:
+        app()
+    except UserError as error:
+        sys.exit(f"pipeline: {error}")
+    except KeyboardInterrupt:
+        print("pipeline: interrupted; the next run goes on from what is finished", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""The flows as deployments: what `make serve` offers to whoever starts runs on a page, by schedule or by the API."""
+
+from typing import Any
+
+from prefect import serve
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.flows import EntrypointType, Flow
+
+from pipeline.rebuild import rebuild
+
+NAME = "workspace"
+
+
+def serve_deployments() -> None:
+    """Carry out runs, each in a process of its own, until interrupted."""
+    flows: list[Flow[..., Any]] = [rebuild]
+    serve(*(_deployment(flow) for flow in flows))
+
+
+def _deployment(flow: Flow[..., Any]) -> Any:
+    one_at_a_time = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
+    return flow.to_deployment(
+        NAME,
+        description=(flow.description or "").split("\n\n")[0],
+        concurrency_limit=one_at_a_time,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )

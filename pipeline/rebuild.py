@@ -1,0 +1,73 @@
+"""The flow that brings the workspace up to date, a task per DVC stage."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.states import Cancelled, Completed, Failed, State
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from colorizer.errors import UserError
+from pipeline.artifacts import describe, publish_scores, publish_stage_table
+from pipeline.flow_run import only_one, own_children
+from pipeline.overrides import set_params
+from pipeline.plan import read_plan
+from pipeline.review import reviewing
+from pipeline.stage_runs import Build, Outcome, run_dvc, run_stages
+
+
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=4))  # type: ignore[arg-type]
+def rebuild(
+    targets: list[str] | None = None,
+    preset: str | None = None,
+    overrides: dict[str, Any] | None = None,
+    pull: bool = False,
+    push: bool = False,
+    force: bool = False,
+    review: bool = False,
+    review_minutes: float = 60,
+) -> State:
+    """Run the stages that a change makes necessary, in this workspace, as `dvc repro` would.
+
+    Args:
+        targets: stages to bring up to date, with all that they depend on; none means every stage
+        preset: a file of presets/ that replaces params.yaml, `photos64` for example
+        overrides: single params, `{"train.epochs": 3}` for example. They are written to params.yaml and stay there,
+            so that dvc.lock and params.yaml tell what was run
+        pull: fetch data and outputs from the DVC remote before
+        push: send the outputs to the DVC remote afterwards
+        force: run the stages even if nothing changed
+        review: after each epoch, pause and ask: keep this checkpoint? another learning rate? stop here?
+        review_minutes: how long to wait for an answer before going on as if nothing had been asked
+    """
+    folder, log = Path.cwd(), get_run_logger()
+    try:
+        with own_children() as children, only_one(folder), reviewing(review, review_minutes, children) as reviewer:
+            build = Build(folder, children, force=force, review=reviewer)
+            for line in set_params(folder, preset, overrides or {}):
+                log.info(line)
+            if pull:
+                run_dvc(build, "pull", "--allow-missing")
+            states = run_stages(build, read_plan(folder, targets or []))
+            publish_stage_table(states)
+            publish_scores(folder)
+            end = conclude(states)
+            if push and end.is_completed():
+                run_dvc(build, "push")
+    except UserError as error:
+        log.error(str(error))
+        return Failed(message=str(error))
+    for line in describe(states):
+        log.info(line)
+    return end
+
+
+def conclude(states: dict[str, State[Outcome]]) -> State:
+    """What the stages' states come to."""
+    if failed := [state for state in states.values() if state.is_failed()]:
+        return Failed(message=failed[0].message)
+    if any(state.is_cancelled() for state in states.values()):
+        return Cancelled(message="stopped; the next run goes on from what is finished")
+    results = [state.result().result for state in states.values()]
+    counted = {result: results.count(result) for result in ("ran", "restored", "unchanged")}
+    return Completed(message=", ".join(f"{count} {result}" for result, count in counted.items() if count))

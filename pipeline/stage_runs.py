@@ -1,0 +1,169 @@
+"""One task per DVC stage, in the order of the graph."""
+
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import wait
+from prefect.states import Cancelled, Completed, Failed, State
+
+from colorizer.errors import UserError
+from pipeline.children import Children
+from pipeline.plan import PlannedStage, read_plan
+from pipeline.training_watch import Review, TrainingWatch
+
+DVC = str(Path(sys.executable).with_name("dvc"))
+
+# What DVC prints of a stage, and what that means.
+_RESULTS: Mapping[str, "Result"] = {
+    "Running stage": "ran",
+    "is cached - skipping run": "restored",
+    "didn't change, skipping": "unchanged",
+}
+# What it advises after every stage.
+_ADVICE = ("To track the changes with git", "git add ", "To enable auto staging", "dvc config core", "Use `dvc push`")
+_SECONDS_BEFORE_RETRIES = (2, 10, 60)
+_KILLED = "Killed"
+_LAST_LINES = 12
+
+Result = Literal["ran", "restored", "unchanged"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a stage, why, and how long that took."""
+
+    stage: str
+    result: Result
+    reason: str
+    seconds: float
+
+
+class Build:
+    """A workspace and how its stages are to be run."""
+
+    def __init__(self, folder: Path, children: Children, *, force: bool = False, review: Review | None = None) -> None:
+        self.folder, self.children, self.force, self.review = folder, children, force, review
+
+
+def run_stages(build: Build, plan: Sequence[PlannedStage]) -> dict[str, State[Outcome]]:
+    """Run what has to be run, independent stages in parallel; the final state of every stage's task, in order.
+
+    A stage after one that failed is not run.
+    """
+    futures: dict[str, Any] = {}
+    for stage in plan:
+        named = run_stage.with_options(name=stage.name, task_run_name=stage.name)
+        after = [futures[name] for name in stage.upstream if name in futures]
+        futures[stage.name] = named.submit(build, stage, after)
+    wait(list(futures.values()))
+    return {name: future.state for name, future in futures.items()}
+
+
+@task(
+    cache_policy=NO_CACHE,
+    retries=len(_SECONDS_BEFORE_RETRIES),
+    retry_delay_seconds=list(_SECONDS_BEFORE_RETRIES),
+    retry_condition_fn=lambda task, run, state: state.name == _KILLED,
+)
+def run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State:
+    """`dvc repro` of one stage, its output as log lines.
+
+    The state's name tells ran, restored and unchanged apart, its message why. Killed by a signal, it is run again.
+    """
+    log = get_run_logger()
+    started = time.monotonic()
+    reason = stage.reason
+    if any(outcome.result != "unchanged" for outcome in after):
+        [now] = read_plan(build.folder, [stage.name], single=True)
+        reason = now.reason
+    if build.force:
+        reason = "forced"
+    if not reason:
+        return _completed(stage, "unchanged", "nothing it depends on has changed", started)
+    log.info("%s: %s", stage.name, reason)
+    watch = TrainingWatch(build.folder, build.review) if stage.name == "train" else None
+    ended = _follow_dvc(
+        build,
+        ["repro", "--single-item", *(["--force"] if build.force else []), stage.name],
+        environment=watch.environment if watch else {},
+        on_tick=watch.look if watch else lambda: None,
+    )
+    if ended is None:
+        return Cancelled(message="stopped with the flow run")
+    code, printed = ended
+    if code:
+        return _failed(stage, code, printed[-_LAST_LINES:])
+    words = next((words for words in _RESULTS if any(words in line for line in printed)), "")
+    return _completed(stage, _RESULTS.get(words, "unchanged"), reason, started)
+
+
+def run_dvc(build: Build, command: str, *options: str) -> None:
+    """`dvc pull` and the like, as a task. Raises UserError when it fails."""
+    named = _run_dvc.with_options(name=command, task_run_name=command)
+    state = named(build, [command, *options], return_state=True)
+    if state.is_failed():
+        raise UserError(state.message or "")
+
+
+@task(cache_policy=NO_CACHE)
+def _run_dvc(build: Build, arguments: Sequence[str]) -> State:
+    ended = _follow_dvc(build, arguments)
+    if ended is None:
+        return Cancelled(message="stopped with the flow run")
+    code, printed = ended
+    if code:
+        return Failed(message=f"dvc {arguments[0]} failed: {printed[-1] if printed else 'it printed nothing'}")
+    return Completed()
+
+
+def _follow_dvc(
+    build: Build,
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str] = {},
+    on_tick: Callable[[], None] = lambda: None,
+) -> tuple[int, list[str]] | None:
+    """Its exit code and what it printed, which goes to the log as it comes; None when the run was stopped."""
+    log = get_run_logger()
+    child = build.children.start([DVC, "--wait-for-lock", *arguments], folder=build.folder, environment=environment)
+    if child is None:
+        return None
+    printed = []
+    try:
+        for line in child.lines(tick=0.5):
+            if line is None:
+                on_tick()
+            elif line and not line.strip().startswith(_ADVICE):
+                log.info(line)
+                printed.append(line)
+        on_tick()
+    except BaseException:
+        child.stop()
+        raise
+    finally:
+        code = build.children.wait(child)
+    return None if child.was_stopped else (code, printed)
+
+
+def _completed(stage: PlannedStage, result: Result, reason: str, started: float) -> State:
+    outcome = Outcome(stage=stage.name, result=result, reason=reason, seconds=time.monotonic() - started)
+    return Completed(name=result.capitalize(), message=reason, data=outcome)
+
+
+def _failed(stage: PlannedStage, code: int, last_lines: list[str]) -> State:
+    """`code` is dvc's; that of the stage stands in what dvc prints."""
+    for line in last_lines:
+        if told := re.search(r"exited with (-?\d+)", line):
+            code = int(told[1])
+    signal = -code if code < 0 else code - 128 if 128 < code <= 128 + 64 else 0
+    how = f"was killed by signal {signal}" if signal else f"failed with exit code {code}"
+    message = "\n".join([f"{stage.name} {how}. Its last lines:", *last_lines])
+    get_run_logger().error("%s %s", stage.name, how)
+    return Failed(name=_KILLED if signal else "Failed", message=message)

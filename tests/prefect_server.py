@@ -1,0 +1,90 @@
+"""A Prefect server for the tests, and asking its API."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import httpx
+
+from pipeline.children import GUARD
+from pipeline.server import free_port
+from tests.imports import ROOT
+
+ALIVE = "TESTS_ALIVE"  # names a pipe that is open for writing as long as the tests run
+
+_guards: list[subprocess.Popen] = []  # nobody waits for them
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    url: str
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"PREFECT_API_URL": f"{self.url}/api", "PREFECT_HOME": str(self.home), "DO_NOT_TRACK": "1"}
+
+    def ask(self, path: str, content: Any = None, *, method: str = "POST", **headers: str) -> Any:
+        response = httpx.request(method, f"{self.url}/api/{path}", json=content, headers=headers)
+        response.raise_for_status()
+        return response.json() if response.content else None
+
+    def run(self, run: str) -> dict[str, Any]:
+        """A flow run, by its id."""
+        return self.ask(f"flow_runs/{run}", method="GET")
+
+    def task_runs(self, run: str) -> dict[str, dict[str, Any]]:
+        """The task runs of a flow run, by the names of the tasks."""
+        found = self.ask("task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
+        return {task["name"]: task for task in found}
+
+    def artifacts(self, run: str) -> dict[str, dict[str, Any]]:
+        """By key."""
+        found = self.ask("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
+        return {artifact["key"]: artifact for artifact in found}
+
+    def logs(self, run: str) -> str:
+        found = self.ask("logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"})
+        return "\n".join(entry["message"] for entry in found)
+
+
+def running_server(folder: Path) -> PrefectServer:
+    """The server that keeps its things in `folder`: started by the first who asks, ended with the tests."""
+    with filelock.FileLock(folder / "prefect.lock"):
+        known = folder / "prefect.url"
+        if not known.exists():
+            known.write_text(start_server(folder / "prefect"))
+        return PrefectServer(known.read_text(), folder / "prefect")
+
+
+def start_server(home: Path, **environment: str) -> str:
+    """Its address, once it answers. A guard ends it when the tests are over, also when they are killed."""
+    home.mkdir()
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    settings = {"PREFECT_HOME": str(home), "PREFECT_API_URL": f"{url}/api", "PREFECT_UI_API_URL": f"{url}/api"}
+    with Path(os.environ[ALIVE]).open() as alive, (home / "log").open("w") as log:
+        guard = subprocess.Popen(
+            [sys.executable, str(GUARD), *command],
+            cwd=ROOT,
+            env=os.environ | settings | environment,
+            stdin=alive,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    _guards.append(guard)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/api/health").status_code in (200, 401):
+                return url
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError((home / "log").read_text())
