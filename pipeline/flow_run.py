@@ -1,7 +1,9 @@
 """What every flow of this pipeline does around its work: hold its place, stop its children, end in one clear line."""
 
 import os
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,11 +14,14 @@ import httpx
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
+from prefect.settings import get_current_settings
 
 from colorizer.errors import UserError
 from pipeline.children import Children
+from pipeline.server import answers
 
-_SECONDS_BETWEEN_LOOKS = 2
+_SECONDS_BETWEEN_LOOKS = 1
+_SECONDS_FOR_A_RESTART = 20
 
 
 @contextmanager
@@ -48,6 +53,25 @@ def only_one(folder: Path) -> Iterator[None]:
         raise UserError(
             f"another run (process {process}) is under way in {folder}: wait for it or cancel it, then start this again"
         ) from None
+
+
+def server_answers() -> bool:
+    """Whether the server of this run is there; Prefect's own calls would try for a long time to find that out."""
+    return answers(str(get_current_settings().api.url))
+
+
+def end_without_server() -> None:
+    """To be called when the work is done: end this process here if the server has gone and does not come back.
+
+    There is nobody to report to, and Prefect would go on for minutes trying.
+    """
+    deadline = time.monotonic() + _SECONDS_FOR_A_RESTART
+    while not server_answers():
+        if time.monotonic() > deadline:
+            print("pipeline: the Prefect server went away; dvc.lock records the stages that ended", file=sys.stderr)
+            sys.stderr.flush()
+            os._exit(1)
+        time.sleep(1)
 
 
 def _stop_when_cancelled(run: UUID, children: Children, over: threading.Event) -> None:

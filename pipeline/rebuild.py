@@ -9,7 +9,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from colorizer.errors import UserError
 from pipeline.artifacts import describe, publish_scores, publish_stage_table
-from pipeline.flow_run import only_one, own_children
+from pipeline.flow_run import end_without_server, only_one, own_children
 from pipeline.overrides import set_params
 from pipeline.plan import read_plan
 from pipeline.review import reviewing
@@ -49,9 +49,10 @@ def rebuild(
             if pull:
                 run_dvc(build, "pull", "--allow-missing")
             states = run_stages(build, read_plan(folder, targets or []))
+            end = conclude(states)
+            end_without_server()
             publish_stage_table(states)
             publish_scores(folder)
-            end = conclude(states)
             if push and end.is_completed():
                 run_dvc(build, "push")
     except UserError as error:

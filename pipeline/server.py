@@ -30,7 +30,7 @@ def connected(folder: Path, *, stay: bool = False) -> Iterator[Callable[[], None
         os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
     url = os.environ.get("PREFECT_API_URL") or tomllib.loads((folder / "prefect.toml").read_text())["api"]["url"]
     address = urlsplit(url)
-    if _answers(url):
+    if answers(url):
         os.environ["PREFECT_API_URL"] = url
         yield lambda: None
     elif stay and address.hostname == LOOPBACK and address.port:
@@ -64,7 +64,7 @@ def temporary_server(folder: Path, port: int) -> Iterator[Callable[[], None]]:
 
     def wait() -> None:
         deadline = time.monotonic() + SECONDS_TO_START
-        while not _answers(f"{page}/api"):
+        while not answers(f"{page}/api"):
             if not server.is_alive() or time.monotonic() > deadline:
                 last = (log.read_text(errors="replace").strip() or "nothing").splitlines()[-1].strip()
                 raise UserError(f"the Prefect server did not start; the end of {log.relative_to(folder)}: {last}")
@@ -77,7 +77,8 @@ def temporary_server(folder: Path, port: int) -> Iterator[Callable[[], None]]:
         server.wait()
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a Prefect server is there, within 5 seconds."""
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=5) as response:
             return response.status == 200

@@ -95,6 +95,8 @@ def run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State:
         environment=watch.environment if watch else {},
         on_tick=watch.look if watch else lambda: None,
     )
+    if watch:
+        watch.finish()
     if ended is None:
         return Cancelled(message="stopped with the flow run")
     code, printed = ended
@@ -119,7 +121,8 @@ def _run_dvc(build: Build, arguments: Sequence[str]) -> State:
         return Cancelled(message="stopped with the flow run")
     code, printed = ended
     if code:
-        return Failed(message=f"dvc {arguments[0]} failed: {printed[-1] if printed else 'it printed nothing'}")
+        told = [line for line in printed if line.startswith("ERROR: ")] or printed or ["it printed nothing"]
+        return Failed(message=f"dvc {arguments[0]} failed: {told[0].removeprefix('ERROR: ')}")
     return Completed()
 
 
@@ -143,7 +146,6 @@ def _follow_dvc(
             elif line and not line.strip().startswith(_ADVICE):
                 log.info(line)
                 printed.append(line)
-        on_tick()
     except BaseException:
         child.stop()
         raise

@@ -12,6 +12,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 from colorizer.sample import make_sample
+from tests.disturbed import ask_for_training, results
 from tests.prefect_server import ALIVE, PrefectServer, running_server
 from tests.workspace import Workspace, make_miniature
 
@@ -76,6 +77,19 @@ def miniature(tmp_path_factory, photographs) -> Workspace:
             path.mkdir()
             make_miniature(path, photographs)
     return Workspace(path)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(miniature, tmp_path_factory) -> dict[str, bytes]:
+    """What the training of tests/disturbed.py leaves behind when nothing disturbs it."""
+    folder = shared_folder(tmp_path_factory)
+    with filelock.FileLock(folder / "undisturbed.lock"):
+        workspace = Workspace(folder / "undisturbed")
+        if not workspace.path.exists():
+            miniature.copy(workspace.path)
+            ask_for_training(workspace)
+            workspace.stage("train")
+    return results(workspace)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """A Prefect server for the tests, and asking its API."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from typing import Any
 
 import filelock
 import httpx
+import psutil
 
 from pipeline.children import GUARD
 from pipeline.server import free_port
@@ -53,23 +55,43 @@ class PrefectServer:
         return "\n".join(entry["message"] for entry in found)
 
 
+def new_home(folder: Path, prefect: PrefectServer) -> Path:
+    """A home for another server, with an empty database, which takes ten seconds to make anew."""
+    shutil.copytree(prefect.home.with_name("prefect-empty"), folder)
+    return folder
+
+
 def running_server(folder: Path) -> PrefectServer:
     """The server that keeps its things in `folder`: started by the first who asks, ended with the tests."""
     with filelock.FileLock(folder / "prefect.lock"):
         known = folder / "prefect.url"
         if not known.exists():
-            known.write_text(start_server(folder / "prefect"))
+            (folder / "prefect").mkdir()
+            url = start_server(folder / "prefect").url
+            shutil.copytree(folder / "prefect", folder / "prefect-empty")
+            known.write_text(url)
         return PrefectServer(known.read_text(), folder / "prefect")
 
 
-def start_server(home: Path, **environment: str) -> str:
-    """Its address, once it answers. A guard ends it when the tests are over, also when they are killed."""
-    home.mkdir()
+@dataclass(frozen=True)
+class StartedServer:
+    url: str
+    guard: subprocess.Popen
+
+    def kill(self) -> None:
+        for process in psutil.Process(self.guard.pid).children(recursive=True):
+            process.kill()
+        self.guard.wait()
+
+
+def start_server(home: Path, **environment: str) -> StartedServer:
+    """A server that answers. A guard ends it when the tests are over, also when they are killed."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     settings = {"PREFECT_HOME": str(home), "PREFECT_API_URL": f"{url}/api", "PREFECT_UI_API_URL": f"{url}/api"}
-    with Path(os.environ[ALIVE]).open() as alive, (home / "log").open("w") as log:
+    alive = os.open(os.environ[ALIVE], os.O_RDONLY | os.O_NONBLOCK)
+    with (home / "log").open("w") as log:
         guard = subprocess.Popen(
             [sys.executable, str(GUARD), *command],
             cwd=ROOT,
@@ -79,12 +101,13 @@ def start_server(home: Path, **environment: str) -> str:
             stderr=log,
             start_new_session=True,
         )
+    os.close(alive)
     _guards.append(guard)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             if httpx.get(f"{url}/api/health").status_code in (200, 401):
-                return url
+                return StartedServer(url, guard)
         except httpx.TransportError:
             time.sleep(0.1)
     raise AssertionError((home / "log").read_text())

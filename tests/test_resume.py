@@ -11,6 +11,7 @@ import time
 import pytest
 
 from benchmarks.kill_training import is_publishing, is_training, kill_when, partial_files, wait_for, what_was_cut
+from tests.disturbed import ask_for_training, newest_epoch, results
 from tests.workspace import BIN, Workspace
 
 DVC = str(BIN / "dvc")
@@ -22,32 +23,8 @@ def workspace(miniature, tmp_path) -> Workspace:
     workspace = miniature.copy(tmp_path / "clone")
     workspace.git("add", "--all")
     workspace.git("commit", "--quiet", "--message=miniature")
-    workspace.edit_params(l1_weight="90.0", epochs="4", generator__width="16")
+    ask_for_training(workspace)
     return workspace
-
-
-@pytest.fixture(scope="module")
-def undisturbed(miniature, tmp_path_factory) -> dict[str, bytes]:
-    """What the same training leaves behind when nothing disturbs it, in a process and a folder of its own."""
-    workspace = miniature.copy(tmp_path_factory.mktemp("undisturbed"))
-    workspace.edit_params(l1_weight="90.0", epochs="4", generator__width="16")
-    workspace.stage("train")
-    return results(workspace)
-
-
-def results(workspace: Workspace) -> dict[str, bytes]:
-    """Model, checkpoints, history, sheets, and the state of networks and optimizers."""
-    patterns = ("models/**/*.safetensors", "reports/history.csv", "reports/samples/*", "scratch/*/state-0004*")
-    paths = [path for pattern in patterns for path in workspace.path.glob(pattern)]
-    assert len(paths) == 1 + 4 + 1 + 4 + 1
-    return {str(path.relative_to(workspace.path)): path.read_bytes() for path in paths}
-
-
-def newest_epoch(workspace: Workspace) -> int:
-    """The epoch of the newest state of the training that is under way."""
-    folders = [path.parent for path in workspace.path.glob("scratch/*/owner.json")]
-    unfinished = [folder for folder in folders if not (folder / "published.json").exists()]
-    return max((int(path.stem[-4:]) for folder in unfinished for path in folder.glob("state-*")), default=0)
 
 
 def start_training(workspace: Workspace) -> subprocess.Popen:
