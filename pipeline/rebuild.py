@@ -9,11 +9,12 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from colorizer.errors import UserError
 from pipeline.artifacts import describe, publish_scores, publish_stage_table
+from pipeline.commands import run_dvc
 from pipeline.flow_run import end_without_server, only_one, own_children
 from pipeline.overrides import set_params
 from pipeline.plan import read_plan
 from pipeline.review import reviewing
-from pipeline.stage_runs import Build, Outcome, run_dvc, run_stages
+from pipeline.stage_runs import Build, Outcome, run_stages
 
 
 @flow(task_runner=ThreadPoolTaskRunner(max_workers=4))  # type: ignore[arg-type]
@@ -47,14 +48,14 @@ def rebuild(
             for line in set_params(folder, preset, overrides or {}):
                 log.info(line)
             if pull:
-                run_dvc(build, "pull", "--allow-missing")
+                run_dvc(children, folder, "pull", "--allow-missing")
             states = run_stages(build, read_plan(folder, targets or []))
             end = conclude(states)
             end_without_server()
             publish_stage_table(states)
             publish_scores(folder)
             if push and end.is_completed():
-                run_dvc(build, "push")
+                run_dvc(children, folder, "push")
     except UserError as error:
         log.error(str(error))
         return Failed(message=str(error))

@@ -1,9 +1,8 @@
 """One task per DVC stage, in the order of the graph."""
 
 import re
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,12 +12,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import wait
 from prefect.states import Cancelled, Completed, Failed, State
 
-from colorizer.errors import UserError
 from pipeline.children import Children
+from pipeline.commands import DVC, follow
 from pipeline.plan import PlannedStage, read_plan
 from pipeline.training_watch import Review, TrainingWatch
-
-DVC = str(Path(sys.executable).with_name("dvc"))
 
 # What DVC prints of a stage, and what that means.
 _RESULTS: Mapping[str, "Result"] = {
@@ -26,8 +23,6 @@ _RESULTS: Mapping[str, "Result"] = {
     "is cached - skipping run": "restored",
     "didn't change, skipping": "unchanged",
 }
-# What it advises after every stage.
-_ADVICE = ("To track the changes with git", "git add ", "To enable auto staging", "dvc config core", "Use `dvc push`")
 _SECONDS_BEFORE_RETRIES = (2, 10, 60)
 _KILLED = "Killed"
 _LAST_LINES = 12
@@ -89,9 +84,10 @@ def run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State:
         return _completed(stage, "unchanged", "nothing it depends on has changed", started)
     log.info("%s: %s", stage.name, reason)
     watch = TrainingWatch(build.folder, build.review) if stage.name == "train" else None
-    ended = _follow_dvc(
-        build,
-        ["repro", "--single-item", *(["--force"] if build.force else []), stage.name],
+    ended = follow(
+        build.children,
+        [*DVC, "repro", "--single-item", *(["--force"] if build.force else []), stage.name],
+        folder=build.folder,
         environment=watch.environment if watch else {},
         on_tick=watch.look if watch else lambda: None,
     )
@@ -104,54 +100,6 @@ def run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State:
         return _failed(stage, code, printed[-_LAST_LINES:])
     words = next((words for words in _RESULTS if any(words in line for line in printed)), "")
     return _completed(stage, _RESULTS.get(words, "unchanged"), reason, started)
-
-
-def run_dvc(build: Build, command: str, *options: str) -> None:
-    """`dvc pull` and the like, as a task. Raises UserError when it fails."""
-    named = _run_dvc.with_options(name=command, task_run_name=command)
-    state = named(build, [command, *options], return_state=True)
-    if state.is_failed():
-        raise UserError(state.message or "")
-
-
-@task(cache_policy=NO_CACHE)
-def _run_dvc(build: Build, arguments: Sequence[str]) -> State:
-    ended = _follow_dvc(build, arguments)
-    if ended is None:
-        return Cancelled(message="stopped with the flow run")
-    code, printed = ended
-    if code:
-        told = [line for line in printed if line.startswith("ERROR: ")] or printed or ["it printed nothing"]
-        return Failed(message=f"dvc {arguments[0]} failed: {told[0].removeprefix('ERROR: ')}")
-    return Completed()
-
-
-def _follow_dvc(
-    build: Build,
-    arguments: Sequence[str],
-    *,
-    environment: Mapping[str, str] = {},
-    on_tick: Callable[[], None] = lambda: None,
-) -> tuple[int, list[str]] | None:
-    """Its exit code and what it printed, which goes to the log as it comes; None when the run was stopped."""
-    log = get_run_logger()
-    child = build.children.start([DVC, "--wait-for-lock", *arguments], folder=build.folder, environment=environment)
-    if child is None:
-        return None
-    printed = []
-    try:
-        for line in child.lines(tick=0.5):
-            if line is None:
-                on_tick()
-            elif line and not line.strip().startswith(_ADVICE):
-                log.info(line)
-                printed.append(line)
-    except BaseException:
-        child.stop()
-        raise
-    finally:
-        code = build.children.wait(child)
-    return None if child.was_stopped else (code, printed)
 
 
 def _completed(stage: PlannedStage, result: Result, reason: str, started: float) -> State:

@@ -1,0 +1,69 @@
+"""Commands as children of a flow run: what they print goes to the log of the task or flow that calls, line by line."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Cancelled, Completed, Failed, State
+
+from colorizer.errors import UserError
+from pipeline.children import Children
+
+DVC = (str(Path(sys.executable).with_name("dvc")), "--wait-for-lock")
+
+# What DVC advises after every stage.
+_ADVICE = ("To track the changes with git", "git add ", "To enable auto staging", "dvc config core", "Use `dvc push`")
+
+
+def follow(
+    children: Children,
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str] = {},
+    on_tick: Callable[[], None] = lambda: None,
+) -> tuple[int, list[str]] | None:
+    """Run a command in `folder` to its end; its exit code and what it printed, or None when the run was stopped.
+
+    `on_tick` is called whenever nothing was printed for half a second.
+    """
+    log = get_run_logger()
+    child = children.start(command, folder=folder, environment=environment)
+    if child is None:
+        return None
+    printed = []
+    try:
+        for line in child.lines(tick=0.5):
+            if line is None:
+                on_tick()
+            elif line and not line.strip().startswith(_ADVICE):
+                log.info(line)
+                printed.append(line)
+    except BaseException:
+        child.stop()
+        raise
+    finally:
+        code = children.wait(child)
+    return None if child.was_stopped else (code, printed)
+
+
+def run_dvc(children: Children, folder: Path, command: str, *options: str) -> None:
+    """`dvc pull` and the like, as a task of that name. Raises UserError when it fails."""
+    named = _run_dvc.with_options(name=command, task_run_name=command)
+    state = named(children, folder, [command, *options], return_state=True)
+    if not state.is_completed():
+        raise UserError(state.message or "")
+
+
+@task(cache_policy=NO_CACHE)
+def _run_dvc(children: Children, folder: Path, arguments: Sequence[str]) -> State:
+    ended = follow(children, [*DVC, *arguments], folder=folder)
+    if ended is None:
+        return Cancelled(message="stopped with the flow run")
+    code, printed = ended
+    if code:
+        told = [line for line in printed if line.startswith("ERROR: ")] or printed or ["it printed nothing"]
+        return Failed(message=f"dvc {arguments[0]} failed: {told[0].removeprefix('ERROR: ')}")
+    return Completed()
