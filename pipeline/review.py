@@ -3,6 +3,7 @@
 Training asks and is answered by files in a folder (`colorizer/questions.py`).
 """
 
+import itertools
 import tempfile
 import threading
 import time
@@ -18,14 +19,15 @@ from prefect.exceptions import NotPausedError
 from prefect.flow_runs import pause_flow_run, resume_flow_run
 from prefect.input import RunInput
 from prefect.runtime import flow_run
-from pydantic import Field
+from prefect.utilities.urls import url_for
+from pydantic import Field, ValidationError
 
 from colorizer.decisions import Decision
 from colorizer.questions import FOLDER, Question, answer_question, open_questions
 from pipeline.children import Children
 from pipeline.pictures import data_uri
 
-_SECONDS_BETWEEN_POLLS = 2
+_SECONDS_BETWEEN_POLLS = 1
 _NEVER = 10 * 365 * 24 * 3600  # seconds: Prefect's own time limit fails a run, so it is not the one that is used
 
 
@@ -33,7 +35,7 @@ class ReviewForm(RunInput):
     """What the page asks after an epoch."""
 
     keep_checkpoint: bool = Field(default=True, title="Keep this checkpoint?")
-    learning_rate: float = Field(gt=0, allow_inf_nan=False, title="Learning rate from here on")
+    learning_rate: float = Field(title="Learning rate from here on", gt=0, allow_inf_nan=False)
     stop_here: bool = Field(default=False, title="Stop here?")
 
 
@@ -65,42 +67,47 @@ class Review:
     def _ask(self, question: Question) -> ReviewForm | None:
         """What was answered, the defaults when nobody did in time; None when the run is stopped."""
         log = get_run_logger()
-        log.info(
-            "%s: waiting up to %g minutes for an answer at %s", question.summary, self._minutes, flow_run.get_ui_url()
-        )
-        answers: list[ReviewForm | Exception] = []
-
-        def pause() -> None:
-            try:
-                answers.append(
-                    pause_flow_run(
-                        wait_for_input=ReviewForm.with_initial_data(
-                            description=_describe(question), learning_rate=question.learning_rate
-                        ),
-                        timeout=_NEVER,
-                        poll_interval=_SECONDS_BETWEEN_POLLS,
-                        key=f"epoch-{question.epoch}",
-                    )
-                )
-            except Exception as error:  # raised again below, in the task's own thread
-                answers.append(error)
-
-        # A daemon, as waiting for the server must not keep a stopped process alive.
-        threading.Thread(target=copy_context().run, args=(pause,), daemon=True).start()
+        page = url_for("flow-run", flow_run.get_id())
+        log.info("%s: waiting up to %g minutes for an answer at %s", question.summary, self._minutes, page)
         deadline = time.monotonic() + 60 * self._minutes
-        while not answers:
-            if self._children.are_stopped:
-                return None
-            if time.monotonic() > deadline:
-                log.info("epoch %d: nobody answered in %g minutes; going on unchanged", question.epoch, self._minutes)
-                with suppress(NotPausedError):  # somebody did, just now
-                    resume_flow_run(UUID(flow_run.get_id()), run_input=_defaults(question))
-                deadline = time.monotonic() + 60
-            time.sleep(0.2)
-        answer = answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        for attempt in itertools.count(1):
+            answers = _pause(question, key=f"epoch-{question.epoch}-{attempt}")
+            while not answers:
+                if self._children.are_stopped:
+                    return None
+                if time.monotonic() > deadline:
+                    log.info(
+                        "epoch %d: nobody answered in %g minutes; going on unchanged", question.epoch, self._minutes
+                    )
+                    with suppress(NotPausedError):  # somebody did, just now
+                        resume_flow_run(UUID(flow_run.get_id()), run_input=_defaults(question))
+                    deadline = time.monotonic() + 60
+                time.sleep(0.2)
+            answer = answers[0]
+            if isinstance(answer, ReviewForm):
+                return answer
+            if not isinstance(answer, ValidationError):
+                raise answer
+            for problem in answer.errors():  # the page lets some pass
+                log.warning("%s: %s; asking again", ".".join(map(str, problem["loc"])), problem["msg"])
+        raise AssertionError
+
+
+def _pause(question: Question, *, key: str) -> list[ReviewForm | Exception]:
+    """Pause the run and show the form; the list that is returned gets the answer, or why there is none."""
+    answers: list[ReviewForm | Exception] = []
+
+    def pause() -> None:
+        form = ReviewForm.with_initial_data(description=_describe(question), learning_rate=question.learning_rate)
+        try:
+            answer = pause_flow_run(wait_for_input=form, timeout=_NEVER, poll_interval=_SECONDS_BETWEEN_POLLS, key=key)
+            answers.append(ReviewForm.model_validate(answer.model_dump()))  # initial data lift the limits of a field
+        except Exception as error:
+            answers.append(error)
+
+    # A daemon, as waiting for the server must not keep a stopped process alive.
+    threading.Thread(target=copy_context().run, args=(pause,), daemon=True).start()
+    return answers
 
 
 def _defaults(question: Question) -> dict[str, Any]:

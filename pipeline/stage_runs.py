@@ -72,6 +72,14 @@ def run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State:
 
     The state's name tells ran, restored and unchanged apart, its message why. Killed by a signal, it is run again.
     """
+    try:
+        return _run_stage(build, stage, after)
+    except Exception:
+        get_run_logger().exception("%s could not be run", stage.name)  # Prefect shows no traceback of its own here
+        raise
+
+
+def _run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State:
     log = get_run_logger()
     started = time.monotonic()
     reason = stage.reason

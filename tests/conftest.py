@@ -79,6 +79,15 @@ def miniature(tmp_path_factory, photographs) -> Workspace:
     return Workspace(path)
 
 
+@pytest.fixture
+def committed(miniature, tmp_path) -> Workspace:
+    """A copy of the miniature in which everything is committed."""
+    workspace = miniature.copy(tmp_path / "clone")
+    workspace.git("add", "--all")
+    workspace.git("commit", "--quiet", "--message=miniature")
+    return workspace
+
+
 @pytest.fixture(scope="session")
 def undisturbed(miniature, tmp_path_factory) -> dict[str, bytes]:
     """What the training of tests/disturbed.py leaves behind when nothing disturbs it."""

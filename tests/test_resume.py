@@ -18,13 +18,10 @@ DVC = str(BIN / "dvc")
 
 
 @pytest.fixture
-def workspace(miniature, tmp_path) -> Workspace:
+def workspace(committed) -> Workspace:
     """Everything has run; another recipe and more epochs are asked for now."""
-    workspace = miniature.copy(tmp_path / "clone")
-    workspace.git("add", "--all")
-    workspace.git("commit", "--quiet", "--message=miniature")
-    ask_for_training(workspace)
-    return workspace
+    ask_for_training(committed)
+    return committed
 
 
 def start_training(workspace: Workspace) -> subprocess.Popen:
