@@ -1,0 +1,47 @@
+"""Runs that are started, validated and cancelled over the API, as its pages and schedules do."""
+
+import signal
+
+import httpx
+import psutil
+import pytest
+
+from tests.disturbed import ask_for_training, newest_epoch, training_process, wait_until
+from tests.workspace import BIN
+
+
+def test_a_deployed_run_is_started_cancelled_and_goes_on(committed, prefect):
+    ask_for_training(committed)
+    committed.edit_params(epochs="300", keep="last 1")
+    serving = committed.start(str(BIN / "python"), "-m", "pipeline", "serve", **prefect.environment)
+    wait_until(lambda: "being served" in committed.printed or serving.poll() is not None)
+    deployment = prefect.ask("deployments/name/rebuild/workspace", method="GET")
+    described = deployment["parameter_openapi_schema"]["properties"]
+    assert described["overrides"]["description"].startswith("single params, `{")
+
+    def start(**parameters: object) -> str:
+        created = prefect.ask(f"deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})
+        return created["id"]
+
+    def has_ended(run: str) -> bool:
+        return prefect.run(run)["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+    with pytest.raises(httpx.HTTPStatusError, match="409"):
+        start(targets=["train"], push="perhaps")
+
+    run = start(targets=["train"])
+    wait_until(lambda: newest_epoch(committed) >= 1 or has_ended(run))
+    training = training_process(committed)
+    waiting = start(targets=["train"], overrides={"train.epochs": 299})
+    prefect.ask(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+    psutil.wait_procs([training], timeout=10)
+    assert not training.is_running()
+    wait_until(lambda: has_ended(run))
+    assert prefect.run(run)["state"]["type"] == "CANCELLED"
+
+    wait_until(lambda: "train: going on after epoch" in prefect.logs(waiting))  # it waited for its turn
+    started = psutil.Process(serving.pid).children(recursive=True)
+    serving.send_signal(signal.SIGTERM)
+    _, alive = psutil.wait_procs(started, timeout=30)
+    assert not alive
+    serving.wait()
