@@ -57,10 +57,15 @@ def _start(folder: Path, targets: Sequence[str], *, single: bool = False) -> sub
 
 
 def make_plan(targets: Sequence[str], *, single: bool) -> list[PlannedStage]:
-    import networkx
-    from dvc.repo import Repo
+    from dvc.repo import Repo, lock_repo
 
-    repo = Repo()
+    with lock_repo(repo := Repo(_wait_for_lock=True)):  # a stage that runs beside this one may be writing dvc.lock
+        return _make_plan(repo, targets, single=single)
+
+
+def _make_plan(repo: Any, targets: Sequence[str], *, single: bool) -> list[PlannedStage]:
+    import networkx
+
     graph = repo.index.graph
     chosen = {stage.addressing for target in targets for stage in repo.stage.collect(target, with_deps=not single)}
     status = repo.status(targets=targets or None, with_deps=bool(targets) and not single)
