@@ -32,7 +32,7 @@ def test_the_import_graph_follows_imports(tmp_path, monkeypatch):
     assert imported_files(Path("package/a.py")) == {Path(f"package/{name}.py") for name in "abc"}
 
 
-@pytest.mark.parametrize("package", ["benchmarks", "colorizer", "stages"])
+@pytest.mark.parametrize("package", ["benchmarks", "colorizer", "pipeline", "stages"])
 def test_package_files_are_empty(package):
     assert (ROOT / package / "__init__.py").read_text() == ""
 
@@ -47,4 +47,12 @@ def test_doors():
 def test_the_data_stages_do_without_torch():
     modules = [f"stages.{name}" for name in ("sample", "locate", "load", "split", "concatenate", "normalize")]
     script = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
+def test_the_flows_do_without_torch_and_know_params_only():
+    for path in ROOT.glob("pipeline/*.py"):
+        stages = {file.stem for file in direct_imports(path.relative_to(ROOT)) if file.parts[0] == "stages"}
+        assert stages <= {"params", "params_file"}, path
+    script = "import sys, pipeline.rebuild, pipeline.deployments; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
