@@ -42,7 +42,7 @@ def rebuild(
 
     Example: python -m pipeline rebuild --set train.epochs=3 --set train.learning_rate=0.0002
     """
-    overrides = parse_overrides(set or [])
+    overrides = parse_settings("--set", set or [])
     if not (preset or overrides or pull):
         begin_plan(Path.cwd(), targets or [])
 
@@ -60,6 +60,30 @@ def rebuild(
 
 
 @app.command()
+def sweep(
+    grid: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=[VALUE, ...]", help="Values to try, with those of other --grid")
+    ] = None,
+    candidate: Annotated[
+        list[str] | None, typer.Option(metavar="{KEY: VALUE, ...}", help="Settings to try as they are")
+    ] = None,
+    at_once: Annotated[int, typer.Option(help="Trainings at the same time; they share the cores")] = 1,
+) -> None:
+    """Train with several settings, rank them by their validation scores, and leave this workspace as it is.
+
+    Started again, it repeats nothing that is done.
+
+    Example: python -m pipeline sweep --grid 'train.learning_rate=[0.0003, 0.0006]' --grid 'train.l1_epochs=[2, 10]'
+    """
+    run_flow(
+        "sweep",
+        grid=parse_grid(grid or []),
+        candidates=[parse_candidate(text) for text in candidate or []],
+        at_once=at_once,
+    )
+
+
+@app.command()
 def serve() -> None:
     """Start a Prefect server, unless one runs, and carry out the runs that are started on its pages or by schedule.
 
@@ -72,18 +96,40 @@ def serve() -> None:
         serve_deployments()
 
 
-def parse_overrides(settings: list[str]) -> dict[str, Any]:
+def parse_settings(option: str, settings: list[str]) -> dict[str, Any]:
     """`KEY=VALUE` texts, the values in YAML."""
-    overrides = {}
+    parsed = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         try:
             if not key or not equals:
                 raise ValueError("nothing to set")
-            overrides[key] = YAML(typ="safe").load(value)
+            parsed[key] = YAML(typ="safe").load(value)
         except (ValueError, YAMLError) as error:
-            raise UserError(f"--set {setting}: write KEY=VALUE, `train.epochs=3` for example") from error
-    return overrides
+            raise UserError(f"{option} {setting}: write KEY=VALUE, `train.epochs=3` for example") from error
+    return parsed
+
+
+def parse_grid(settings: list[str]) -> dict[str, list[Any]]:
+    """`KEY=[VALUE, ...]` texts."""
+    grid = parse_settings("--grid", settings)
+    for key, values in grid.items():
+        if not isinstance(values, list):
+            raise UserError(f"--grid {key}: it is {values!r}; give a list of values, `{key}=[1, 2]` for example")
+    return grid
+
+
+def parse_candidate(text: str) -> dict[str, Any]:
+    """`{KEY: VALUE, ...}` in YAML."""
+    try:
+        settings = YAML(typ="safe").load(text)
+    except YAMLError:
+        settings = None
+    if not isinstance(settings, dict):
+        raise UserError(
+            f"--candidate {text}: write {{KEY: VALUE}}, `{{train.epochs: 3, train.l1_epochs: 2}}` for example"
+        )
+    return settings
 
 
 def run_flow(name: str, **parameters: Any) -> None:

@@ -1,8 +1,10 @@
 """Commands as children of a flow run: what they print goes to the log of the task or flow that calls, line by line."""
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -12,6 +14,17 @@ from colorizer.errors import UserError
 from pipeline.children import Children
 
 DVC = (str(Path(sys.executable).with_name("dvc")), "--wait-for-lock")
+
+_SECONDS_BEFORE_RETRIES = (2, 10, 60)
+_KILLED = "Killed"
+_LAST_LINES = 12
+
+# Of a task whose state may be that of `failed`.
+AGAIN_WHEN_KILLED: Mapping[str, Any] = {
+    "retries": len(_SECONDS_BEFORE_RETRIES),
+    "retry_delay_seconds": list(_SECONDS_BEFORE_RETRIES),
+    "retry_condition_fn": lambda task, run, state: state.name == _KILLED,
+}
 
 # What DVC advises after every stage.
 _ADVICE = ("To track the changes with git", "git add ", "To enable auto staging", "dvc config core", "Use `dvc push`")
@@ -47,6 +60,19 @@ def follow(
     finally:
         code = children.wait(child)
     return None if child.was_stopped else (code, printed)
+
+
+def failed(stage: str, code: int, printed: Sequence[str]) -> State:
+    """The state of a task whose `dvc repro` failed. `code` is dvc's; that of the stage stands in what dvc prints."""
+    last_lines = printed[-_LAST_LINES:]
+    for line in last_lines:
+        if told := re.search(r"exited with (-?\d+)", line):
+            code = int(told[1])
+    signal = -code if code < 0 else code - 128 if 128 < code <= 128 + 64 else 0
+    how = f"was killed by signal {signal}" if signal else f"failed with exit code {code}"
+    message = "\n".join([f"{stage} {how}. Its last lines:", *last_lines])
+    get_run_logger().error("%s %s", stage, how)
+    return Failed(name=_KILLED if signal else "Failed", message=message)
 
 
 def run_dvc(children: Children, folder: Path, command: str, *options: str) -> None:

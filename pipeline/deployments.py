@@ -7,13 +7,14 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.flows import EntrypointType, Flow
 
 from pipeline.rebuild import rebuild
+from pipeline.sweep import sweep
 
 NAME = "workspace"
 
 
 def serve_deployments() -> None:
     """Carry out runs, each in a process of its own, until interrupted."""
-    flows: list[Flow[..., Any]] = [rebuild]
+    flows: list[Flow[..., Any]] = [rebuild, sweep]
     serve(*(_deployment(flow) for flow in flows))
 
 

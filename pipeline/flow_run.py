@@ -41,9 +41,9 @@ def own_children() -> Iterator[Children]:
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
-    """Hold a workspace until the block ends. Raises UserError when another run holds it."""
-    lock, owner = folder / "scratch" / "run.lock", folder / "scratch" / "run.owner"
-    lock.parent.mkdir(exist_ok=True)
+    """Hold a folder, the workspace's scratch/ for example, until the block ends. Raises UserError when it is held."""
+    lock, owner = folder / "run.lock", folder / "run.owner"
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(lock, timeout=0):
             owner.write_text(str(os.getpid()))
@@ -51,7 +51,7 @@ def only_one(folder: Path) -> Iterator[None]:
     except filelock.Timeout:
         process = owner.read_text() if owner.exists() else "unknown"
         raise UserError(
-            f"another run (process {process}) is under way in {folder}: wait for it or cancel it, then start this again"
+            f"another run (process {process}) is under way and holds {lock}: wait for it or cancel it, then start again"
         ) from None
 
 

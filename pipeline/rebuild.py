@@ -43,7 +43,11 @@ def rebuild(
     """
     folder, log = Path.cwd(), get_run_logger()
     try:
-        with own_children() as children, only_one(folder), reviewing(review, review_minutes, children) as reviewer:
+        with (
+            own_children() as children,
+            only_one(folder / "scratch"),
+            reviewing(review, review_minutes, children) as reviewer,
+        ):
             build = Build(folder, children, force=force, review=reviewer)
             for line in set_params(folder, preset, overrides or {}):
                 log.info(line)

@@ -1,6 +1,5 @@
 """One task per DVC stage, in the order of the graph."""
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +9,10 @@ from typing import Any, Literal
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import wait
-from prefect.states import Cancelled, Completed, Failed, State
+from prefect.states import Cancelled, Completed, State
 
 from pipeline.children import Children
-from pipeline.commands import DVC, follow
+from pipeline.commands import AGAIN_WHEN_KILLED, DVC, failed, follow
 from pipeline.plan import PlannedStage, read_plan
 from pipeline.training_watch import Review, TrainingWatch
 
@@ -23,9 +22,6 @@ _RESULTS: Mapping[str, "Result"] = {
     "is cached - skipping run": "restored",
     "didn't change, skipping": "unchanged",
 }
-_SECONDS_BEFORE_RETRIES = (2, 10, 60)
-_KILLED = "Killed"
-_LAST_LINES = 12
 
 Result = Literal["ran", "restored", "unchanged"]
 
@@ -61,12 +57,7 @@ def run_stages(build: Build, plan: Sequence[PlannedStage]) -> dict[str, State[Ou
     return {name: future.state for name, future in futures.items()}
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=len(_SECONDS_BEFORE_RETRIES),
-    retry_delay_seconds=list(_SECONDS_BEFORE_RETRIES),
-    retry_condition_fn=lambda task, run, state: state.name == _KILLED,
-)
+@task(cache_policy=NO_CACHE, **AGAIN_WHEN_KILLED)
 def run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State:
     """`dvc repro` of one stage, its output as log lines.
 
@@ -105,7 +96,7 @@ def _run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State
         return Cancelled(message="stopped with the flow run")
     code, printed = ended
     if code:
-        return _failed(stage, code, printed[-_LAST_LINES:])
+        return failed(stage.name, code, printed)
     words = next((words for words in _RESULTS if any(words in line for line in printed)), "")
     return _completed(stage, _RESULTS.get(words, "unchanged"), reason, started)
 
@@ -113,15 +104,3 @@ def _run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State
 def _completed(stage: PlannedStage, result: Result, reason: str, started: float) -> State:
     outcome = Outcome(stage=stage.name, result=result, reason=reason, seconds=time.monotonic() - started)
     return Completed(name=result.capitalize(), message=reason, data=outcome)
-
-
-def _failed(stage: PlannedStage, code: int, last_lines: list[str]) -> State:
-    """`code` is dvc's; that of the stage stands in what dvc prints."""
-    for line in last_lines:
-        if told := re.search(r"exited with (-?\d+)", line):
-            code = int(told[1])
-    signal = -code if code < 0 else code - 128 if 128 < code <= 128 + 64 else 0
-    how = f"was killed by signal {signal}" if signal else f"failed with exit code {code}"
-    message = "\n".join([f"{stage.name} {how}. Its last lines:", *last_lines])
-    get_run_logger().error("%s %s", stage.name, how)
-    return Failed(name=_KILLED if signal else "Failed", message=message)

@@ -32,7 +32,12 @@ class PrefectServer:
         return {"PREFECT_API_URL": f"{self.url}/api", "PREFECT_HOME": str(self.home), "DO_NOT_TRACK": "1"}
 
     def ask(self, path: str, content: Any = None, *, method: str = "POST", **headers: str) -> Any:
-        response = httpx.request(method, f"{self.url}/api/{path}", json=content, headers=headers)
+        """What it answers; tries again while its database is busy, as Prefect's own client does."""
+        for _ in range(50):
+            response = httpx.request(method, f"{self.url}/api/{path}", json=content, headers=headers)
+            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(0.2)
         response.raise_for_status()
         return response.json() if response.content else None
 

@@ -1,0 +1,109 @@
+"""The flow that tries several settings, each in a place of its own, and ranks what they give."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import as_completed
+from prefect.states import Cancelled, Completed, Failed, State
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from colorizer.errors import UserError
+from pipeline.candidates import Candidate, read_candidates, read_scores, write_ranking
+from pipeline.children import Children
+from pipeline.commands import AGAIN_WHEN_KILLED, DVC, failed, follow
+from pipeline.flow_run import end_without_server, only_one, own_children
+from pipeline.places import copy_workspace
+
+FOLDER = Path("scratch/sweep")
+
+
+@flow
+def sweep(
+    grid: dict[str, list[Any]] | None = None,
+    candidates: list[dict[str, Any]] | None = None,
+    at_once: int = 1,
+) -> State:
+    """Train with several settings, rank them by their validation scores, and leave this workspace as it is.
+
+    Started again, it repeats nothing that is done and goes on with what was half done.
+
+    Args:
+        grid: values for params, `{"train.learning_rate": [0.0003, 0.0006], "train.l1_epochs": [2, 10]}` for example:
+            every combination is tried
+        candidates: single settings to try, `[{"train.epochs": 3, "train.l1_epochs": 2}]` for example
+        at_once: how many trainings at the same time; they share the processor's cores
+    """
+    folder, log = Path.cwd(), get_run_logger()
+    try:
+        if at_once < 1:
+            raise UserError(f"at_once is {at_once}: at least one training has to run")
+        with own_children() as children, only_one(FOLDER):
+            chosen = read_candidates(folder, FOLDER, grid or {}, candidates or [])
+            for candidate in chosen:
+                copy_workspace(folder, candidate.place)
+            states = _try_all(chosen, children, at_once)
+            end_without_server()
+            scores = {candidate: read_scores(candidate) for candidate, state in states.items() if state.is_completed()}
+            rows = write_ranking(FOLDER / "ranking.csv", chosen, scores)
+            create_table_artifact(rows, key="ranking", description="By the validation score, the smallest first")
+    except UserError as error:
+        log.error(str(error))
+        return Failed(message=str(error))
+    return _conclude(log, states, scores)
+
+
+def _try_all(chosen: Sequence[Candidate], children: Children, at_once: int) -> dict[Candidate, State]:
+    """Run every candidate, `at_once` at a time; the states of their tasks, in order."""
+    log = get_run_logger()
+    with ThreadPoolTaskRunner(max_workers=at_once) as runner:  # type: ignore[var-annotated]
+        futures: dict[Any, Candidate] = {
+            runner.submit(
+                run_candidate.with_options(task_run_name=candidate.name),
+                {"candidate": candidate, "children": children, "threads": _threads(at_once)},
+            ): candidate
+            for candidate in chosen
+        }
+        for done, future in enumerate(as_completed(list(futures)), start=1):
+            future.wait()
+            candidate, state = futures[future], future.state
+            told = read_scores(candidate).summary if state.is_completed() else str(state.name).lower()
+            log.info("%d of %d, %s: %s", done, len(chosen), candidate.name, told)
+    return {candidate: future.state for future, candidate in futures.items()}
+
+
+@task(cache_policy=NO_CACHE, **AGAIN_WHEN_KILLED)
+def run_candidate(candidate: Candidate, children: Children, threads: Mapping[str, str]) -> State:
+    """`dvc repro train` in the candidate's place. Killed by a signal, it is run again."""
+    ended = follow(children, [*DVC, "repro", "train"], folder=candidate.place, environment=threads)
+    if ended is None:
+        return Cancelled(message="stopped with the flow run")
+    code, printed = ended
+    return failed("train", code, printed) if code else Completed(message=read_scores(candidate).summary)
+
+
+def _threads(at_once: int) -> dict[str, str]:
+    """The share of the cores: more threads than cores make each training many times slower."""
+    if at_once == 1 or "OMP_NUM_THREADS" in os.environ:
+        return {}
+    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_once))}
+
+
+def _conclude(log: Any, states: Mapping[Candidate, State], scores: Mapping[Candidate, Any]) -> State:
+    if any(state.is_cancelled() for state in states.values()):
+        return Cancelled(message="stopped; the next sweep goes on from what is finished")
+    wrong = [candidate for candidate, state in states.items() if not state.is_completed()]
+    message = f"{len(scores)} of {len(states)} trained"
+    if scores:
+        best = min(scores, key=lambda candidate: scores[candidate].rank)
+        message += f"; the best: {best.name}, {scores[best].summary}"
+        log.info(
+            "the table is in %s; to take the best: python -m pipeline rebuild %s", FOLDER / "ranking.csv", best.options
+        )
+    if wrong:
+        return Failed(message=f"{message}; failed: {wrong[0].name}: {states[wrong[0]].message}")
+    return Completed(message=message)
