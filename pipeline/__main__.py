@@ -84,6 +84,23 @@ def sweep(
 
 
 @app.command()
+def refresh(
+    branch: Annotated[str, typer.Option(help="Gets params, lock and metrics; nobody should work on it")] = "refresh",
+    follow: Annotated[str, typer.Option(help="A branch, tag or commit to build; `origin/main` is fetched")] = "HEAD",
+    criterion: Annotated[
+        str, typer.Option(help="balance, ab_error, ciede2000, histogram_distance, psnr or ssim")
+    ] = "balance",
+    margin: Annotated[float, typer.Option(help="By how much the new model has to be better")] = 0.0,
+    publish: Annotated[bool, typer.Option("--publish", help="Send branch and tags to `origin` as well")] = False,
+) -> None:
+    """Take up new data and code, rebuild in a clone, and promote the new model only if it is better.
+
+    Example: python -m pipeline refresh --follow origin/main --publish
+    """
+    run_flow("refresh", branch=branch, follow=follow, criterion=criterion, margin=margin, publish=publish)
+
+
+@app.command()
 def serve() -> None:
     """Start a Prefect server, unless one runs, and carry out the runs that are started on its pages or by schedule.
 

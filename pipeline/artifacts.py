@@ -1,7 +1,6 @@
 """What a run leaves on its page: what became of every stage, the scores beside the last commit's, the score card."""
 
 import json
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.states import State
 
+from pipeline.repository import git, succeeds
 from pipeline.stage_runs import Outcome
 from stages.params_file import flat
 
@@ -50,8 +50,8 @@ def _stage_row(name: str, state: State[Outcome]) -> dict[str, str]:
 
 
 def _committed(folder: Path, name: str) -> str:
-    result = subprocess.run(["git", "show", f"HEAD:./{name}"], cwd=folder, text=True, capture_output=True)
-    return result.stdout if result.returncode == 0 else "{}"
+    committed = f"HEAD:./{name}"
+    return git(folder, "show", committed) if succeeds(folder, "cat-file", "-e", committed) else "{}"
 
 
 def _metrics(text: str) -> dict[str, Any]:

@@ -75,21 +75,30 @@ def failed(stage: str, code: int, printed: Sequence[str]) -> State:
     return Failed(name=_KILLED if signal else "Failed", message=message)
 
 
+class StoppedError(UserError):
+    """The flow run was cancelled or interrupted while a command ran."""
+
+
 def run_dvc(children: Children, folder: Path, command: str, *options: str) -> None:
-    """`dvc pull` and the like, as a task of that name. Raises UserError when it fails."""
-    named = _run_dvc.with_options(name=command, task_run_name=command)
-    state = named(children, folder, [command, *options], return_state=True)
+    """`dvc pull` and the like, as `run_command` does it."""
+    run_command(children, folder, f"dvc {command}", [*DVC, command, *options])
+
+
+def run_command(children: Children, folder: Path, name: str, command: Sequence[str]) -> None:
+    """Run a command in `folder` as a task of that name. Raises UserError when it fails, StoppedError when stopped."""
+    named = _run_command.with_options(name=name, task_run_name=name)
+    state = named(children, folder, name, command, return_state=True)
     if not state.is_completed():
-        raise UserError(state.message or "")
+        raise (StoppedError if state.is_cancelled() else UserError)(state.message or "")
 
 
 @task(cache_policy=NO_CACHE)
-def _run_dvc(children: Children, folder: Path, arguments: Sequence[str]) -> State:
-    ended = follow(children, [*DVC, *arguments], folder=folder)
+def _run_command(children: Children, folder: Path, name: str, command: Sequence[str]) -> State:
+    ended = follow(children, command, folder=folder)
     if ended is None:
         return Cancelled(message="stopped with the flow run")
     code, printed = ended
     if code:
-        told = [line for line in printed if line.startswith("ERROR: ")] or printed or ["it printed nothing"]
-        return Failed(message=f"dvc {arguments[0]} failed: {told[0].removeprefix('ERROR: ')}")
+        told = [line for line in printed if line.startswith("ERROR: ")] or printed[-1:] or ["it printed nothing"]
+        return Failed(message=f"{name} failed: {told[0].removeprefix('ERROR: ')}")
     return Completed()

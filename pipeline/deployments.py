@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.flows import EntrypointType, Flow
 
 from pipeline.rebuild import rebuild
+from pipeline.refresh import refresh
 from pipeline.sweep import sweep
 
 NAME = "workspace"
@@ -14,7 +15,7 @@ NAME = "workspace"
 
 def serve_deployments() -> None:
     """Carry out runs, each in a process of its own, until interrupted."""
-    flows: list[Flow[..., Any]] = [rebuild, sweep]
+    flows: list[Flow[..., Any]] = [rebuild, sweep, refresh]
     serve(*(_deployment(flow) for flow in flows))
 
 

@@ -11,15 +11,19 @@ from uuid import UUID
 
 import filelock
 import httpx
+from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.settings import get_current_settings
+from prefect.states import Cancelled, Failed, State
 
 from colorizer.errors import UserError
 from pipeline.children import Children
+from pipeline.commands import StoppedError
 from pipeline.server import answers
 
+STOPPED = "stopped; the next run goes on from what is finished"
 _SECONDS_BETWEEN_LOOKS = 1
 _SECONDS_FOR_A_RESTART = 20
 
@@ -53,6 +57,14 @@ def only_one(folder: Path) -> Iterator[None]:
         raise UserError(
             f"another run (process {process}) is under way and holds {lock}: wait for it or cancel it, then start again"
         ) from None
+
+
+def end_in_one_line(error: UserError) -> State:
+    """The state of a flow run that cannot go on."""
+    if isinstance(error, StoppedError):
+        return Cancelled(message=STOPPED)
+    get_run_logger().error(str(error))
+    return Failed(message=str(error))
 
 
 def server_answers() -> bool:

@@ -1,11 +1,10 @@
 """Places for runs that leave the workspace alone. They share its DVC cache, so that nothing is made twice."""
 
 import shutil
-import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 from colorizer.errors import UserError
+from pipeline.repository import git
 from stages.params_file import read_params
 
 _RAW = ("l", "ab")
@@ -17,7 +16,8 @@ def copy_workspace(folder: Path, place: Path) -> None:
     `params.yaml` is left out. Raises UserError when `folder` is not in git.
     """
     kept = {"params.yaml", *(["dvc.lock"] if (place / "dvc.lock").exists() else [])}
-    for name in _files(folder):
+    listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
         source, target = folder / name, place / name
         if name not in kept and source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -40,26 +40,35 @@ def share_cache(folder: Path, place: Path, *, is_repository: bool) -> None:
             settings["core"]["remote"] = default
 
 
+def has_remote(place: Path) -> bool:
+    """Whether DVC in `place` has a default remote."""
+    from dvc.config import Config
+
+    return "remote" in Config(str(place / ".dvc"))["core"]
+
+
 def link_raw_arrays(folder: Path, place: Path) -> None:
     """Let `place` see raw arrays that lie in `folder` and that DVC does not bring."""
-    root = Path(read_params(folder / "params.yaml").data.root)
-    for name in _RAW:
-        source, target = folder / root / name, place / root / name
-        if source.is_dir() and not root.is_absolute() and not target.exists() and not _is_known(place, root / name):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to(source.resolve(), target_is_directory=True)
+    for path in _unversioned(folder, place):
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        (place / path).symlink_to((folder / path).resolve(), target_is_directory=True)
 
 
-def _files(folder: Path) -> Sequence[str]:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=folder,
-        text=True,
-        capture_output=True,
-    )
-    if listed.returncode:
-        raise UserError(f"{folder} is not a git repository: {listed.stderr.strip()}")
-    return [name for name in listed.stdout.split("\0") if name]
+def refuse_unversioned_arrays(folder: Path, place: Path) -> None:
+    """Raise UserError when raw arrays lie in `folder`, and DVC does not bring them to `place`."""
+    if missing := _unversioned(folder, place):
+        names = " ".join(map(str, missing))
+        raise UserError(f"{missing[0]} is not under DVC, so a clone has no arrays: `dvc add {names}` and commit")
+
+
+def _unversioned(folder: Path, place: Path) -> list[Path]:
+    root = Path(read_params(place / "params.yaml").data.root)
+    paths = [root / name for name in _RAW if not root.is_absolute()]
+    return [
+        path
+        for path in paths
+        if (folder / path).is_dir() and not (place / path).exists() and not _is_known(place, path)
+    ]
 
 
 def _is_known(place: Path, path: Path) -> bool:

@@ -10,7 +10,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from colorizer.errors import UserError
 from pipeline.artifacts import describe, publish_scores, publish_stage_table
 from pipeline.commands import run_dvc
-from pipeline.flow_run import end_without_server, only_one, own_children
+from pipeline.flow_run import STOPPED, end_in_one_line, end_without_server, only_one, own_children
 from pipeline.overrides import set_params
 from pipeline.plan import read_plan
 from pipeline.review import reviewing
@@ -61,8 +61,7 @@ def rebuild(
             if push and end.is_completed():
                 run_dvc(children, folder, "push")
     except UserError as error:
-        log.error(str(error))
-        return Failed(message=str(error))
+        return end_in_one_line(error)
     for line in describe(states):
         log.info(line)
     return end
@@ -73,7 +72,7 @@ def conclude(states: dict[str, State[Outcome]]) -> State:
     if failed := [state for state in states.values() if state.is_failed()]:
         return Failed(message=failed[0].message)
     if any(state.is_cancelled() for state in states.values()):
-        return Cancelled(message="stopped; the next run goes on from what is finished")
+        return Cancelled(message=STOPPED)
     results = [state.result().result for state in states.values()]
     counted = {result: results.count(result) for result in ("ran", "restored", "unchanged")}
     return Completed(message=", ".join(f"{count} {result}" for result, count in counted.items() if count))

@@ -16,7 +16,7 @@ from colorizer.errors import UserError
 from pipeline.candidates import Candidate, read_candidates, read_scores, write_ranking
 from pipeline.children import Children
 from pipeline.commands import AGAIN_WHEN_KILLED, DVC, failed, follow
-from pipeline.flow_run import end_without_server, only_one, own_children
+from pipeline.flow_run import STOPPED, end_in_one_line, end_without_server, only_one, own_children
 from pipeline.places import copy_workspace
 
 FOLDER = Path("scratch/sweep")
@@ -52,8 +52,7 @@ def sweep(
             rows = write_ranking(FOLDER / "ranking.csv", chosen, scores)
             create_table_artifact(rows, key="ranking", description="By the validation score, the smallest first")
     except UserError as error:
-        log.error(str(error))
-        return Failed(message=str(error))
+        return end_in_one_line(error)
     return _conclude(log, states, scores)
 
 
@@ -95,7 +94,7 @@ def _threads(at_once: int) -> dict[str, str]:
 
 def _conclude(log: Any, states: Mapping[Candidate, State], scores: Mapping[Candidate, Any]) -> State:
     if any(state.is_cancelled() for state in states.values()):
-        return Cancelled(message="stopped; the next sweep goes on from what is finished")
+        return Cancelled(message=STOPPED)
     wrong = [candidate for candidate, state in states.items() if not state.is_completed()]
     message = f"{len(scores)} of {len(states)} trained"
     if scores:

@@ -55,6 +55,11 @@ class PrefectServer:
         found = self.ask("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
         return {artifact["key"]: artifact for artifact in found}
 
+    def events(self, prefix: str) -> list[dict[str, Any]]:
+        """Those whose name begins so, the oldest first."""
+        found = self.ask("events/filter", {"filter": {"event": {"prefix": [prefix]}, "order": "ASC"}})
+        return found["events"]
+
     def logs(self, run: str) -> str:
         found = self.ask("logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"})
         return "\n".join(entry["message"] for entry in found)

@@ -1,0 +1,102 @@
+"""Git: the state of a repository, and a clone of it for runs that must not touch what a person works on."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from colorizer.errors import UserError
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What a git command prints. Raises UserError with its last line when it fails."""
+    result = subprocess.run(["git", *arguments], cwd=folder, text=True, capture_output=True, stdin=subprocess.DEVNULL)
+    if result.returncode:
+        told = result.stderr.strip().splitlines() or ["it printed nothing"]
+        raise UserError(f"git {arguments[0]} failed in {folder}: {told[-1]}")
+    return result.stdout.strip()
+
+
+def succeeds(folder: Path, *arguments: str) -> bool:
+    """Whether a git command that asks a question says yes."""
+    return (
+        subprocess.run(["git", *arguments], cwd=folder, capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
+    )
+
+
+def refuse_changes(folder: Path) -> None:
+    """Raise UserError when a file that git tracks differs from what is committed."""
+    if changes := git(folder, "status", "--porcelain", "--untracked-files=no").splitlines():
+        more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
+        raise UserError(
+            f"not committed: {changes[0].split()[-1]}{more}; commit or stash it, a refresh builds what is committed"
+        )
+
+
+def resolve(folder: Path, revision: str) -> str:
+    """The commit that a branch, tag or the like names; a branch of a remote is fetched first."""
+    remote = revision.partition("/")[0]
+    if remote in git(folder, "remote").splitlines():
+        git(folder, "fetch", "--quiet", "--tags", remote)
+    if not succeeds(folder, "rev-parse", "--quiet", "--verify", f"{revision}^{{commit}}"):
+        raise UserError(f"{revision} is no branch, tag or commit of {folder}")
+    return git(folder, "rev-parse", "--verify", f"{revision}^{{commit}}")
+
+
+class Clone:
+    """A clone of the repository in `folder`, to work on `branch` in. Nothing reaches `folder` before `hand_over`."""
+
+    def __init__(self, folder: Path, place: Path, branch: str) -> None:
+        """Make it, or bring it up to date. Raises UserError when somebody works on that branch."""
+        self.folder, self.place, self.branch = folder, place, branch
+        if not succeeds(folder, "check-ref-format", "--branch", branch):
+            raise UserError(f"branch {branch!r} is not a name that git accepts")
+        if f"branch refs/heads/{branch}" in git(folder, "worktree", "list", "--porcelain").splitlines():
+            raise UserError(f"branch {branch} is checked out: a refresh needs a branch that nobody works on")
+        if not place.exists():
+            partial = place.with_name(f".{place.name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            git(folder, "clone", "--quiet", "--no-checkout", str(folder), str(partial.resolve()))
+            partial.rename(place)
+        # Tags too are those of the repository: what a run that was killed did not hand over is forgotten.
+        git(
+            place,
+            "fetch",
+            "--quiet",
+            "--prune",
+            "origin",
+            "+refs/heads/*:refs/remotes/origin/*",
+            "+refs/tags/*:refs/tags/*",
+        )
+        for key in ("user.name", "user.email"):
+            if succeeds(folder, "config", key):
+                git(place, "config", key, git(folder, "config", key))
+
+    @property
+    def last(self) -> str | None:
+        """The branch's commit in the repository; None before the first hand-over."""
+        known = f"refs/remotes/origin/{self.branch}"
+        return git(self.place, "rev-parse", known) if succeeds(self.place, "rev-parse", "--verify", known) else None
+
+    def check_out(self, commit: str) -> None:
+        """Lay the work tree: as after the last hand-over; files as in `commit` when that is not part of it yet."""
+        git(self.place, "fetch", "--quiet", "origin", commit)
+        start = self.last or commit
+        if not succeeds(self.place, "merge-base", "--is-ancestor", commit, start):
+            message = f"Take up {commit[:12]}"
+            start = git(self.place, "commit-tree", f"{commit}^{{tree}}", "-p", start, "-p", commit, "-m", message)
+        git(self.place, "checkout", "--quiet", "--force", "-B", self.branch, start)
+
+    def differs(self, name: str) -> bool:
+        """Whether a file differs from that of the last hand-over."""
+        return not succeeds(self.place, "diff", "--quiet", str(self.last), "--", name)
+
+    def commit(self, message: str) -> str:
+        """Commit the changes of tracked files, if there are any; the branch's commit."""
+        git(self.place, "add", "--update")
+        if not succeeds(self.place, "diff", "--cached", "--quiet"):
+            git(self.place, "commit", "--quiet", "--message", message)
+        return git(self.place, "rev-parse", "HEAD")
+
+    def hand_over(self, *tags: str) -> None:
+        """Give the repository the branch and these tags: all of them or, when it fails, none."""
+        git(self.place, "push", "--quiet", "--atomic", "origin", self.branch, *(f"refs/tags/{tag}" for tag in tags))
