@@ -3,7 +3,6 @@
 from typing import Any
 
 from prefect import serve
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.flows import EntrypointType, Flow
 
 from pipeline.rebuild import rebuild
@@ -20,10 +19,8 @@ def serve_deployments() -> None:
 
 
 def _deployment(flow: Flow[..., Any]) -> Any:
-    one_at_a_time = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
     return flow.to_deployment(
         NAME,
         description=(flow.description or "").split("\n\n")[0],
-        concurrency_limit=one_at_a_time,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )

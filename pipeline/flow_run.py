@@ -14,7 +14,7 @@ import httpx
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Failed, State
 
@@ -44,19 +44,35 @@ def own_children() -> Iterator[Children]:
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Hold a folder, the workspace's scratch/ for example, until the block ends. Raises UserError when it is held."""
-    lock, owner = folder / "run.lock", folder / "run.owner"
+def only_one(folder: Path, children: Children) -> Iterator[None]:
+    """Hold a folder, the workspace's scratch/ for example, until the block ends.
+
+    While another run holds it, a deployed run waits for its turn; one that was started by hand raises UserError.
+    Prefect's own limits do not do: a run that pauses for an answer would lose its place and be ended.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    owner, lock = folder / "run.owner", filelock.FileLock(folder / "run.lock")
     try:
-        with filelock.FileLock(lock, timeout=0):
-            owner.write_text(str(os.getpid()))
-            yield
+        lock.acquire(timeout=0)
     except filelock.Timeout:
         process = owner.read_text() if owner.exists() else "unknown"
-        raise UserError(
-            f"another run (process {process}) is under way and holds {lock}: wait for it or cancel it, then start again"
-        ) from None
+        under_way = f"another run (process {process}) is under way and holds {lock.lock_file}"
+        if deployment.get_id() is None:
+            raise UserError(f"{under_way}: wait for it or cancel it, then start again") from None
+        get_run_logger().info("%s; waiting for its end", under_way)
+        _wait_for(lock, children)
+    try:
+        owner.write_text(str(os.getpid()))
+        yield
+    finally:
+        lock.release()
+
+
+def _wait_for(lock: filelock.BaseFileLock, children: Children) -> None:
+    try:
+        lock.acquire(poll_interval=0.5, cancel_check=lambda: children.are_stopped)
+    except filelock.Timeout:
+        raise StoppedError("cancelled while waiting for another run") from None
 
 
 def end_in_one_line(error: UserError) -> State:

@@ -45,7 +45,7 @@ def rebuild(
     try:
         with (
             own_children() as children,
-            only_one(folder / "scratch"),
+            only_one(folder / "scratch", children),
             reviewing(review, review_minutes, children) as reviewer,
         ):
             build = Build(folder, children, force=force, review=reviewer)

@@ -55,7 +55,7 @@ def refresh(
     """
     folder = Path.cwd()
     try:
-        with own_children() as children, only_one(FOLDER):
+        with own_children() as children, only_one(FOLDER, children):
             refuse_changes(folder)
             clone = Clone(folder, FOLDER / branch.replace("/", "-"), branch)
             clone.check_out(resolve(folder, follow))

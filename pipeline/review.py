@@ -3,7 +3,6 @@
 Training asks and is answered by files in a folder (`colorizer/questions.py`).
 """
 
-import itertools
 import tempfile
 import threading
 import time
@@ -20,7 +19,7 @@ from prefect.flow_runs import pause_flow_run, resume_flow_run
 from prefect.input import RunInput
 from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from colorizer.decisions import Decision
 from colorizer.questions import FOLDER, Question, answer_question, open_questions
@@ -35,7 +34,7 @@ class ReviewForm(RunInput):
     """What the page asks after an epoch."""
 
     keep_checkpoint: bool = Field(default=True, title="Keep this checkpoint?")
-    learning_rate: float = Field(title="Learning rate from here on", gt=0, allow_inf_nan=False)
+    learning_rate: float
     stop_here: bool = Field(default=False, title="Stop here?")
 
 
@@ -70,38 +69,33 @@ class Review:
         page = url_for("flow-run", flow_run.get_id())
         log.info("%s: waiting up to %g minutes for an answer at %s", question.summary, self._minutes, page)
         deadline = time.monotonic() + 60 * self._minutes
-        for attempt in itertools.count(1):
-            answers = _pause(question, key=f"epoch-{question.epoch}-{attempt}")
-            while not answers:
-                if self._children.are_stopped:
-                    return None
-                if time.monotonic() > deadline:
-                    log.info(
-                        "epoch %d: nobody answered in %g minutes; going on unchanged", question.epoch, self._minutes
-                    )
-                    with suppress(NotPausedError):  # somebody did, just now
-                        resume_flow_run(UUID(flow_run.get_id()), run_input=_defaults(question))
-                    deadline = time.monotonic() + 60
-                time.sleep(0.2)
-            answer = answers[0]
-            if isinstance(answer, ReviewForm):
-                return answer
-            if not isinstance(answer, ValidationError):
-                raise answer
-            for problem in answer.errors():  # the page lets some pass
-                log.warning("%s: %s; asking again", ".".join(map(str, problem["loc"])), problem["msg"])
-        raise AssertionError
+        answers = _pause(question)
+        while not answers:
+            if self._children.are_stopped:
+                return None
+            if time.monotonic() > deadline:
+                log.info("epoch %d: nobody answered in %g minutes; going on unchanged", question.epoch, self._minutes)
+                with suppress(NotPausedError):  # somebody did, just now
+                    resume_flow_run(UUID(flow_run.get_id()), run_input=_defaults(question))
+                deadline = time.monotonic() + 60
+            time.sleep(0.2)
+        if isinstance(answers[0], Exception):
+            raise answers[0]
+        return answers[0]
 
 
-def _pause(question: Question, *, key: str) -> list[ReviewForm | Exception]:
+def _pause(question: Question) -> list[ReviewForm | Exception]:
     """Pause the run and show the form; the list that is returned gets the answer, or why there is none."""
     answers: list[ReviewForm | Exception] = []
+    rate: Any = Field(question.learning_rate, title="Learning rate from here on", gt=0, allow_inf_nan=False)
+    form = ReviewForm.with_initial_data(description=_describe(question), learning_rate=rate)
 
     def pause() -> None:
-        form = ReviewForm.with_initial_data(description=_describe(question), learning_rate=question.learning_rate)
+        key = f"epoch-{question.epoch}"
         try:
-            answer = pause_flow_run(wait_for_input=form, timeout=_NEVER, poll_interval=_SECONDS_BETWEEN_POLLS, key=key)
-            answers.append(ReviewForm.model_validate(answer.model_dump()))  # initial data lift the limits of a field
+            answers.append(
+                pause_flow_run(wait_for_input=form, timeout=_NEVER, poll_interval=_SECONDS_BETWEEN_POLLS, key=key)
+            )
         except Exception as error:
             answers.append(error)
 

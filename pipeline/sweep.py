@@ -42,7 +42,7 @@ def sweep(
     try:
         if at_once < 1:
             raise UserError(f"at_once is {at_once}: at least one training has to run")
-        with own_children() as children, only_one(FOLDER):
+        with own_children() as children, only_one(FOLDER, children):
             chosen = read_candidates(folder, FOLDER, grid or {}, candidates or [])
             for candidate in chosen:
                 copy_workspace(folder, candidate.place)

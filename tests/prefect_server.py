@@ -19,22 +19,33 @@ from tests.imports import ROOT
 
 ALIVE = "TESTS_ALIVE"  # names a pipe that is open for writing as long as the tests run
 
+PASSWORD = "tests:something secret"
+
 _guards: list[subprocess.Popen] = []  # nobody waits for them
 
 
 @dataclass(frozen=True)
 class PrefectServer:
+    """A server that answers nobody without the password, and what clients have to be told."""
+
     url: str
     home: Path
+    password = PASSWORD
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"PREFECT_API_URL": f"{self.url}/api", "PREFECT_HOME": str(self.home), "DO_NOT_TRACK": "1"}
+        return {
+            "PREFECT_API_URL": f"{self.url}/api",
+            "PREFECT_HOME": str(self.home),
+            "PREFECT_SERVER_API_AUTH_STRING": self.password,
+        }
 
-    def ask(self, path: str, content: Any = None, *, method: str = "POST", **headers: str) -> Any:
+    def ask(self, path: str, content: Any = None, *, method: str = "POST") -> Any:
         """What it answers; tries again while its database is busy, as Prefect's own client does."""
         for _ in range(50):
-            response = httpx.request(method, f"{self.url}/api/{path}", json=content, headers=headers)
+            response = httpx.request(
+                method, f"{self.url}/api/{path}", json=content, auth=tuple(self.password.split(":"))
+            )
             if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 break
             time.sleep(0.2)
@@ -94,18 +105,23 @@ class StartedServer:
         self.guard.wait()
 
 
-def start_server(home: Path, **environment: str) -> StartedServer:
+def start_server(home: Path) -> StartedServer:
     """A server that answers. A guard ends it when the tests are over, also when they are killed."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    settings = {"PREFECT_HOME": str(home), "PREFECT_API_URL": f"{url}/api", "PREFECT_UI_API_URL": f"{url}/api"}
+    settings = {
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": f"{url}/api",
+        "PREFECT_UI_API_URL": f"{url}/api",
+        "PREFECT_SERVER_API_AUTH_STRING": PASSWORD,
+    }
     alive = os.open(os.environ[ALIVE], os.O_RDONLY | os.O_NONBLOCK)
     with (home / "log").open("w") as log:
         guard = subprocess.Popen(
             [sys.executable, str(GUARD), *command],
             cwd=ROOT,
-            env=os.environ | settings | environment,
+            env=os.environ | settings,
             stdin=alive,
             stdout=log,
             stderr=log,

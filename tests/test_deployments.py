@@ -16,6 +16,7 @@ def test_a_deployed_run_is_started_cancelled_and_goes_on(committed, prefect):
     serving = committed.start(str(BIN / "python"), "-m", "pipeline", "serve", **prefect.environment)
     wait_until(lambda: "being served" in committed.printed or serving.poll() is not None)
     deployment = prefect.ask("deployments/name/rebuild/workspace", method="GET")
+    assert deployment["global_concurrency_limit"] is None  # would end a run that pauses for a review
     described = deployment["parameter_openapi_schema"]["properties"]
     assert described["overrides"]["description"].startswith("single params, `{")
 
@@ -33,15 +34,35 @@ def test_a_deployed_run_is_started_cancelled_and_goes_on(committed, prefect):
     wait_until(lambda: newest_epoch(committed) >= 1 or has_ended(run))
     training = training_process(committed)
     waiting = start(targets=["train"], overrides={"train.epochs": 299})
+    wait_until(lambda: "waiting for its end" in prefect.logs(waiting))
     prefect.ask(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
     psutil.wait_procs([training], timeout=10)
     assert not training.is_running()
     wait_until(lambda: has_ended(run))
     assert prefect.run(run)["state"]["type"] == "CANCELLED"
 
-    wait_until(lambda: "train: going on after epoch" in prefect.logs(waiting))  # it waited for its turn
+    wait_until(lambda: "train: going on after epoch" in prefect.logs(waiting))
     started = psutil.Process(serving.pid).children(recursive=True)
     serving.send_signal(signal.SIGTERM)
     _, alive = psutil.wait_procs(started, timeout=30)
     assert not alive
     serving.wait()
+
+
+def test_a_worker_of_a_pool_carries_out_the_deployments_of_prefect_yaml(committed, prefect):
+    password = {"PREFECT_API_AUTH_STRING": prefect.password}  # the command has no other way to know it
+
+    def run(*arguments: str) -> str:
+        return committed.run(str(BIN / "prefect"), *arguments, **prefect.environment, **password).stdout
+
+    run("work-pool", "create", "colorization", "--type", "process")
+    assert "'refresh/pool' successfully created" in " ".join(run("deploy", "--all").split())
+    worker = committed.start(
+        str(BIN / "prefect"), "worker", "start", "--pool", "colorization", **prefect.environment, **password
+    )
+    assert "finished successfully" in run(
+        "deployment", "run", "rebuild/pool", "--watch", "--param", 'targets=["train"]'
+    )
+    assert "6 unchanged" in committed.printed
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(timeout=30)

@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.imports import ROOT, direct_imports, imported_files
+from tests.workspace import BIN
 
 GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES = GRAPH["stages"]
@@ -48,6 +49,16 @@ def test_the_data_stages_do_without_torch():
     modules = [f"stages.{name}" for name in ("sample", "locate", "load", "split", "concatenate", "normalize")]
     script = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
+def test_the_stages_do_without_prefect(committed):
+    """As if it had never been installed."""
+    hidden = committed.path / "hidden"
+    (hidden / "prefect").mkdir(parents=True)
+    (hidden / "prefect" / "__init__.py").write_text("raise ImportError('prefect is not installed')\n")
+    script = "import prefect"
+    assert committed.run(str(BIN / "python"), "-c", script, check=False, PYTHONPATH=str(hidden)).returncode == 1
+    committed.dvc("repro", "--force", PYTHONPATH=str(hidden))
 
 
 def test_the_flows_do_without_torch_and_know_params_only():

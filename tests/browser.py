@@ -1,0 +1,30 @@
+"""A real browser on Prefect's pages."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
+# Without these it asks its vendor's hosts at every start, whatever page it shows.
+_QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+
+
+@contextmanager
+def open_pages(url: str, password: str) -> Iterator[Page]:
+    """A page that is logged in at the server at `url`. Raises AssertionError if any request went to another host."""
+    asked: set[str] = set()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu", *_QUIET])
+        page = browser.new_page(viewport={"width": 1400, "height": 1100}, color_scheme="light")
+        page.on("request", lambda request: asked.add(request.url))
+        page.goto(f"{url}/login")
+        page.fill("input[type=password]", password)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{url}/dashboard")
+        yield page
+        browser.close()
+    assert asked
+    assert not [address for address in asked if not address.startswith((f"{url}/", f"blob:{url}/", "data:"))]
