@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from prefect import serve
+from prefect import get_client, serve
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.exceptions import ObjectNotFound
 from prefect.flows import EntrypointType, Flow
 
 from pipeline.rebuild import rebuild
@@ -15,12 +18,25 @@ NAME = "workspace"
 def serve_deployments() -> None:
     """Carry out runs, each in a process of its own, until interrupted."""
     flows: list[Flow[..., Any]] = [rebuild, sweep, refresh]
-    serve(*(_deployment(flow) for flow in flows))
+    with get_client(sync_client=True) as client:
+        deployments = [_deployment(flow, client) for flow in flows]
+    serve(*deployments)
 
 
-def _deployment(flow: Flow[..., Any]) -> Any:
+def _deployment(flow: Flow[..., Any], client: SyncPrefectClient) -> Any:
     return flow.to_deployment(
         NAME,
         description=(flow.description or "").split("\n\n")[0],
+        schedules=_known_schedules(f"{flow.name}/{NAME}", client),
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
+
+
+def _known_schedules(deployment: str, client: SyncPrefectClient) -> list[DeploymentScheduleCreate]:
+    """Those that somebody made on the pages or by a command: serving anew would otherwise remove them."""
+    try:
+        known = client.read_deployment_by_name(deployment).schedules
+    except ObjectNotFound:
+        return []
+    names = DeploymentScheduleCreate.model_fields
+    return [DeploymentScheduleCreate(**schedule.model_dump(include=set(names))) for schedule in known]

@@ -65,6 +65,7 @@ def only_one(folder: Path, children: Children) -> Iterator[None]:
         owner.write_text(str(os.getpid()))
         yield
     finally:
+        children.stop()  # before another run begins
         lock.release()
 
 

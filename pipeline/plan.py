@@ -115,7 +115,7 @@ def _main() -> None:
     try:
         stages = make_plan(sys.argv[sys.argv.index("--") + 1 :], single=single)
     except DvcException as error:
-        sys.exit(str(error))
+        sys.exit(" ".join(str(error).split()))  # one line
     print(json.dumps([asdict(stage) for stage in stages]))
 
 

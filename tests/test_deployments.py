@@ -1,20 +1,21 @@
 """Runs that are started, validated and cancelled over the API, as its pages and schedules do."""
 
 import signal
+import subprocess
 
 import httpx
 import psutil
 import pytest
 
 from tests.disturbed import ask_for_training, newest_epoch, training_process, wait_until
-from tests.workspace import BIN
+from tests.prefect_server import PrefectServer
+from tests.workspace import BIN, Workspace
 
 
 def test_a_deployed_run_is_started_cancelled_and_goes_on(committed, prefect):
     ask_for_training(committed)
     committed.edit_params(epochs="300", keep="last 1")
-    serving = committed.start(str(BIN / "python"), "-m", "pipeline", "serve", **prefect.environment)
-    wait_until(lambda: "being served" in committed.printed or serving.poll() is not None)
+    serving = serve(committed, prefect)
     deployment = prefect.ask("deployments/name/rebuild/workspace", method="GET")
     assert deployment["global_concurrency_limit"] is None  # would end a run that pauses for a review
     described = deployment["parameter_openapi_schema"]["properties"]
@@ -41,12 +42,39 @@ def test_a_deployed_run_is_started_cancelled_and_goes_on(committed, prefect):
     wait_until(lambda: has_ended(run))
     assert prefect.run(run)["state"]["type"] == "CANCELLED"
 
-    wait_until(lambda: "train: going on after epoch" in prefect.logs(waiting))
+    wait_until(lambda: "train: going on after epoch" in prefect.logs(waiting) or has_ended(waiting))
+    assert not has_ended(waiting), committed.printed
     started = psutil.Process(serving.pid).children(recursive=True)
     serving.send_signal(signal.SIGTERM)
     _, alive = psutil.wait_procs(started, timeout=30)
     assert not alive
     serving.wait()
+
+
+def test_schedules_outlast_a_restart(committed, prefect):
+    deployment = "deployments/name/refresh/workspace"
+    end(serve(committed, prefect))
+    weekly = {"schedule": {"cron": "0 3 * * 1", "timezone": "Europe/Berlin"}, "active": False}
+    prefect.ask(f"deployments/{prefect.ask(deployment, method='GET')['id']}/schedules", [weekly])
+    end(serve(committed, prefect))
+    [kept] = prefect.ask(deployment, method="GET")["schedules"]
+    assert (kept["schedule"]["cron"], kept["schedule"]["timezone"], kept["active"]) == (
+        "0 3 * * 1",
+        "Europe/Berlin",
+        False,
+    )
+
+
+def serve(workspace: Workspace, prefect: PrefectServer) -> subprocess.Popen:
+    serving = workspace.start(str(BIN / "python"), "-m", "pipeline", "serve", **prefect.environment)
+    wait_until(lambda: "being served" in workspace.printed or serving.poll() is not None)
+    assert serving.poll() is None, workspace.printed
+    return serving
+
+
+def end(process: subprocess.Popen) -> None:
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=30)
 
 
 def test_a_worker_of_a_pool_carries_out_the_deployments_of_prefect_yaml(committed, prefect):
@@ -64,5 +92,4 @@ def test_a_worker_of_a_pool_carries_out_the_deployments_of_prefect_yaml(committe
         "deployment", "run", "rebuild/pool", "--watch", "--param", 'targets=["train"]'
     )
     assert "6 unchanged" in committed.printed
-    worker.send_signal(signal.SIGTERM)
-    worker.wait(timeout=30)
+    end(worker)
