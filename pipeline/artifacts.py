@@ -14,7 +14,8 @@ from stages.params_file import flat
 
 
 def publish_stage_table(states: Mapping[str, State[Outcome]]) -> None:
-    create_table_artifact([_stage_row(name, state) for name, state in states.items()], key="stages")
+    rows = [_stage_row(name, state) for name, state in states.items()]
+    create_table_artifact(rows, key="stages", description="What became of every stage, and why")
 
 
 def publish_scores(folder: Path) -> None:
@@ -25,7 +26,9 @@ def publish_scores(folder: Path) -> None:
         rows = [{"metric": name, "now": now[name], "last commit": committed.get(name, "")} for name in now]
         create_table_artifact(rows, key="metrics", description="Scores on the test images")
     if card.exists():
-        create_markdown_artifact(f"```\n{card.read_text()}```", key="score-card")
+        create_markdown_artifact(
+            f"```\n{card.read_text()}```", key="score-card", description="The model beside the baselines"
+        )
 
 
 def describe(states: Mapping[str, State[Outcome]]) -> Iterable[str]:

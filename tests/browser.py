@@ -18,7 +18,8 @@ def open_pages(url: str, password: str) -> Iterator[Page]:
     asked: set[str] = set()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu", *_QUIET])
-        page = browser.new_page(viewport={"width": 1400, "height": 1100}, color_scheme="light")
+        page = browser.new_page(viewport={"width": 1200, "height": 950})
+        page.add_init_script("localStorage.setItem('color-scheme', '\"light\"')")
         page.on("request", lambda request: asked.add(request.url))
         page.goto(f"{url}/login")
         page.fill("input[type=password]", password)

@@ -114,6 +114,8 @@ def test_stopped_in_every_way_it_leaves_nothing_running_and_resumes(committed, p
     def kill(process: subprocess.Popen, run: str) -> None:
         started = psutil.Process(process.pid).children(recursive=True)
         assert any("prefect" in child.cmdline() for child in started)  # a temporary server
+        listening = [c for child in started for c in child.net_connections() if c.status == psutil.CONN_LISTEN]
+        assert {connection.laddr.ip for connection in listening} == {"127.0.0.1"}
         process.kill()
 
     def cancel(process: subprocess.Popen, run: str) -> None:

@@ -1,0 +1,71 @@
+"""Make docs/prefect-*.png: Prefect's pages of a rebuild of the built-in sample, in a real browser.
+
+    .venv/bin/python -m tests.screenshots
+
+Works on a temporary clone of the last commit; takes about four minutes on two cores.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from benchmarks.kill_training import clone
+from pipeline.server import free_port, temporary_server
+from tests.browser import open_pages
+from tests.disturbed import wait_until
+from tests.imports import ROOT
+from tests.prefect_server import PASSWORD, PrefectServer
+from tests.rebuilding import EVERYTHING, run_id
+from tests.workspace import Workspace
+
+EPOCHS, SHOWN = 16, 12  # of presets/sample.yaml; the epoch whose form is shown
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="screenshots.") as temporary:
+        workspace, home = Workspace(clone(Path(temporary, "workspace"))), Path(temporary, "home")
+        os.environ |= {"PREFECT_HOME": str(home), "PREFECT_SERVER_API_AUTH_STRING": PASSWORD}
+        port = free_port()
+        with temporary_server(workspace.path, port) as wait:
+            wait()
+            take(workspace, PrefectServer(f"http://127.0.0.1:{port}", home))
+
+
+def take(workspace: Workspace, prefect: PrefectServer) -> None:
+    process = workspace.start(*EVERYTHING, "--review", **prefect.environment, OMP_NUM_THREADS="2")
+    with open_pages(prefect.url, prefect.password) as page:
+        answer = {"keep_checkpoint": True, "learning_rate": 0.0006, "stop_here": False}
+        for epoch in range(1, EPOCHS + 1):
+            wait_until(lambda epoch=epoch: f"epoch {epoch} of {EPOCHS}" in workspace.printed, seconds=120)
+            run = run_id(workspace.printed)
+            wait_until(lambda run=run: prefect.run(run)["state"]["type"] == "PAUSED")
+            if epoch == SHOWN:
+                page.goto(f"{prefect.url}/runs/flow-run/{run}")
+                page.get_by_role("button", name="Resume").click()
+                page.get_by_role("dialog").get_by_role("heading", name=f"epoch {epoch} of").wait_for()
+                save(page, "review")
+                page.goto("about:blank")  # drawing the live page takes both cores
+            wait_until(
+                lambda run=run: prefect.ask(f"flow_runs/{run}/resume", {"run_input": answer})["status"] == "ACCEPT"
+            )
+        assert process.wait() == 0, workspace.printed
+        page.goto(f"{prefect.url}/runs/flow-run/{run}")
+        page.get_by_text("> python -m stages.sample").wait_for()  # of the log
+        save(page, "run")
+        page.get_by_text("Artifacts", exact=True).click()
+        page.get_by_text("score-card").first.wait_for()
+        save(page, "artifacts")
+        page.goto(f"{prefect.url}/artifacts/artifact/{prefect.artifacts(run)['stages']['id']}")
+        page.get_by_text("nothing it depends on").or_(page.get_by_text("not in cache")).first.wait_for()
+        save(page, "stages")
+
+
+def save(page: Page, name: str) -> None:
+    page.wait_for_timeout(2000)  # animations
+    page.screenshot(path=ROOT / "docs" / f"prefect-{name}.png")
+
+
+if __name__ == "__main__":
+    main()
