@@ -56,4 +56,4 @@ def comparison_sheet(
 def save_image(image: Image.Image, path: Path) -> None:
     """Write a PNG."""
     with replacing(path) as partial:
-        image.save(partial, optimize=True)
+        image.save(partial)

@@ -25,7 +25,7 @@ from pipeline.server import answers
 
 STOPPED = "stopped; the next run goes on from what is finished"
 _SECONDS_BETWEEN_LOOKS = 1
-_SECONDS_FOR_A_RESTART = 20
+_SECONDS_FOR_A_RESTART = 10
 
 
 @contextmanager

@@ -6,8 +6,12 @@ import subprocess
 from collections.abc import Callable
 
 import psutil
+import pytest
 
 from benchmarks.kill_training import partial_files
+from colorizer.errors import UserError
+from pipeline.overrides import set_params
+from pipeline.plan import read_plan
 from tests.disturbed import ask_for_training, newest_epoch, results, training_process
 from tests.prefect_server import PrefectServer, new_home, start_server
 from tests.rebuilding import EVERYTHING, REBUILD, run_id, start
@@ -22,7 +26,7 @@ def test_ran_restored_and_unchanged_are_told_apart_and_why(committed, prefect):
         tasks[name]["id"] for name in ("concatenate", "normalize", "split")
     }
 
-    settings = ("--set", "train.learning_rate=0.002", "--set", "evaluate.sheet_images=3")
+    settings = ("--set", "train.learning_rate=0.002", "--set", "evaluate.sheet_images=2")
     run = run_id(committed.run(*EVERYTHING, *settings, **prefect.environment).stdout)
     tasks = prefect.task_runs(run)
     assert {name for name, task in tasks.items() if task["state"]["name"] == "Ran"} == {"train", "evaluate"}
@@ -52,8 +56,6 @@ def test_bad_settings_stop_before_anything_runs(committed, prefect):
     params = (committed.path / "params.yaml").read_bytes()
     for arguments, told in {
         ("--set", "train.epoch=3"): "params.yaml: train.epoch is not a known key: did you mean epochs?",
-        ("--preset", "papr"): "there is no preset 'papr': take one of paper, photos64, sample",
-        ("trian",): "Stage 'trian' not found inside 'dvc.yaml' file",
         ("--push",): "dvc push failed: failed to push data to the cloud - config file error: no remote",
     }.items():
         result = committed.run(*REBUILD, *arguments, check=False, **prefect.environment)
@@ -61,6 +63,11 @@ def test_bad_settings_stop_before_anything_runs(committed, prefect):
         assert told in prefect.run(run_id(result.stdout))["state"]["message"]
         assert "Traceback" not in result.stdout
         assert (committed.path / "params.yaml").read_bytes() == params
+    with pytest.raises(UserError, match="there is no preset 'papr': take one of paper, photos64, sample"):
+        set_params(committed.path, "papr", {})
+    with pytest.raises(UserError, match=r"Stage 'trian' not found inside 'dvc.yaml' file"):
+        read_plan(committed.path, ["trian"])
+    assert (committed.path / "params.yaml").read_bytes() == params
     result = committed.run(*REBUILD, "--set", "train.epochs", check=False)
     assert result.stdout == "pipeline: --set train.epochs: write KEY=VALUE, `train.epochs=3` for example\n"
 

@@ -13,13 +13,13 @@ from tests.workspace import BIN, Workspace
 
 SWEEP = (str(BIN / "python"), "-m", "pipeline", "sweep")
 SHORT = "{train.epochs: 1, train.l1_epochs: 1}"
-LONG = "{train.l1_weight: 90.0, train.epochs: 4, train.batch_size: 4, train.generator.width: 16}"
+LONG = "{train.l1_weight: 90.0, train.epochs: 20, train.batch_size: 4, train.generator.width: 16}"
 TRIED = ("--candidate", SHORT, "--candidate", LONG)
 
 
 def test_killed_it_goes_on_and_leaves_the_workspace_alone(committed, prefect):
     def long_place() -> Workspace:
-        [place] = [path for path in committed.path.glob("scratch/sweep/*/") if _epochs(path) == 4]
+        [place] = [path for path in committed.path.glob("scratch/sweep/*/") if _epochs(path) == 20]
         return Workspace(place)
 
     process = committed.start(*SWEEP, *TRIED, "--at-once", "2", **prefect.environment)

@@ -29,6 +29,7 @@ MINIATURE = {
     "generator__width": "4",
     "discriminator__width": "4",
     "train__sheet_images": "2",
+    "evaluate__sheet_images": "4",
 }
 
 
@@ -120,9 +121,16 @@ def make_workspace(path: Path) -> Workspace:
 
 
 def make_miniature(path: Path, photographs: NDArray[np.uint8]) -> Workspace:
-    """A workspace with 48 + 16 images of its own, in which `dvc repro` has run."""
+    """A workspace with 48 + 16 images of its own, in which `dvc repro` has run, as it does without Prefect."""
     workspace = make_workspace(path)
     write_raw(path / "data", photographs)
     workspace.edit_params(root="data", **MINIATURE)
-    workspace.dvc("repro")
+    workspace.dvc("repro", **without_prefect(path.with_name("without-prefect")))
     return workspace
+
+
+def without_prefect(folder: Path) -> dict[str, str]:
+    """The environment of a user who has not installed Prefect. Makes `folder`, in which Python finds what hides it."""
+    (folder / "prefect").mkdir(parents=True, exist_ok=True)
+    (folder / "prefect" / "__init__.py").write_text("raise ImportError('prefect is not installed')\n")
+    return {"PYTHONPATH": str(folder)}
