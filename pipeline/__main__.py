@@ -155,6 +155,9 @@ def run_flow(name: str, **parameters: Any) -> None:
         flow = getattr(import_module(f"pipeline.{name}"), name)  # while a temporary server starts
         wait()
         state = flow(**parameters, return_state=True)
+        from prefect.logging.handlers import APILogHandler
+
+        APILogHandler().flush()  # while the server is there
     if not state.is_completed():
         sys.exit(1)
 
