@@ -69,18 +69,26 @@ def refresh(
                 return end
             current = promoted(clone.place)
             if current and clone.last and not clone.differs("dvc.lock"):
-                return Completed(name="Unchanged", message=f"nothing changed; {current.name} stays promoted")
-            scores = _score(clone.place, children, current)
-            better, verdict = judge(criterion, margin, current, scores)
-            clone.commit(f"Refresh: {verdict}")
-            _push_data(clone.place, children)
-            version, tags = promote(clone.place, verdict) if better else (current.name if current else "", [])
-            clone.hand_over(*tags)
+                end = Completed(name="Unchanged", message=f"nothing changed; {current.name} stays promoted")
+            else:
+                end = _decide(clone, children, current, criterion, margin)
             if publish:
-                git(folder, "push", "--quiet", "--atomic", "origin", branch, *(f"refs/tags/{tag}" for tag in tags))
-            _tell(better, version, verdict, scores)
+                tags = [f"refs/tags/{MODEL}{sign}*" for sign in "@#"]
+                git(folder, "push", "--quiet", "--atomic", "origin", branch, *(f"{tag}:{tag}" for tag in tags))
     except UserError as error:
         return end_in_one_line(error)
+    return end
+
+
+def _decide(clone: Clone, children: Children, current: Version | None, criterion: Criterion, margin: float) -> State:
+    """Score, commit, push data, promote what is better, hand over, tell."""
+    scores = _score(clone.place, children, current)
+    better, verdict = judge(criterion, margin, current, scores)
+    clone.commit(f"Refresh: {verdict}")
+    _push_data(clone.place, children)
+    version, tags = promote(clone.place, verdict) if better or not current else (current.name, [])
+    clone.hand_over(*tags)
+    _tell(better, version, verdict, scores)
     return Completed(name="Promoted" if better else "Kept", message=f"{verdict}; {version} is promoted")
 
 
@@ -126,17 +134,14 @@ def _push_data(place: Path, children: Children) -> None:
         get_run_logger().warning("there is no DVC remote: data and models of this version are in this cache alone")
 
 
-def _tell(better: bool, version: str, verdict: str, scores: Mapping[str, Mapping[str, Any]]) -> None:
-    names = list(scores["new"])
-    rows = [{"metric": name} | {model: scores[model][name] for model in scores} for name in names]
+def _tell(better: bool, version: str, verdict: str, scores: Mapping[str, Mapping[str, float]]) -> None:
+    """The comparison as an artifact, the outcome as an event."""
+    rows: list[dict[str, Any]] = [
+        {"metric": name} | {model: scores[model][name] for model in scores} for name in scores["new"]
+    ]
     create_table_artifact(rows, key="comparison", description=verdict)
     emit_event(
         event=f"colorizer.model.{'promoted' if better else 'kept'}",
         resource={"prefect.resource.id": f"colorizer.model.{MODEL}", "prefect.resource.name": MODEL},
-        payload={
-            "version": version,
-            "stage": STAGE,
-            "verdict": verdict,
-            "scores": {k: dict(v) for k, v in scores.items()},
-        },
+        payload={"version": version, "stage": STAGE, "verdict": verdict, "scores": dict(scores)},
     )

@@ -58,15 +58,8 @@ class Clone:
             git(folder, "clone", "--quiet", "--no-checkout", str(folder), str(partial.resolve()))
             partial.rename(place)
         # Tags too are those of the repository: what a run that was killed did not hand over is forgotten.
-        git(
-            place,
-            "fetch",
-            "--quiet",
-            "--prune",
-            "origin",
-            "+refs/heads/*:refs/remotes/origin/*",
-            "+refs/tags/*:refs/tags/*",
-        )
+        everything = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+        git(place, "fetch", "--quiet", "--prune", "origin", *everything)
         for key in ("user.name", "user.email"):
             if succeeds(folder, "config", key):
                 git(place, "config", key, git(folder, "config", key))
@@ -90,12 +83,11 @@ class Clone:
         """Whether a file differs from that of the last hand-over."""
         return not succeeds(self.place, "diff", "--quiet", str(self.last), "--", name)
 
-    def commit(self, message: str) -> str:
-        """Commit the changes of tracked files, if there are any; the branch's commit."""
+    def commit(self, message: str) -> None:
+        """Commit the changes of tracked files, if there are any."""
         git(self.place, "add", "--update")
         if not succeeds(self.place, "diff", "--cached", "--quiet"):
             git(self.place, "commit", "--quiet", "--message", message)
-        return git(self.place, "rev-parse", "HEAD")
 
     def hand_over(self, *tags: str) -> None:
         """Give the repository the branch and these tags: all of them or, when it fails, none."""

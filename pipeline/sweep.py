@@ -77,12 +77,17 @@ def _try_all(chosen: Sequence[Candidate], children: Children, at_once: int) -> d
 
 @task(cache_policy=NO_CACHE, **AGAIN_WHEN_KILLED)
 def run_candidate(candidate: Candidate, children: Children, threads: Mapping[str, str]) -> State:
-    """`dvc repro train` in the candidate's place. Killed by a signal, it is run again."""
-    ended = follow(children, [*DVC, "repro", "train"], folder=candidate.place, environment=threads)
-    if ended is None:
-        return Cancelled(message="stopped with the flow run")
-    code, printed = ended
-    return failed("train", code, printed) if code else Completed(message=read_scores(candidate).summary)
+    """Train in the candidate's place, with the data that DVC brings there. Killed by a signal, it is run again."""
+    data = [str(path.relative_to(candidate.place)) for path in candidate.place.rglob("*.dvc") if path.is_file()]
+    commands = [["checkout", "--force", *data], ["repro", "train"]] if data else [["repro", "train"]]
+    for command in commands:
+        ended = follow(children, [*DVC, *command], folder=candidate.place, environment=threads)
+        if ended is None:
+            return Cancelled(message="stopped with the flow run")
+        code, printed = ended
+        if code:
+            return failed(command[-1], code, printed)
+    return Completed(message=read_scores(candidate).summary)
 
 
 def _threads(at_once: int) -> dict[str, str]:

@@ -81,7 +81,9 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
     assert "Small ones again" in colleague.git("log", "refresh")
     rollback = re.search(r"gto assign .*", (ROOT / "docs/prefect.md").read_text())
     server.run("bash", "-c", str(BIN / rollback[0]))
+    colleague.git("tag", "--delete", "generator@v0.2.0")  # as if the last publishing had been cut off
     refresh("nothing changed; v0.1.0 stays promoted")
+    assert "generator@v0.2.0" in colleague.git("tag").split()
 
     events = [event for event in prefect.events("colorizer.model.") if event["resource"]["prefect.resource.name"]]
     assert [event["event"].rpartition(".")[2] for event in events] == ["promoted", "promoted", "kept"]

@@ -22,6 +22,9 @@ def test_killed_it_goes_on_and_leaves_the_workspace_alone(committed, prefect):
         [place] = [path for path in committed.path.glob("scratch/sweep/*/") if _epochs(path) == 20]
         return Workspace(place)
 
+    committed.dvc("add", "data/l", "data/ab")
+    committed.git("add", "--all")
+    committed.git("commit", "--quiet", "--message=Versioned photographs")
     process = committed.start(*SWEEP, *TRIED, "--at-once", "2", **prefect.environment)
     wait_until(lambda: process.poll() is not None or "1 of 2, epochs=1" in committed.printed)
     wait_until(lambda: process.poll() is not None or newest_epoch(long_place()) >= 1)
