@@ -74,8 +74,11 @@ def read_candidates(
     wanted = [dict(sorted(flat(overrides).items())) for overrides in [*combined, *listed]]
     if not wanted:
         raise UserError("nothing to try: give candidates, or a grid with a value for each of its keys")
-    if not read_params(folder / "params.yaml").split.validation:
+    params = read_params(folder / "params.yaml")
+    if not params.split.validation:
         raise UserError("a sweep ranks by validation scores: set split.validation in params.yaml")
+    if params.train.decisions:
+        raise UserError("train.decisions in params.yaml would decide for every candidate: set them to [] first")
     chosen: dict[str, Candidate] = {}
     for overrides in wanted:
         for key in overrides:
@@ -96,8 +99,7 @@ def read_scores(candidate: Candidate) -> Scores:
             {name: int(value) if name == "epoch" else float(value or "nan") for name, value in row.items()}
             for row in csv.DictReader(file)
         ]
-    declined = {decision.epoch for decision in options.decisions if not decision.save}
-    epoch = chosen_epoch(history, options.choose, declined)
+    epoch = chosen_epoch(history, options.choose)
     lead = "validation_"
     validation = {name.removeprefix(lead): value for name, value in history[epoch - 1].items() if name.startswith(lead)}
     return Scores(criterion=options.choose, epoch=epoch, validation=validation)

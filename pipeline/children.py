@@ -9,7 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from colorizer.errors import UserError
+
 GUARD = Path(__file__).with_name("guard.py")
+
+
+class StoppedError(UserError):
+    """The flow run was cancelled or interrupted."""
 
 
 class Child:

@@ -11,11 +11,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Cancelled, Completed, Failed, State
 
 from colorizer.errors import UserError
-from pipeline.children import Children
+from pipeline.children import Children, StoppedError
 
 DVC = (str(Path(sys.executable).with_name("dvc")), "--wait-for-lock")
 
-_SECONDS_BEFORE_RETRIES = (2, 10, 60)
+_SECONDS_BEFORE_RETRIES = (2, 5, 10)  # cancelling waits for the end of one
 _KILLED = "Killed"
 _LAST_LINES = 12
 
@@ -73,10 +73,6 @@ def failed(stage: str, code: int, printed: Sequence[str]) -> State:
     message = "\n".join([f"{stage} {how}. Its last lines:", *last_lines])
     get_run_logger().error("%s %s", stage, how)
     return Failed(name=_KILLED if signal else "Failed", message=message)
-
-
-class StoppedError(UserError):
-    """The flow run was cancelled or interrupted while a command ran."""
 
 
 def run_dvc(children: Children, folder: Path, command: str, *options: str) -> None:

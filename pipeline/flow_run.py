@@ -19,8 +19,7 @@ from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Failed, State
 
 from colorizer.errors import UserError
-from pipeline.children import Children
-from pipeline.commands import StoppedError
+from pipeline.children import Children, StoppedError
 from pipeline.server import answers
 
 STOPPED = "stopped; the next run goes on from what is finished"

@@ -7,7 +7,6 @@ As a program it prints that as JSON, so that DVC is imported in a process of its
 """
 
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from colorizer.errors import UserError
+from pipeline.children import Child, Children, StoppedError
+
+_REFUSED = 3  # exit code when DVC says why it cannot; any other but 0 is a bug
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,7 @@ class PlannedStage:
     reason: str
 
 
-_begun: dict[tuple[str, ...], subprocess.Popen[str]] = {}
+_begun: dict[tuple[str, ...], Child] = {}
 
 
 def begin_plan(folder: Path, targets: Sequence[str]) -> None:
@@ -34,26 +36,33 @@ def begin_plan(folder: Path, targets: Sequence[str]) -> None:
     _begun[str(folder), *targets] = _start(folder, targets)
 
 
-def read_plan(folder: Path, targets: Sequence[str] = (), *, single: bool = False) -> list[PlannedStage]:
-    """Ask DVC about the workspace in `folder`. Raises UserError with DVC's own message, for an unknown target say."""
+def read_plan(
+    folder: Path, children: Children, targets: Sequence[str] = (), *, single: bool = False
+) -> list[PlannedStage]:
+    """Ask DVC about the workspace in `folder`, which may wait for another DVC there.
+
+    Raises UserError with DVC's own message, for an unknown target say, StoppedError when the run is stopped meanwhile.
+    """
     begun = None if single else _begun.pop((str(folder), *targets), None)
     child = begun or _start(folder, targets, single=single)
-    printed, errors = child.communicate()
-    if child.returncode == 1:
-        raise UserError(errors.strip().splitlines()[-1])
-    assert child.returncode == 0, errors
-    return [PlannedStage(**stage) for stage in json.loads(printed)]
+    printed = []
+    for line in child.lines(tick=0.5):
+        if line:
+            printed.append(line)
+        elif children.are_stopped:
+            child.stop()
+    code = child.wait()
+    if child.was_stopped:
+        raise StoppedError("stopped while DVC looked for changes")
+    if code == _REFUSED:
+        raise UserError(printed[-1])
+    assert code == 0, "\n".join(printed)
+    return [PlannedStage(**stage) for stage in json.loads(printed[-1])]
 
 
-def _start(folder: Path, targets: Sequence[str], *, single: bool = False) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "pipeline.plan", *(["--single"] if single else []), "--", *targets],
-        cwd=folder,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+def _start(folder: Path, targets: Sequence[str], *, single: bool = False) -> Child:
+    command = [sys.executable, "-m", "pipeline.plan", *(["--single"] if single else []), "--", *targets]
+    return Child(command, folder=folder, environment={})
 
 
 def make_plan(targets: Sequence[str], *, single: bool) -> list[PlannedStage]:
@@ -115,7 +124,8 @@ def _main() -> None:
     try:
         stages = make_plan(sys.argv[sys.argv.index("--") + 1 :], single=single)
     except DvcException as error:
-        sys.exit(" ".join(str(error).split()))  # one line
+        print(" ".join(str(error).split()))  # one line
+        sys.exit(_REFUSED)
     print(json.dumps([asdict(stage) for stage in stages]))
 
 

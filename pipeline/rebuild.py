@@ -52,14 +52,15 @@ def rebuild(
             for line in set_params(folder, preset, overrides or {}):
                 log.info(line)
             if pull:
-                run_dvc(children, folder, "pull", "--allow-missing")
-            states = run_stages(build, read_plan(folder, targets or []))
+                run_dvc(children, folder, "pull", "--allow-missing", "--run-cache")
+            states = run_stages(build, read_plan(folder, children, targets or []))
             end = conclude(states)
             end_without_server()
             publish_stage_table(states)
-            publish_scores(folder)
+            if "evaluate" in states and states["evaluate"].is_completed():
+                publish_scores(folder)
             if push and end.is_completed():
-                run_dvc(children, folder, "push")
+                run_dvc(children, folder, "push", "--run-cache")
     except UserError as error:
         return end_in_one_line(error)
     for line in describe(states):

@@ -1,6 +1,7 @@
 """The flow that rebuilds beside the workspace when data or code changed, and promotes the model if it is better."""
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ from pipeline.places import has_remote, refuse_unversioned_arrays, share_cache
 from pipeline.plan import read_plan
 from pipeline.rebuild import conclude
 from pipeline.registry import MODEL, STAGE, Version, promote, promoted
-from pipeline.repository import Clone, git, refuse_changes, resolve
+from pipeline.repository import Clone, git, refuse_changes, resolve, take_up
 from pipeline.stage_runs import Build, run_stages
 
 FOLDER = Path("scratch/refresh")
@@ -57,11 +58,13 @@ def refresh(
     try:
         with own_children() as children, only_one(FOLDER, children):
             refuse_changes(folder)
+            if publish:
+                take_up(folder, branch)
             clone = Clone(folder, FOLDER / branch.replace("/", "-"), branch)
             clone.check_out(resolve(folder, follow))
             share_cache(folder, clone.place, is_repository=True)
             _bring_data(folder, clone.place, children)
-            states = run_stages(Build(clone.place, children), read_plan(clone.place))
+            states = run_stages(Build(clone.place, children), read_plan(clone.place, children))
             end = conclude(states)
             end_without_server()
             publish_stage_table(states)
@@ -86,7 +89,7 @@ def _decide(clone: Clone, children: Children, current: Version | None, criterion
     better, verdict = judge(criterion, margin, current, scores)
     clone.commit(f"Refresh: {verdict}")
     _push_data(clone.place, children)
-    version, tags = promote(clone.place, verdict) if better or not current else (current.name, [])
+    version, tags = promote(clone.place, verdict) if better else (current.name if current else "nothing", [])
     clone.hand_over(*tags)
     _tell(better, version, verdict, scores)
     return Completed(name="Promoted" if better else "Kept", message=f"{verdict}; {version} is promoted")
@@ -98,17 +101,19 @@ def judge(
     """Whether the new model is better than the promoted one, and why. `scores` are those of `new` and `promoted`."""
     new = scores["new"][criterion]
     if current is None:
-        return True, f"{criterion} {new:.4f}, the first promoted model"
+        is_first = math.isfinite(new)
+        return is_first, f"{criterion} {new:.4f}, {'the first promoted model' if is_first else 'which is no model'}"
     old = scores["promoted"][criterion]
     gain = new - old if criterion in _LARGER_IS_BETTER else old - new
-    how = "better" if gain > margin else "not better"
-    by = f" by more than {margin:g}" if margin else ""
-    return gain > margin, f"{criterion} {new:.4f}, {how}{by} than {old:.4f} of {current.name} on the same test images"
+    better = gain > margin or (math.isfinite(new) and not math.isfinite(old))
+    how = ("better" if better else "not better") + (f" by more than {margin:g}" if margin else "")
+    return better, f"{criterion} {new:.4f}, {how} than {old:.4f} of {current.name} on the same test images"
 
 
 def _bring_data(folder: Path, place: Path, children: Children) -> None:
     """Everything that DVC's remote or cache has, and newer versions of what was imported from elsewhere."""
-    run_dvc(children, place, "pull" if has_remote(place) else "checkout", "--allow-missing")
+    fetch = ("pull", "--run-cache") if has_remote(place) else ("checkout",)
+    run_dvc(children, place, *fetch, "--allow-missing")
     tracked = git(place, "ls-files", "*.dvc").splitlines()
     if imports := [name for name in tracked if YAML(typ="safe").load(place / name).get("frozen")]:
         run_dvc(children, place, "update", *imports)
@@ -129,7 +134,7 @@ def _score(place: Path, children: Children, current: Version | None) -> dict[str
 
 def _push_data(place: Path, children: Children) -> None:
     if has_remote(place):
-        run_dvc(children, place, "push")
+        run_dvc(children, place, "push", "--run-cache")
     else:
         get_run_logger().warning("there is no DVC remote: data and models of this version are in this cache alone")
 

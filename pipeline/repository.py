@@ -8,11 +8,12 @@ from colorizer.errors import UserError
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What a git command prints. Raises UserError with its last line when it fails."""
+    """What a git command prints. Raises UserError with git's reason when it fails."""
     result = subprocess.run(["git", *arguments], cwd=folder, text=True, capture_output=True, stdin=subprocess.DEVNULL)
     if result.returncode:
-        told = result.stderr.strip().splitlines() or ["it printed nothing"]
-        raise UserError(f"git {arguments[0]} failed in {folder}: {told[-1]}")
+        told = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("hint:")]
+        reason = next((line for line in told if " ! [" in line), told[-1] if told else "it printed nothing")
+        raise UserError(f"git {arguments[0]} failed in {folder}: {reason.strip()}")
     return result.stdout.strip()
 
 
@@ -37,9 +38,20 @@ def resolve(folder: Path, revision: str) -> str:
     remote = revision.partition("/")[0]
     if remote in git(folder, "remote").splitlines():
         git(folder, "fetch", "--quiet", "--tags", remote)
-    if not succeeds(folder, "rev-parse", "--quiet", "--verify", f"{revision}^{{commit}}"):
+    if not succeeds(folder, "rev-parse", "--verify", f"{revision}^{{commit}}"):
         raise UserError(f"{revision} is no branch, tag or commit of {folder}")
-    return git(folder, "rev-parse", "--verify", f"{revision}^{{commit}}")
+    return git(folder, "rev-parse", f"{revision}^{{commit}}")
+
+
+def take_up(folder: Path, branch: str) -> None:
+    """Take up what other clones sent to `origin`: the branch, if it goes on from the one here, and all tags."""
+    shallow = git(folder, "rev-parse", "--is-shallow-repository") == "true"
+    git(folder, "fetch", "--quiet", "--tags", *(["--unshallow"] if shallow else []), "origin")
+    theirs, ours = f"refs/remotes/origin/{branch}", f"refs/heads/{branch}"
+    if succeeds(folder, "rev-parse", "--verify", theirs) and not succeeds(
+        folder, "merge-base", "--is-ancestor", theirs, ours
+    ):
+        git(folder, "fetch", "--quiet", ".", f"{theirs}:{ours}")
 
 
 class Clone:

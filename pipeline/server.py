@@ -33,7 +33,7 @@ def connected(folder: Path, *, stay: bool = False) -> Iterator[Callable[[], None
     if answers(url):
         os.environ["PREFECT_API_URL"] = url
         yield lambda: None
-    elif stay and address.hostname == LOOPBACK and address.port:
+    elif stay and address.hostname in (LOOPBACK, "localhost") and address.port:
         with temporary_server(folder, address.port) as wait:
             yield wait
     elif "PREFECT_API_URL" in os.environ:

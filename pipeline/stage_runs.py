@@ -75,7 +75,7 @@ def _run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State
     started = time.monotonic()
     reason = stage.reason
     if any(outcome.result != "unchanged" for outcome in after):
-        [now] = read_plan(build.folder, [stage.name], single=True)
+        [now] = read_plan(build.folder, build.children, [stage.name], single=True)
         reason = now.reason
     if build.force:
         reason = "forced"

@@ -67,11 +67,15 @@ def _try_all(chosen: Sequence[Candidate], children: Children, at_once: int) -> d
             ): candidate
             for candidate in chosen
         }
-        for done, future in enumerate(as_completed(list(futures)), start=1):
-            future.wait()
-            candidate, state = futures[future], future.state
-            told = read_scores(candidate).summary if state.is_completed() else str(state.name).lower()
-            log.info("%d of %d, %s: %s", done, len(chosen), candidate.name, told)
+        try:
+            for done, future in enumerate(as_completed(list(futures)), start=1):
+                future.wait()
+                candidate, state = futures[future], future.state
+                told = read_scores(candidate).summary if state.is_completed() else str(state.name).lower()
+                log.info("%d of %d, %s: %s", done, len(chosen), candidate.name, told)
+        except BaseException:
+            children.stop()  # leaving the block waits for them
+            raise
     return {candidate: future.state for future, candidate in futures.items()}
 
 

@@ -71,9 +71,12 @@ class TrainingWatch:
                 with get_client(sync_client=True) as client:
                     for artifact, content in zip(self._artifacts, (percent, data_uri(sheet)), strict=True):
                         client.update_artifact(artifact, ArtifactUpdate(data=content, description=title))
-        except (httpx.HTTPError, PrefectException) as error:
+        except (httpx.HTTPError, PrefectException, FileNotFoundError) as error:
             get_run_logger().warning("%s is not shown: %s", title, error)
 
 
 def _made(path: Path) -> float:
-    return path.stat().st_mtime
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # training begins anew
+        return 0

@@ -21,6 +21,7 @@ def open_pages(url: str, password: str) -> Iterator[Page]:
         page = browser.new_page(viewport={"width": 1200, "height": 950})
         page.add_init_script("localStorage.setItem('color-scheme', '\"light\"')")
         page.on("request", lambda request: asked.add(request.url))
+        page.on("websocket", lambda socket: asked.add(socket.url.replace("ws", "http", 1)))
         page.goto(f"{url}/login")
         page.fill("input[type=password]", password)
         page.keyboard.press("Enter")

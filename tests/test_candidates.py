@@ -57,6 +57,12 @@ def test_without_validation_images_there_is_nothing_to_rank_by(folder):
         read_candidates(folder, folder / "places", {"train.epochs": [17, 18]}, [])
 
 
+def test_decisions_would_decide_for_every_candidate(folder):
+    write_params({"train.decisions": [{"epoch": 1, "learning_rate": 0.1}]}, folder / "params.yaml")
+    with pytest.raises(UserError, match=r"train\.decisions in params.yaml would decide"):
+        read_candidates(folder, folder / "places", {"train.learning_rate": [0.2, 0.3]}, [])
+
+
 def test_the_smallest_score_comes_first_and_what_failed_last(tmp_path):
     dull, failed, best, diverged = (
         Candidate(settings=f'{{"train.epochs": {epochs}}}', place=tmp_path) for epochs in (1, 2, 3, 4)

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.kill_training import partial_files
 from colorizer.errors import UserError
+from pipeline.children import Children
 from pipeline.overrides import set_params
 from pipeline.plan import read_plan
 from tests.disturbed import ask_for_training, newest_epoch, results, training_process
@@ -66,7 +67,7 @@ def test_bad_settings_stop_before_anything_runs(committed, prefect):
     with pytest.raises(UserError, match="there is no preset 'papr': take one of paper, photos64, sample"):
         set_params(committed.path, "papr", {})
     with pytest.raises(UserError, match=r"Stage 'trian' not found inside 'dvc.yaml' file"):
-        read_plan(committed.path, ["trian"])
+        read_plan(committed.path, Children(), ["trian"])
     assert (committed.path / "params.yaml").read_bytes() == params
     result = committed.run(*REBUILD, "--set", "train.epochs", check=False)
     assert result.stdout == "pipeline: --set train.epochs: write KEY=VALUE, `train.epochs=3` for example\n"

@@ -85,6 +85,11 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
     refresh("nothing changed; v0.1.0 stays promoted")
     assert "generator@v0.2.0" in colleague.git("tag").split()
 
+    colleague.git("clone", "--quiet", ".", str(server.path.with_name("other")))
+    other = Workspace(server.path.with_name("other"))
+    result = other.run(*REFRESH, **prefect.environment)
+    assert "nothing changed; v0.1.0 stays promoted" in result.stdout  # it took up what the first server had published
+
     events = [event for event in prefect.events("colorizer.model.") if event["resource"]["prefect.resource.name"]]
     assert [event["event"].rpartition(".")[2] for event in events] == ["promoted", "promoted", "kept"]
     assert events[1]["payload"]["version"] == "v0.2.0"
@@ -101,6 +106,8 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
         ("psnr", 0.0, 24.0, 23.0, True),
         ("psnr", 0.0, 23.0, 24.0, False),
         ("balance", 0.0, math.nan, 1.0, False),
+        ("balance", 0.0, 1.0, math.nan, True),
+        ("balance", 0.0, math.nan, math.nan, False),
     ],
 )
 def test_what_is_better(criterion, margin, new, old, better):
@@ -108,6 +115,11 @@ def test_what_is_better(criterion, margin, new, old, better):
     judged, why = judge(criterion, margin, Version(name="v0.1.0", commit=""), scores)
     assert judged == better
     assert ("not better" in why) != better
+
+
+@pytest.mark.parametrize("score", [0.9, math.nan])
+def test_what_has_no_score_is_not_promoted_even_as_the_first(score):
+    assert judge("balance", 0.0, None, {"new": {"balance": score}})[0] == math.isfinite(score)
 
 
 def test_what_would_not_be_versioned_is_refused(committed, prefect):

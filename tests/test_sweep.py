@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import signal
 
 import psutil
 
@@ -13,26 +14,32 @@ from tests.workspace import BIN, Workspace
 
 SWEEP = (str(BIN / "python"), "-m", "pipeline", "sweep")
 SHORT = "{train.epochs: 1, train.l1_epochs: 1}"
-LONG = "{train.l1_weight: 90.0, train.epochs: 20, train.batch_size: 4, train.generator.width: 16}"
+LONG = "{train.l1_weight: 90.0, train.epochs: 40, train.batch_size: 4, train.generator.width: 16}"
 TRIED = ("--candidate", SHORT, "--candidate", LONG)
 
 
-def test_killed_it_goes_on_and_leaves_the_workspace_alone(committed, prefect):
+def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed, prefect):
     def long_place() -> Workspace:
-        [place] = [path for path in committed.path.glob("scratch/sweep/*/") if _epochs(path) == 20]
+        [place] = [path for path in committed.path.glob("scratch/sweep/*/") if _epochs(path) == 40]
         return Workspace(place)
 
     committed.dvc("add", "data/l", "data/ab")
     committed.git("add", "--all")
     committed.git("commit", "--quiet", "--message=Versioned photographs")
-    process = committed.start(*SWEEP, *TRIED, "--at-once", "2", **prefect.environment)
-    wait_until(lambda: process.poll() is not None or "1 of 2, epochs=1" in committed.printed)
-    wait_until(lambda: process.poll() is not None or newest_epoch(long_place()) >= 1)
-    started = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    _, alive = psutil.wait_procs(started, timeout=5)
-    assert not alive
 
+    def stop(how: int, epoch: int) -> int:
+        """The exit code of a sweep that gets a signal after this epoch, with everything gone that it started."""
+        process = committed.start(*SWEEP, *TRIED, "--at-once", "2", **prefect.environment)
+        wait_until(lambda: process.poll() is not None or "1 of 2, epochs=1" in committed.printed)
+        wait_until(lambda: process.poll() is not None or newest_epoch(long_place()) >= epoch)
+        started = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(how)
+        _, alive = psutil.wait_procs(started, timeout=5)
+        assert not alive
+        return process.wait(timeout=30)
+
+    assert stop(signal.SIGINT, epoch=1) == 130
+    assert stop(signal.SIGKILL, epoch=newest_epoch(long_place()) + 1) == -signal.SIGKILL
     result = committed.run(*SWEEP, *TRIED, **prefect.environment)
     assert result.stdout.count("Stage 'train' didn't change, skipping") == 1
     assert "train: going on after epoch" in result.stdout
