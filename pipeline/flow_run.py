@@ -83,18 +83,13 @@ def end_in_one_line(error: UserError) -> State:
     return Failed(message=str(error))
 
 
-def server_answers() -> bool:
-    """Whether the server of this run is there; Prefect's own calls would try for a long time to find that out."""
-    return answers(str(get_current_settings().api.url))
-
-
 def end_without_server() -> None:
     """To be called when the work is done: end this process here if the server has gone and does not come back.
 
     There is nobody to report to, and Prefect would go on for minutes trying.
     """
     deadline = time.monotonic() + _SECONDS_FOR_A_RESTART
-    while not server_answers():
+    while not answers(str(get_current_settings().api.url)):
         if time.monotonic() > deadline:
             print("pipeline: the Prefect server went away; dvc.lock records the stages that ended", file=sys.stderr)
             sys.stderr.flush()

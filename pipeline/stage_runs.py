@@ -36,11 +36,14 @@ class Outcome:
     seconds: float
 
 
+@dataclass(frozen=True)
 class Build:
     """A workspace and how its stages are to be run."""
 
-    def __init__(self, folder: Path, children: Children, *, force: bool = False, review: Review | None = None) -> None:
-        self.folder, self.children, self.force, self.review = folder, children, force, review
+    folder: Path
+    children: Children
+    force: bool = False
+    review: Review | None = None
 
 
 def run_stages(build: Build, plan: Sequence[PlannedStage]) -> dict[str, State[Outcome]]:
@@ -97,8 +100,8 @@ def _run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State
     code, printed = ended
     if code:
         return failed(stage.name, code, printed)
-    words = next((words for words in _RESULTS if any(words in line for line in printed)), "")
-    return _completed(stage, _RESULTS.get(words, "unchanged"), reason, started)
+    result = next(result for words, result in _RESULTS.items() if any(words in line for line in printed))
+    return _completed(stage, result, reason, started)
 
 
 def _completed(stage: PlannedStage, result: Result, reason: str, started: float) -> State:
