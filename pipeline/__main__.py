@@ -5,12 +5,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
+import filelock
 import typer
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from colorizer.errors import UserError
 from pipeline.plan import begin_plan
+from pipeline.registry import Criterion
 from pipeline.server import connected
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -29,7 +31,7 @@ def rebuild(
     preset: Annotated[
         str | None, typer.Option(help="A file of presets/ to replace params.yaml, `photos64` say")
     ] = None,
-    set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="A param, `train.epochs=3` say")] = None,
+    set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="A param, `train.epochs=20` say")] = None,
     pull: Annotated[bool, typer.Option("--pull", help="Fetch data and outputs from the DVC remote before")] = False,
     push: Annotated[bool, typer.Option("--push", help="Send the outputs to the DVC remote afterwards")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run the stages even if nothing changed")] = False,
@@ -40,9 +42,9 @@ def rebuild(
 
     Reports to the Prefect server of `make serve`, or else to a temporary one.
 
-    Example: python -m pipeline rebuild --set train.epochs=3 --set train.learning_rate=0.0002
+    Example: python -m pipeline rebuild --set train.epochs=20 --set train.learning_rate=0.0003
     """
-    overrides = parse_settings("--set", set or [])
+    overrides = parse_settings("--set", "train.epochs=3", set or [])
     if not (preset or overrides or pull):
         begin_plan(Path.cwd(), targets or [])
 
@@ -67,7 +69,7 @@ def sweep(
     candidate: Annotated[
         list[str] | None, typer.Option(metavar="{KEY: VALUE, ...}", help="Settings to try as they are")
     ] = None,
-    at_once: Annotated[int, typer.Option(help="Trainings at the same time; they share the cores")] = 1,
+    at_once: Annotated[int, typer.Option(min=1, help="Trainings at the same time; they share the cores")] = 1,
 ) -> None:
     """Train with several settings, rank them by their validation scores, and leave this workspace as it is.
 
@@ -87,9 +89,7 @@ def sweep(
 def refresh(
     branch: Annotated[str, typer.Option(help="Gets params, lock and metrics; nobody should work on it")] = "refresh",
     follow: Annotated[str, typer.Option(help="A branch, tag or commit to build; `origin/main` is fetched")] = "HEAD",
-    criterion: Annotated[
-        str, typer.Option(help="balance, ab_error, ciede2000, histogram_distance, psnr or ssim")
-    ] = "balance",
+    criterion: Annotated[Criterion, typer.Option(help="The score on the test images that decides")] = "balance",
     margin: Annotated[float, typer.Option(help="By how much the new model has to be better")] = 0.0,
     publish: Annotated[bool, typer.Option("--publish", help="Send branch and tags to `origin` as well")] = False,
 ) -> None:
@@ -106,14 +106,19 @@ def serve() -> None:
 
     The server listens at PREFECT_API_URL, or http://127.0.0.1:4200/api, and can be reached from this machine alone.
     """
-    with connected(Path.cwd(), stay=True) as wait:
-        from pipeline.deployments import serve_deployments
+    lock = Path("scratch/serve.lock")
+    lock.parent.mkdir(exist_ok=True)
+    try:
+        with filelock.FileLock(lock, timeout=0), connected(Path.cwd(), stay=True) as wait:
+            from pipeline.deployments import serve_deployments
 
-        wait()
-        serve_deployments()
+            wait()
+            serve_deployments()
+    except filelock.Timeout:
+        raise UserError("this workspace is being served already, and two would pause each other's schedules") from None
 
 
-def parse_settings(option: str, settings: list[str]) -> dict[str, Any]:
+def parse_settings(option: str, example: str, settings: list[str]) -> dict[str, Any]:
     """`KEY=VALUE` texts, the values in YAML."""
     parsed = {}
     for setting in settings:
@@ -123,13 +128,13 @@ def parse_settings(option: str, settings: list[str]) -> dict[str, Any]:
                 raise ValueError("nothing to set")
             parsed[key] = YAML(typ="safe").load(value)
         except (ValueError, YAMLError) as error:
-            raise UserError(f"{option} {setting}: write KEY=VALUE, `train.epochs=3` for example") from error
+            raise UserError(f"{option} {setting}: write KEY=VALUE, `{example}` for example") from error
     return parsed
 
 
 def parse_grid(settings: list[str]) -> dict[str, list[Any]]:
     """`KEY=[VALUE, ...]` texts."""
-    grid = parse_settings("--grid", settings)
+    grid = parse_settings("--grid", "train.epochs=[20, 30]", settings)
     for key, values in grid.items():
         if not isinstance(values, list):
             raise UserError(f"--grid {key}: it is {values!r}; give a list of values, `{key}=[1, 2]` for example")
@@ -151,13 +156,19 @@ def parse_candidate(text: str) -> dict[str, Any]:
 
 def run_flow(name: str, **parameters: Any) -> None:
     """Run the flow `name` of `pipeline.<name>`, with a server to report to; exit as its final state says."""
-    with connected(Path.cwd()) as wait:
-        flow = getattr(import_module(f"pipeline.{name}"), name)  # while a temporary server starts
-        wait()
-        state = flow(**parameters, return_state=True)
-        from prefect.logging.handlers import APILogHandler
+    try:
+        with connected(Path.cwd()) as wait:
+            flow = getattr(import_module(f"pipeline.{name}"), name)  # while a temporary server starts
+            wait()
+            from prefect.logging.handlers import APILogHandler
 
-        APILogHandler().flush()  # while the server is there
+            try:
+                state = flow(**parameters, return_state=True)
+            finally:
+                APILogHandler().flush()  # while the server is there
+    except KeyboardInterrupt:
+        print("pipeline: interrupted; the next run goes on from what is finished", file=sys.stderr)
+        sys.exit(130)
     if not state.is_completed():
         sys.exit(1)
 
@@ -167,9 +178,6 @@ def main() -> None:
         app()
     except UserError as error:
         sys.exit(f"pipeline: {error}")
-    except KeyboardInterrupt:
-        print("pipeline: interrupted; the next run goes on from what is finished", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

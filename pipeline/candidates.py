@@ -8,6 +8,7 @@ import json
 import math
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,13 @@ def read_candidates(
                 raise UserError(f"{key} cannot be tried: a sweep compares trainings by the same images and criterion")
         settings = json.dumps(overrides)
         place = places / hashlib.sha256(settings.encode()).hexdigest()[:12]
-        write_params(overrides, place / "params.yaml", base=folder / "params.yaml")
+        params_file = place / "params.yaml"
+        try:
+            write_params(overrides, params_file, base=folder / "params.yaml")
+        except UserError as error:
+            with suppress(OSError):  # it holds an earlier sweep
+                place.rmdir()
+            raise UserError(f"{settings}: {str(error).removeprefix(f'{params_file}: ')}") from None
         chosen[settings] = Candidate(settings=settings, place=place)
     return list(chosen.values())
 

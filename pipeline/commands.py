@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,7 @@ def _run_command(children: Children, folder: Path, name: str, command: Sequence[
         return Cancelled(message="stopped with the flow run")
     code, printed = ended
     if code:
-        told = [line for line in printed if line.startswith("ERROR: ")] or printed[-1:] or ["it printed nothing"]
-        return Failed(message=f"{name} failed: {told[0].removeprefix('ERROR: ')}")
+        told = list(dropwhile(lambda line: not line.startswith("ERROR: "), printed)) or printed[-1:]
+        reason = " ".join(" ".join(told).removeprefix("ERROR: ").split()) or "it printed nothing"
+        return Failed(message=f"{name} failed: {reason}")
     return Completed()

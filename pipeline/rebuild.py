@@ -33,7 +33,7 @@ def rebuild(
     Args:
         targets: stages to bring up to date, with all that they depend on; none means every stage
         preset: a file of presets/ that replaces params.yaml, `photos64` for example
-        overrides: single params, `{"train.epochs": 3}` for example. They are written to params.yaml and stay there,
+        overrides: single params, `{"train.epochs": 20}` for example. They are written to params.yaml and stay there,
             so that dvc.lock and params.yaml tell what was run
         pull: fetch data and outputs from the DVC remote before
         push: send the outputs to the DVC remote afterwards

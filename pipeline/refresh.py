@@ -5,7 +5,7 @@ import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
@@ -22,7 +22,7 @@ from pipeline.flow_run import end_in_one_line, end_without_server, only_one, own
 from pipeline.places import has_remote, refuse_unversioned_arrays, share_cache
 from pipeline.plan import read_plan
 from pipeline.rebuild import conclude
-from pipeline.registry import MODEL, STAGE, Version, promote, promoted
+from pipeline.registry import MODEL, STAGE, Criterion, Version, promote, promoted
 from pipeline.repository import Clone, git, refuse_changes, resolve, take_up
 from pipeline.stage_runs import Build, run_stages
 
@@ -30,7 +30,6 @@ FOLDER = Path("scratch/refresh")
 _NEW, _PROMOTED = Path("models/generator.safetensors"), Path("scratch/promoted.safetensors")
 _SCORES = Path("scratch/scores.json")
 
-Criterion = Literal["balance", "ab_error", "ciede2000", "histogram_distance", "psnr", "ssim"]
 _LARGER_IS_BETTER = ("psnr", "ssim")
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from colorizer.errors import UserError
 from pipeline.repository import git
@@ -12,6 +13,8 @@ from pipeline.repository import git
 MODEL = "generator"  # its name in dvc.yaml
 STAGE = "prod"
 _FIRST = "v0.1.0"
+
+Criterion = Literal["balance", "ab_error", "ciede2000", "histogram_distance", "psnr", "ssim"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """A Prefect server to report to: the one that PREFECT_API_URL names, or a temporary one that ends with this process."""
 
+import base64
 import os
 import socket
 import sys
@@ -32,6 +33,7 @@ def connected(folder: Path, *, stay: bool = False) -> Iterator[Callable[[], None
     address = urlsplit(url)
     if answers(url):
         os.environ["PREFECT_API_URL"] = url
+        _refuse_wrong_password(url, os.environ.get("PREFECT_API_AUTH_STRING", ""))
         yield lambda: None
     elif stay and address.hostname in (LOOPBACK, "localhost") and address.port:
         with temporary_server(folder, address.port) as wait:
@@ -82,10 +84,22 @@ def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=5) as response:
             return response.status == 200
-    except urllib.error.HTTPError as error:
-        return error.code == 401  # it is there; whoever calls it without the password hears of it then
     except OSError:
         return False
+
+
+def _refuse_wrong_password(url: str, password: str) -> None:
+    authorization = f"Basic {base64.b64encode(password.encode()).decode()}"
+    request = urllib.request.Request(f"{url}/admin/version", headers={"Authorization": authorization})
+    try:
+        urllib.request.urlopen(request, timeout=5).close()
+    except urllib.error.HTTPError as error:
+        if error.code == 401:
+            raise UserError(
+                f"the Prefect server at {url} wants {'another' if password else 'a'} password: set "
+                "PREFECT_SERVER_API_AUTH_STRING to that with which it was started"
+            ) from None
+        raise
 
 
 def free_port() -> int:

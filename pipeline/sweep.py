@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 from prefect.states import Cancelled, Completed, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
 
 from colorizer.errors import UserError
 from pipeline.candidates import Candidate, read_candidates, read_scores, write_ranking
@@ -26,7 +27,7 @@ FOLDER = Path("scratch/sweep")
 def sweep(
     grid: dict[str, list[Any]] | None = None,
     candidates: list[dict[str, Any]] | None = None,
-    at_once: int = 1,
+    at_once: Annotated[int, Field(ge=1)] = 1,
 ) -> State:
     """Train with several settings, rank them by their validation scores, and leave this workspace as it is.
 
@@ -40,8 +41,6 @@ def sweep(
     """
     folder, log = Path.cwd(), get_run_logger()
     try:
-        if at_once < 1:
-            raise UserError(f"at_once is {at_once}: at least one training has to run")
         with own_children() as children, only_one(FOLDER, children):
             chosen = read_candidates(folder, FOLDER, grid or {}, candidates or [])
             for candidate in chosen:

@@ -42,13 +42,14 @@ def test_every_combination_is_tried_once_beside_what_is_listed(folder):
             "split.train cannot be tried: a sweep compares trainings by the same images and criterion",
         ),
         ({"train.choose": "ab_error"}, "train.choose cannot be tried"),
-        ({"train.epoch": 3}, "train.epoch is not a known key: did you mean epochs?"),
+        ({"train.epoch": 3}, '^{"train.epoch": 3}: train.epoch is not a known key: did you mean epochs?'),
         ({}, "nothing to try"),
     ],
 )
 def test_what_cannot_be_tried_is_told(folder, overrides, told):
     with pytest.raises(UserError, match=told.replace("?", r"\?")):
         read_candidates(folder, folder / "places", {}, [overrides] if overrides else [])
+    assert not [*folder.glob("places/*")]
 
 
 def test_without_validation_images_there_is_nothing_to_rank_by(folder):

@@ -56,7 +56,10 @@ def test_schedules_outlast_a_restart(committed, prefect):
     end(serve(committed, prefect))
     weekly = {"schedule": {"cron": "0 3 * * 1", "timezone": "Europe/Berlin"}, "active": False}
     prefect.ask(f"deployments/{prefect.ask(deployment, method='GET')['id']}/schedules", [weekly])
-    end(serve(committed, prefect))
+    serving = serve(committed, prefect)
+    second = committed.run(str(BIN / "python"), "-m", "pipeline", "serve", check=False, **prefect.environment)
+    assert second.stdout.startswith("pipeline: this workspace is being served already")
+    end(serving)
     [kept] = prefect.ask(deployment, method="GET")["schedules"]
     assert (kept["schedule"]["cron"], kept["schedule"]["timezone"], kept["active"]) == (
         "0 3 * * 1",
@@ -84,7 +87,7 @@ def test_a_worker_of_a_pool_carries_out_the_deployments_of_prefect_yaml(committe
         return committed.run(str(BIN / "prefect"), *arguments, **prefect.environment, **password).stdout
 
     run("work-pool", "create", "colorization", "--type", "process")
-    assert "'refresh/pool' successfully created" in " ".join(run("deploy", "--all").split())
+    assert "'refresh/pool' successfully created" in " ".join(run("--no-prompt", "deploy", "--all").split())
     worker = committed.start(
         str(BIN / "prefect"), "worker", "start", "--pool", "colorization", **prefect.environment, **password
     )

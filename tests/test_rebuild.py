@@ -69,6 +69,10 @@ def test_bad_settings_stop_before_anything_runs(committed, prefect):
     with pytest.raises(UserError, match=r"Stage 'trian' not found inside 'dvc.yaml' file"):
         read_plan(committed.path, Children(), ["trian"])
     assert (committed.path / "params.yaml").read_bytes() == params
+    unlocked = prefect.environment | {"PREFECT_SERVER_API_AUTH_STRING": "tests:wrong"}
+    result = committed.run(*REBUILD, check=False, **unlocked)
+    assert "wants another password: set PREFECT_SERVER_API_AUTH_STRING" in result.stdout
+    assert len(result.stdout.splitlines()) == 1
     result = committed.run(*REBUILD, "--set", "train.epochs", check=False)
     assert result.stdout == "pipeline: --set train.epochs: write KEY=VALUE, `train.epochs=3` for example\n"
 
@@ -139,6 +143,7 @@ def test_stopped_in_every_way_it_leaves_nothing_running_and_resumes(committed, p
     assert end(prefect.environment, cancel, seconds=10) == 1
     assert prefect.run(run_id(committed.printed))["state"]["type"] == "CANCELLED"
     assert end(prefect.environment, interrupt, seconds=5) == 130
+    assert committed.printed.endswith("pipeline: interrupted; the next run goes on from what is finished\n")
     assert "Traceback" not in committed.printed
     last = newest_epoch(committed)
     result = committed.run(*REBUILD, "--set", f"train.epochs={last + 1}", **home)
