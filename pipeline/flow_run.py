@@ -28,27 +28,27 @@ _SECONDS_FOR_A_RESTART = 10
 
 
 @contextmanager
-def own_children() -> Iterator[Children]:
-    """Children that are stopped when the block is left by an exception, a signal, or because the run was cancelled."""
-    children = Children()
-    over = threading.Event()
+def holding(folder: Path) -> Iterator[Children]:
+    """Hold a folder, the workspace's scratch/ for example, until the block ends. Gives the children of this run.
+
+    They are stopped when the run is cancelled and when the block is left in whatever way, before another run can begin.
+    While another run holds the folder, a deployed run waits for its turn; one started by hand raises UserError.
+    Prefect's own limits do not do: a run that pauses for an answer would lose its place and be ended.
+    """
+    children, over = Children(), threading.Event()
     threading.Thread(target=_stop_when_cancelled, args=(UUID(flow_run.get_id()), children, over), daemon=True).start()
     try:
-        yield children
-    except BaseException:
-        children.stop()
-        raise
+        lock = _take(folder, children)
+        try:
+            yield children
+        finally:
+            children.stop()
+            lock.release()
     finally:
         over.set()
 
 
-@contextmanager
-def only_one(folder: Path, children: Children) -> Iterator[None]:
-    """Hold a folder, the workspace's scratch/ for example, until the block ends.
-
-    While another run holds it, a deployed run waits for its turn; one that was started by hand raises UserError.
-    Prefect's own limits do not do: a run that pauses for an answer would lose its place and be ended.
-    """
+def _take(folder: Path, children: Children) -> filelock.BaseFileLock:
     folder.mkdir(parents=True, exist_ok=True)
     owner, lock = folder / "run.owner", filelock.FileLock(folder / "run.lock")
     try:
@@ -60,12 +60,8 @@ def only_one(folder: Path, children: Children) -> Iterator[None]:
             raise UserError(f"{under_way}: wait for it or cancel it, then start again") from None
         get_run_logger().info("%s; waiting for its end", under_way)
         _wait_for(lock, children)
-    try:
-        owner.write_text(str(os.getpid()))
-        yield
-    finally:
-        children.stop()  # before another run begins
-        lock.release()
+    owner.write_text(str(os.getpid()))
+    return lock
 
 
 def _wait_for(lock: filelock.BaseFileLock, children: Children) -> None:

@@ -10,7 +10,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from colorizer.errors import UserError
 from pipeline.artifacts import describe, publish_scores, publish_stage_table
 from pipeline.commands import run_dvc
-from pipeline.flow_run import STOPPED, end_in_one_line, end_without_server, only_one, own_children
+from pipeline.flow_run import STOPPED, end_in_one_line, end_without_server, holding
 from pipeline.overrides import set_params
 from pipeline.plan import read_plan
 from pipeline.review import reviewing
@@ -43,11 +43,7 @@ def rebuild(
     """
     folder, log = Path.cwd(), get_run_logger()
     try:
-        with (
-            own_children() as children,
-            only_one(folder / "scratch", children),
-            reviewing(review, review_minutes, children) as reviewer,
-        ):
+        with holding(folder / "scratch") as children, reviewing(review, review_minutes, children) as reviewer:
             build = Build(folder, children, force=force, review=reviewer)
             for line in set_params(folder, preset, overrides or {}):
                 log.info(line)

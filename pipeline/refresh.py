@@ -18,7 +18,7 @@ from colorizer.errors import UserError
 from pipeline.artifacts import publish_stage_table
 from pipeline.children import Children
 from pipeline.commands import run_command, run_dvc
-from pipeline.flow_run import end_in_one_line, end_without_server, only_one, own_children
+from pipeline.flow_run import end_in_one_line, end_without_server, holding
 from pipeline.places import has_remote, refuse_unversioned_arrays, share_cache
 from pipeline.plan import read_plan
 from pipeline.rebuild import conclude
@@ -55,7 +55,7 @@ def refresh(
     """
     folder = Path.cwd()
     try:
-        with own_children() as children, only_one(FOLDER, children):
+        with holding(FOLDER) as children:
             refuse_changes(folder)
             if publish:
                 take_up(folder, branch)

@@ -14,10 +14,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from colorizer.errors import UserError
-from pipeline.candidates import Candidate, read_candidates, read_scores, write_ranking
+from pipeline.candidates import Candidate, Scores, read_candidates, read_scores, write_ranking
 from pipeline.children import Children
 from pipeline.commands import AGAIN_WHEN_KILLED, DVC, failed, follow
-from pipeline.flow_run import STOPPED, end_in_one_line, end_without_server, only_one, own_children
+from pipeline.flow_run import STOPPED, end_in_one_line, end_without_server, holding
 from pipeline.places import copy_workspace
 
 FOLDER = Path("scratch/sweep")
@@ -39,23 +39,23 @@ def sweep(
         candidates: single settings to try, `[{"train.epochs": 3, "train.l1_epochs": 2}]` for example
         at_once: how many trainings at the same time; they share the processor's cores
     """
-    folder, log = Path.cwd(), get_run_logger()
+    folder = Path.cwd()
     try:
-        with own_children() as children, only_one(FOLDER, children):
+        with holding(FOLDER) as children:
             chosen = read_candidates(folder, FOLDER, grid or {}, candidates or [])
             for candidate in chosen:
                 copy_workspace(folder, candidate.place)
             states = _try_all(chosen, children, at_once)
             end_without_server()
-            scores = {candidate: read_scores(candidate) for candidate, state in states.items() if state.is_completed()}
+            scores = {candidate: state.result() for candidate, state in states.items() if state.is_completed()}
             rows = write_ranking(FOLDER / "ranking.csv", chosen, scores)
             create_table_artifact(rows, key="ranking", description="By the validation score, the smallest first")
     except UserError as error:
         return end_in_one_line(error)
-    return _conclude(log, states, scores)
+    return _conclude(states, scores)
 
 
-def _try_all(chosen: Sequence[Candidate], children: Children, at_once: int) -> dict[Candidate, State]:
+def _try_all(chosen: Sequence[Candidate], children: Children, at_once: int) -> dict[Candidate, State[Scores]]:
     """Run every candidate, `at_once` at a time; the states of their tasks, in order."""
     log = get_run_logger()
     with ThreadPoolTaskRunner(max_workers=at_once) as runner:  # type: ignore[var-annotated]
@@ -69,9 +69,9 @@ def _try_all(chosen: Sequence[Candidate], children: Children, at_once: int) -> d
         try:
             for done, future in enumerate(as_completed(list(futures)), start=1):
                 future.wait()
-                candidate, state = futures[future], future.state
-                told = read_scores(candidate).summary if state.is_completed() else str(state.name).lower()
-                log.info("%d of %d, %s: %s", done, len(chosen), candidate.name, told)
+                state = future.state
+                told = state.message if state.is_completed() else str(state.name).lower()
+                log.info("%d of %d, %s: %s", done, len(chosen), futures[future].name, told)
         except BaseException:
             children.stop()  # leaving the block waits for them
             raise
@@ -90,7 +90,8 @@ def run_candidate(candidate: Candidate, children: Children, threads: Mapping[str
         code, printed = ended
         if code:
             return failed(command[-1], code, printed)
-    return Completed(message=read_scores(candidate).summary)
+    scores = read_scores(candidate)
+    return Completed(message=scores.summary, data=scores)
 
 
 def _threads(at_once: int) -> dict[str, str]:
@@ -100,7 +101,7 @@ def _threads(at_once: int) -> dict[str, str]:
     return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_once))}
 
 
-def _conclude(log: Any, states: Mapping[Candidate, State], scores: Mapping[Candidate, Any]) -> State:
+def _conclude(states: Mapping[Candidate, State[Scores]], scores: Mapping[Candidate, Scores]) -> State:
     if any(state.is_cancelled() for state in states.values()):
         return Cancelled(message=STOPPED)
     wrong = [candidate for candidate, state in states.items() if not state.is_completed()]
@@ -108,9 +109,8 @@ def _conclude(log: Any, states: Mapping[Candidate, State], scores: Mapping[Candi
     if scores:
         best = min(scores, key=lambda candidate: scores[candidate].rank)
         message += f"; the best: {best.name}, {scores[best].summary}"
-        log.info(
-            "the table is in %s; to take the best: python -m pipeline rebuild %s", FOLDER / "ranking.csv", best.options
-        )
+        told = "the table is in %s; to take the best: python -m pipeline rebuild %s"
+        get_run_logger().info(told, FOLDER / "ranking.csv", best.options)
     if wrong:
         return Failed(message=f"{message}; failed: {wrong[0].name}: {states[wrong[0]].message}")
     return Completed(message=message)

@@ -18,7 +18,7 @@ REFRESH = (str(BIN / "python"), "-m", "pipeline", "refresh", "--follow", "origin
 
 
 @pytest.fixture
-def colleague(committed, tmp_path) -> Workspace:
+def colleague(committed) -> Workspace:
     """Who has put data and models under version control and into a remote."""
     committed.dvc("add", "data/l", "data/ab")
     committed.dvc("remote", "add", "--default", "storage", "../storage")
@@ -43,9 +43,9 @@ def commit(workspace: Workspace, message: str) -> None:
 
 
 def test_only_a_better_model_is_promoted(colleague, server, prefect):
-    def refresh(message: str, *options: str) -> str:
+    def refresh(message: str) -> str:
         """The id of a run that ends with this message."""
-        result = server.run(*REFRESH, *options, **prefect.environment)
+        result = server.run(*REFRESH, **prefect.environment)
         run = run_id(result.stdout)
         assert message in prefect.run(run)["state"]["message"]
         return run
@@ -65,8 +65,8 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
     assert not psutil.wait_procs(started, timeout=5)[1]
     run = refresh("of v0.1.0 on the same test images; v0.2.0 is promoted")
     assert "train: going on after epoch" in prefect.logs(run)
-    [comparison] = [prefect.artifacts(run)["comparison"]]
-    scores = {row["metric"]: row for row in json.loads(comparison["data"])}
+    comparison = json.loads(prefect.artifacts(run)["comparison"]["data"])
+    scores = {row["metric"]: row for row in comparison}
     assert scores["balance"]["new"] < scores["balance"]["promoted"]
     metrics = json.loads(colleague.git("show", "refresh:metrics.json"))
     assert metrics["model"]["balance"] == scores["balance"]["new"]
