@@ -49,7 +49,9 @@ def measure_checkpoints(folder: Path, size: int) -> None:
     train_step(adversaries, torch.zeros(2, 1, size, size), torch.zeros(2, 2, size, size), l1_weight=1, adversarial=True)
     checkpoint, state = folder / "checkpoint", folder / "state"
     started = time.monotonic()
-    save_generator(checkpoint, adversaries.generator, Normalization(), epoch=1, scores={}, facts={})
+    save_generator(
+        checkpoint, adversaries.generator, Normalization(), image_shape=(64, 64), epoch=1, scores={}, facts={}
+    )
     report("write one epoch's checkpoint", started, checkpoint)
     started = time.monotonic()
     save_state(state, adversaries, {})

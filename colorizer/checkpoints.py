@@ -14,16 +14,24 @@ from colorizer.safetensors_file import DamagedFileError, read_tensors, write_ten
 
 
 def save_generator(
-    path: Path, generator: Generator, normalization: Normalization, *, epoch: int, scores: dict, facts: dict
+    path: Path,
+    generator: Generator,
+    normalization: Normalization,
+    *,
+    image_shape: tuple[int, int],
+    epoch: int,
+    scores: dict,
+    facts: dict,
 ) -> None:
     """Write the generator with its constructor arguments and normalisation; `path` appears only when whole.
 
-    The metadata also says the epoch, its scores on the validation images (or none), and the facts that decided the
-    training: params, code, data, environment.
+    The metadata also says the shape (H, W) of the training images, the epoch, its scores on the validation images (or
+    none), and the facts that decided the training: params, code, data, environment.
     """
     metadata = {
         "generator": generator.arguments,
         "normalization": asdict(normalization),
+        "image_shape": list(image_shape),
         "epoch": epoch,
         "scores": scores,
         "training": facts,
@@ -44,8 +52,9 @@ def load_generator(path: Path, device: torch.device) -> tuple[Generator, Normali
         generator.load_state_dict(tensors)
         normalization = Normalization(**metadata["normalization"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:120]
         raise DamagedFileError(
-            f"{path} is not a generator of this project ({type(error).__name__}: {error})"
+            f"{path} is not a generator of this project ({type(error).__name__}: {reason})"
         ) from error
     return generator.eval().to(device), normalization, metadata
 

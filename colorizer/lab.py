@@ -10,7 +10,7 @@ Source: OpenCV, "Color conversions", RGB <-> CIE L*a*b*; IEC 61966-2-1 (sRGB).
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -22,6 +22,9 @@ LIGHTNESS_SCALE = 255 / 100  # code of L per unit of L*
 NEUTRAL = 128  # code of a* = 0 and b* = 0
 
 _WHITE_X, _WHITE_Z = 0.950456, 1.088754  # D65, with Y = 1
+_LUMA = (0.299, 0.587, 0.114)
+_LINEAR_RGB_TO_Y = (0.212671, 0.715160, 0.072169)
+_STEPS = 2**16 - 1  # of tables over linear light: at most 0.05 codes apart, near black
 _XYZ_TO_LINEAR_RGB = (
     (3.240479, -1.537150, -0.498535),
     (-0.969256, 1.875991, 0.041556),
@@ -81,6 +84,42 @@ def codes_to_rgb(codes: NDArray) -> NDArray[np.uint8]:
     return lab_to_rgb(codes_to_lab(codes))
 
 
+def rgb_to_lightness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """sRGB (H, W, 3), or greys (H, W), uint8 -> codes of L (H, W) float32, not rounded."""
+    if rgb.ndim == 2:
+        return _lightness_of_y(_linear(np.arange(256) / 255)).take(rgb)
+    red, green, blue = (_linear(np.arange(256) / 255) * share for share in _LINEAR_RGB_TO_Y)
+    y = red.take(rgb[..., 0]) + green.take(rgb[..., 1]) + blue.take(rgb[..., 2])
+    return _lightness_of_y(np.linspace(0, 1, _STEPS + 1)).take(np.rint(y * _STEPS).astype(np.int32))
+
+
+def rgb_to_luma(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """sRGB (H, W, 3), or greys (H, W), uint8 -> grey values of BT.601 (H, W) float32, not rounded."""
+    return rgb.astype(np.float32) if rgb.ndim == 2 else rgb.astype(np.float32) @ np.array(_LUMA, np.float32)
+
+
+def displayable_rgb(lightness: NDArray, ab: NDArray) -> NDArray[np.uint8]:
+    """Codes of L (H, W) and a*, b* (H, W, 2), float32 -> sRGB (H, W, 3) uint8 of that lightness.
+
+    A colour outside sRGB comes in by less chroma of the same hue; clipping its RGB would change its lightness.
+    """
+    f_y = (lightness / np.float32(LIGHTNESS_SCALE) + 16) / 116
+    linear = _linear_rgb(f_y, ab)  # (H, W, 3)
+    outside = ~_is_displayable(linear)
+    f_y, ab = f_y[outside], ab[outside]  # (n,), (n, 2)
+    low = np.zeros_like(f_y)  # the largest share of the chroma that is known to be displayable
+    for share in np.arange(1, 8, dtype=np.float32) / 8:  # near yellow a smaller share may lie outside, a larger inside
+        low[_is_displayable(_linear_rgb(f_y, ab * share))] = share
+    high = low + np.float32(1 / 8)
+    for _ in range(7):
+        middle = (low + high) / 2
+        inside = _is_displayable(_linear_rgb(f_y, ab * middle[:, None]))
+        low, high = np.where(inside, middle, low), np.where(inside, high, middle)
+    linear[outside] = _linear_rgb(f_y, ab * low[:, None])
+    steps = np.rint(np.clip(linear, 0, 1) * _STEPS).astype(np.int32)
+    return np.rint(_encoded(np.linspace(0, 1, _STEPS + 1)) * 255).astype(np.uint8).take(steps)
+
+
 def outside_srgb_table() -> NDArray[np.bool_]:
     """For every code triple, whether no sRGB colour lies near it: bool (256, 256, 256), indexed [L, A, B].
 
@@ -101,5 +140,34 @@ def outside_srgb_table() -> NDArray[np.bool_]:
     return table
 
 
-def _inverse_f(t: NDArray[np.float64]) -> NDArray[np.float64]:
+def _linear(encoded: NDArray) -> NDArray[np.float32]:
+    """sRGB values in [0, 1] -> linear light."""
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def _encoded(linear: NDArray) -> NDArray[np.float32]:
+    """Linear light in [0, 1] -> sRGB values."""
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
+
+
+def _lightness_of_y(y: NDArray) -> NDArray[np.float32]:
+    """Y in [0, 1] -> codes of L."""
+    f_y = np.where(y > (6 / 29) ** 3, np.cbrt(y), y / (3 * (6 / 29) ** 2) + 4 / 29)
+    return ((116 * f_y - 16) * LIGHTNESS_SCALE).astype(np.float32)
+
+
+def _is_displayable(linear: NDArray) -> NDArray[np.bool_]:
+    """Whether linear RGB (..., 3) lies in [0, 1], but for a fraction of a code of 8 bits."""
+    return np.all((linear > -0.0001) & (linear < 1.002), axis=-1)
+
+
+def _linear_rgb(f_y: NDArray, ab: NDArray) -> NDArray:
+    """f(Y) (...) and a*, b* (..., 2) -> linear RGB (..., 3), which lies outside [0, 1] for colours outside sRGB."""
+    x = _inverse_f(f_y + ab[..., 0] / 500) * np.float32(_WHITE_X)
+    z = _inverse_f(f_y - ab[..., 1] / 200) * np.float32(_WHITE_Z)
+    xyz = np.stack([x, _inverse_f(f_y), z], axis=-1)
+    return xyz @ np.array(_XYZ_TO_LINEAR_RGB, np.float32).T
+
+
+def _inverse_f(t: NDArray[Any]) -> NDArray[Any]:
     return np.where(t > 6 / 29, t * t * t, 3 * (6 / 29) ** 2 * (t - 4 / 29))

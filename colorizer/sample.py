@@ -65,6 +65,11 @@ def crop_positions(height: int, width: int) -> tuple[list[Crop], list[Crop]]:
     return train, test
 
 
+def built_in_photographs() -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Name and pixels (H, W, 3) uint8 of each."""
+    return ((Path(name).name, _read_photograph(package, name)) for package, name in PHOTOGRAPHS)
+
+
 def make_sample(
     *, size: int, train: int, test: int, min_chroma: float, seed: int
 ) -> tuple[NDArray[np.uint8], list[tuple[str, str, Crop]]]:
@@ -73,7 +78,7 @@ def make_sample(
     Returns codes (train + test, size, size, 3) uint8 and for each image (part, photograph, crop). Raises UserError
     when a photograph has too few crops.
     """
-    photographs = [(Path(name).name, _read_photograph(package, name)) for package, name in PHOTOGRAPHS]
+    photographs = list(built_in_photographs())
     codes: list[NDArray[np.uint8]] = []
     origins: list[tuple[str, str, Crop]] = []
     for index, (part, count) in enumerate((("train", train), ("test", test))):

@@ -1,6 +1,7 @@
 """Sheets of photographs for people to look at."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,18 @@ from colorizer.lab import NEUTRAL, codes_to_rgb
 _TILE = 128  # pixels: smaller images are enlarged to about this side
 _MARGIN = 6
 _LINE = 18  # height of a line of text
+
+PAIR_TILE = 256  # pixels: the longer side of each half of a `Pair`
+_PAIRS_ON_A_SHEET = 15
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A photograph before and after, made small for a sheet."""
+
+    name: str
+    before: Image.Image
+    after: Image.Image
 
 
 def grey_codes(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -51,6 +64,46 @@ def comparison_sheet(
         if captions:
             draw.text((left, top + tile_height + 1), captions[index], "black", font)
     return sheet
+
+
+def before_after_sheet(pairs: Sequence[Pair]) -> Image.Image:
+    """Photographs of any sizes beside what was made of them, three pairs beside each other."""
+    block_width = 2 * PAIR_TILE + 2 * _MARGIN
+    rows = [pairs[start : start + 3] for start in range(0, len(pairs), 3)]
+    heights = [max(pair.before.height for pair in row) for row in rows]
+    height = sum(heights) + len(rows) * (_LINE + _MARGIN) + _MARGIN
+    sheet = Image.new("RGB", (len(rows[0]) * block_width + _MARGIN, height), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
+    top = _MARGIN
+    for row, row_height in zip(rows, heights, strict=True):
+        for column, pair in enumerate(row):
+            left = _MARGIN + column * block_width
+            sheet.paste(pair.before, (left, top))
+            sheet.paste(pair.after, (left + pair.before.width, top))
+            draw.text((left, top + row_height + 1), pair.name, "black", font)
+        top += row_height + _LINE + _MARGIN
+    return sheet
+
+
+class PairSheets:
+    """Writes sheets of pairs, `001.png`, `002.png`, ..., into a folder as the pairs come."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.count = 0
+        self._pairs: list[Pair] = []
+
+    def add(self, pair: Pair) -> None:
+        self._pairs.append(pair)
+        if len(self._pairs) == _PAIRS_ON_A_SHEET:
+            self.finish()
+
+    def finish(self) -> None:
+        """Write the sheet that is not full yet."""
+        if self._pairs:
+            self.count += 1
+            save_image(before_after_sheet(self._pairs), self.folder / f"{self.count:03}.png")
+            self._pairs = []
 
 
 def save_image(image: Image.Image, path: Path) -> None:

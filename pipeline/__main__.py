@@ -11,6 +11,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from colorizer.errors import UserError
+from colorizer.photographs import Format
+from colorizer.registry import PATH
 from pipeline.plan import begin_plan
 from pipeline.registry import Criterion
 from pipeline.server import connected
@@ -98,6 +100,36 @@ def refresh(
     Example: python -m pipeline refresh --follow origin/main --publish
     """
     run_flow("refresh", branch=branch, follow=follow, criterion=criterion, margin=margin, publish=publish)
+
+
+@app.command()
+def colorize_folder(
+    photographs: Annotated[Path, typer.Argument(help="A folder; photographs below it are found too")],
+    out: Annotated[Path, typer.Option(help="The folder for the coloured ones")],
+    model: Annotated[str, typer.Option(help="A file, or a registered name, generator#prod say")] = str(PATH),
+    strength: Annotated[float, typer.Option(min=0, max=4, help="What chroma is multiplied with")] = 1.0,
+    format: Annotated[Format, typer.Option(help="All but jpeg are lossless")] = "png",
+    shard_size: Annotated[int, typer.Option(min=1, help="Photographs per task")] = 100,
+    at_once: Annotated[int, typer.Option(min=1, help="Tasks at the same time; they share the cores")] = 1,
+    dask: Annotated[
+        str | None, typer.Option(help="A Dask scheduler's address, or `local` for worker processes here")
+    ] = None,
+) -> None:
+    """Colour a folder of photographs in shards. Started again, it repeats nothing that is done.
+
+    Example: python -m pipeline colorize-folder album --out coloured --model generator#prod --at-once 2
+    """
+    run_flow(
+        "colorize_folder",
+        photographs=str(photographs),
+        out=str(out),
+        model=model,
+        strength=strength,
+        format=format,
+        shard_size=shard_size,
+        at_once=at_once,
+        dask=dask,
+    )
 
 
 @app.command()

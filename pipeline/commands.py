@@ -1,5 +1,6 @@
 """Commands as children of a flow run: what they print goes to the log of the task or flow that calls, line by line."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -61,6 +62,13 @@ def follow(
     finally:
         code = children.wait(child)
     return None if child.was_stopped else (code, printed)
+
+
+def share_of_cores(at_once: int) -> dict[str, str]:
+    """The environment of one of so many children: more threads than cores make each many times slower."""
+    if at_once == 1 or "OMP_NUM_THREADS" in os.environ:
+        return {}
+    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_once))}
 
 
 def failed(stage: str, code: int, printed: Sequence[str]) -> State:

@@ -8,6 +8,7 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import EntrypointType, Flow
 
+from pipeline.colorize_folder import colorize_folder
 from pipeline.rebuild import rebuild
 from pipeline.refresh import refresh
 from pipeline.sweep import sweep
@@ -17,7 +18,7 @@ NAME = "workspace"
 
 def serve_deployments() -> None:
     """Carry out runs, each in a process of its own, until interrupted."""
-    flows: list[Flow[..., Any]] = [rebuild, sweep, refresh]
+    flows: list[Flow[..., Any]] = [rebuild, sweep, refresh, colorize_folder]
     with get_client(sync_client=True) as client:
         deployments = [_deployment(flow, client) for flow in flows]
     serve(*deployments)

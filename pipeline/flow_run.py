@@ -35,16 +35,24 @@ def holding(folder: Path) -> Iterator[Children]:
     While another run holds the folder, a deployed run waits for its turn; one started by hand raises UserError.
     Prefect's own limits do not do: a run that pauses for an answer would lose its place and be ended.
     """
-    children, over = Children(), threading.Event()
-    threading.Thread(target=_stop_when_cancelled, args=(UUID(flow_run.get_id()), children, over), daemon=True).start()
-    try:
+    with stopping_children() as children:
         lock = _take(folder, children)
         try:
             yield children
         finally:
             children.stop()
             lock.release()
+
+
+@contextmanager
+def stopping_children() -> Iterator[Children]:
+    """Children of this run, or of its task in another process: stopped when the run is cancelled, and at the end."""
+    children, over = Children(), threading.Event()
+    threading.Thread(target=_stop_when_cancelled, args=(UUID(flow_run.get_id()), children, over), daemon=True).start()
+    try:
+        yield children
     finally:
+        children.stop()
         over.set()
 
 

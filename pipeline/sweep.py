@@ -1,6 +1,5 @@
 """The flow that tries several settings, each in a place of its own, and ranks what they give."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from pydantic import Field
 from colorizer.errors import UserError
 from pipeline.candidates import Candidate, Scores, read_candidates, read_scores, write_ranking
 from pipeline.children import Children
-from pipeline.commands import AGAIN_WHEN_KILLED, DVC, failed, follow
+from pipeline.commands import AGAIN_WHEN_KILLED, DVC, failed, follow, share_of_cores
 from pipeline.flow_run import STOPPED, end_in_one_line, end_without_server, holding
 from pipeline.places import copy_workspace
 
@@ -62,7 +61,7 @@ def _try_all(chosen: Sequence[Candidate], children: Children, at_once: int) -> d
         futures: dict[Any, Candidate] = {
             runner.submit(
                 run_candidate.with_options(task_run_name=candidate.name),
-                {"candidate": candidate, "children": children, "threads": _threads(at_once)},
+                {"candidate": candidate, "children": children, "threads": share_of_cores(at_once)},
             ): candidate
             for candidate in chosen
         }
@@ -92,13 +91,6 @@ def run_candidate(candidate: Candidate, children: Children, threads: Mapping[str
             return failed(command[-1], code, printed)
     scores = read_scores(candidate)
     return Completed(message=scores.summary, data=scores)
-
-
-def _threads(at_once: int) -> dict[str, str]:
-    """The share of the cores: more threads than cores make each training many times slower."""
-    if at_once == 1 or "OMP_NUM_THREADS" in os.environ:
-        return {}
-    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_once))}
 
 
 def _conclude(states: Mapping[Candidate, State[Scores]], scores: Mapping[Candidate, Scores]) -> State:

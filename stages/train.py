@@ -130,6 +130,7 @@ def train_epochs(
                 scratch.checkpoint(epoch),
                 adversaries.average,
                 normalization,
+                image_shape=store.shape[1:3],
                 epoch=epoch,
                 scores=scores,
                 facts=facts | decisions.facts_before(epoch),

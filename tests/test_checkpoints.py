@@ -23,7 +23,9 @@ def test_a_saved_generator_colours_the_same(tmp_path, photographs, generator):
     generator(torch.randn(4, 1, 32, 32))  # moves the batch-norm statistics
     path = tmp_path / "models" / "generator.safetensors"
     normalization = Normalization(chroma_scale=110.0)
-    save_generator(path, generator, normalization, epoch=7, scores={"psnr": 20.5}, facts={"code": {}})
+    save_generator(
+        path, generator, normalization, image_shape=(64, 64), epoch=7, scores={"psnr": 20.5}, facts={"code": {}}
+    )
     loaded, loaded_normalization, metadata = load_generator(path, CPU)
     assert loaded_normalization == normalization
     assert (metadata["epoch"], metadata["scores"], metadata["training"]) == (7, {"psnr": 20.5}, {"code": {}})
@@ -45,7 +47,8 @@ def test_equal_generators_are_equal_bytes(tmp_path):
         "import sys, torch; from pathlib import Path; from colorizer.checkpoints import save_generator;"
         "from colorizer.lab import Normalization; from colorizer.networks import Generator; torch.manual_seed(0);"
         "generator = Generator(width=4, halvings=3, upsampling='resize');"
-        "save_generator(Path(sys.argv[1]), generator, Normalization(), epoch=1, scores={}, facts={})"
+        "save_generator(Path(sys.argv[1]), generator, Normalization(),"
+        " image_shape=(8, 8), epoch=1, scores={}, facts={})"
     )
     for name in ("a", "b"):
         subprocess.run([sys.executable, "-c", script, tmp_path / name], check=True)
@@ -55,7 +58,7 @@ def test_equal_generators_are_equal_bytes(tmp_path):
 @pytest.mark.parametrize("kind", ["text", "truncated", "other weights", "other architecture"])
 def test_a_foreign_file_is_refused(tmp_path, generator, kind):
     path = tmp_path / "generator.safetensors"
-    save_generator(path, generator, Normalization(), epoch=1, scores={}, facts={})
+    save_generator(path, generator, Normalization(), image_shape=(64, 64), epoch=1, scores={}, facts={})
     if kind == "text":
         path.write_text("not a model")
     elif kind == "truncated":
@@ -64,7 +67,7 @@ def test_a_foreign_file_is_refused(tmp_path, generator, kind):
         save_file({"weight": torch.zeros(3)}, path)
     else:
         generator.arguments["width"] = 8
-        save_generator(path, generator, Normalization(), epoch=1, scores={}, facts={})
+        save_generator(path, generator, Normalization(), image_shape=(64, 64), epoch=1, scores={}, facts={})
     with pytest.raises(UserError, match=r"generator\.safetensors is (damaged or not|not a generator) of this project"):
         load_generator(path, CPU)
 

@@ -1,0 +1,202 @@
+"""Photographs in, photographs out: python -m colorizer --help"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from colorizer.errors import UserError
+from colorizer.imported_folder import TABLE_FILE
+from colorizer.importing import Fit
+from colorizer.photographs import Format, find_photographs
+from colorizer.raw import SMALLEST_SIDE
+from colorizer.registry import PATH, find_model
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+MODEL_HELP = "a .safetensors file of the pipeline, an .onnx export, or a registered name, generator#prod say"
+
+
+@app.callback()
+def _app() -> None:
+    """Photographs in, photographs out."""
+
+
+@app.command("import")
+def import_(
+    photographs: Annotated[
+        Path, typer.Argument(metavar="PHOTOGRAPHS", help="a folder; photographs below it count too")
+    ],
+    out: Annotated[Path, typer.Option(help="the folder for the raw arrays, data/mine say")],
+    size: Annotated[int, typer.Option(min=SMALLEST_SIDE, help="side of the square images, pixels")] = 64,
+    fit: Annotated[
+        Fit, typer.Option(help="the middle of each photograph, or all of it with mirrored borders")
+    ] = "crop",
+    min_chroma: Annotated[
+        float, typer.Option(min=0, help="leave out photographs with a smaller mean chroma (a*, b* units); 0: none")
+    ] = 4.0,
+    force: Annotated[bool, typer.Option("--force", help="replace what an earlier import made")] = False,
+) -> None:
+    """Make training data of photographs: raw arrays, and photographs.csv, which says what became of each.
+
+    Example: python -m colorizer import ~/Pictures --out data/mine --size 64
+    """
+    from colorizer.importing import import_photographs
+    from colorizer.progress import Progress
+
+    found = list(find_photographs([photographs]))
+    with Progress("import", total=len(found)) as progress:
+        imported = import_photographs(
+            found,
+            out,
+            size=size,
+            fit=fit,
+            min_chroma=min_chroma,
+            force=force,
+            workers=os.cpu_count() or 1,
+            on_photographs=progress.advance,
+        )
+    skipped = ", ".join(f"{count} {reason}" for reason, count in imported.skipped.items())
+    say(f"{imported.num_images} images in {out}" + (f"; skipped: {skipped}, see {out / TABLE_FILE}" if skipped else ""))
+    test = imported.num_images // 5
+    train = imported.num_images - test
+    settings = {
+        "data.root": out,
+        "split.train": train,
+        "split.validation": train // 10,
+        "split.test": test,
+        "split.shuffle": "true",
+    }
+    say("to train on them: dvc exp run " + " ".join(f"-S {key}={value}" for key, value in settings.items()))
+
+
+@app.command()
+def colorize(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="photographs, and folders of them")],
+    out: Annotated[Path, typer.Option(help="the folder for the coloured photographs")],
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = str(PATH),
+    size: Annotated[
+        int | None,
+        typer.Option(min=16, max=2048, help="shorter side at which the network sees them; as it was trained"),
+    ] = None,
+    strength: Annotated[float, typer.Option(min=0, max=4, help="what chroma is multiplied with; 0 is grey")] = 1.0,
+    format: Annotated[Format, typer.Option(help="all but jpeg are lossless")] = "png",
+    compare: Annotated[bool, typer.Option("--compare", help="write sheets of before and after as well")] = False,
+    force: Annotated[bool, typer.Option("--force", help="colour again what is there already")] = False,
+    shard: Annotated[str | None, typer.Option(metavar="K/N", help="only the K-th of N parts")] = None,
+) -> None:
+    """Colour photographs, of any size, at their own size: L stays theirs, A and B are predicted.
+
+    Exit code 1 when any of them could not be coloured; the others are.
+
+    Examples:
+
+        python -m colorizer colorize old.jpg --out coloured
+
+        python -m colorizer colorize album/ scans/ --out coloured --strength 1.2 --compare
+
+        python -m colorizer colorize album/ --out try --model models/checkpoints/epoch-0003.safetensors
+    """
+    from colorizer.colorizing import Colorizer
+    from colorizer.folders import Summary, colorize_photographs, plan_jobs, shard_of
+    from colorizer.models import load_model
+    from colorizer.progress import Progress
+    from colorizer.sheets import PairSheets
+
+    jobs = shard_of(plan_jobs(inputs, out, format), shard)
+    wanted = jobs if force else [job for job in jobs if not job.target.exists()]
+    sheets, summary = PairSheets(out / "before-after"), Summary()
+    if wanted:
+        make_folder(out)
+        loaded = load_model(find_model(Path.cwd(), model))
+        colorizer = Colorizer(model=loaded, size=size or loaded.facts.training_size, strength=strength)
+        with Progress("colorize", total=len(wanted)) as progress:
+            summary = colorize_photographs(
+                wanted,
+                colorizer,
+                format,
+                on_done=progress.advance,
+                on_pair=sheets.add if compare else lambda pair: None,
+            )
+        sheets.finish()
+
+    for line in summary.failed:
+        say(line)
+    told = [f"{summary.coloured} coloured in {out}"]
+    if left := len(jobs) - len(wanted):
+        told.append(f"{left} left as they were (--force colours them again)")
+    if summary.failed:
+        told.append(f"{len(summary.failed)} failed")
+    if sheets.count:
+        told.append(f"before and after on {sheets.count} sheets in {sheets.folder}")
+    say("; ".join(told))
+    if summary.failed:
+        sys.exit(1)
+
+
+@app.command()
+def export(
+    onnx: Annotated[Path, typer.Option(help="the file to write, models/generator.onnx say")],
+    model: Annotated[str, typer.Option(help="a .safetensors file of the pipeline, or a registered name")] = str(PATH),
+    force: Annotated[bool, typer.Option("--force", help="replace the file if it exists")] = False,
+) -> None:
+    """Write a model as ONNX, for programs without PyTorch: any batch, any size, normalisation included.
+
+    Appears only when ONNX Runtime gives what PyTorch gives, on real photographs.
+
+    Example: python -m colorizer export --onnx models/generator.onnx
+    """
+    from colorizer.export import export_onnx
+
+    if onnx.exists() and not force:
+        raise UserError(f"{onnx} exists: --force replaces it")
+    make_folder(onnx.parent)
+    check = export_onnx(find_model(Path.cwd(), model), onnx)
+    say(
+        f"{onnx} written; on {check.num_photographs} photographs it differs from PyTorch by at most "
+        f"{check.difference:.1e} of normalised chroma"
+    )
+
+
+@app.command("app")
+def app_(
+    host: Annotated[str, typer.Option(help="127.0.0.1 is for this machine alone")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
+) -> None:
+    """Open a page in the browser: drop photographs, compare before and after, download.
+
+    With the environment variable COLORIZER_LOGIN=NAME:PASSWORD it asks for these; without, it stays on this machine.
+
+    Example: python -m colorizer app --port 8000
+    """
+    from colorizer.app import run_app
+
+    run_app(host, port)
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written to: {(error.strerror or '').lower()}") from error
+
+
+def say(text: str) -> None:
+    print(f"colorizer: {text}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    try:
+        app()
+    except UserError as error:
+        say(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        say("interrupted; what is finished stays")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""A photograph of any size in, the same photograph in colour out: the network sees it small, its lightness stays."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from colorizer.lab import NEUTRAL, Lightness, displayable_rgb, rgb_to_lightness, rgb_to_luma
+from colorizer.models import Model
+from colorizer.photographs import Photograph
+from colorizer.upsampling import GuidedUpsampling
+
+_LARGEST_ASPECT = 8  # of a photograph that is longer and narrower the network sees the shorter side smaller
+_STRIP = 2**19  # pixels of the full size that are floats at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """The size at which the network sees a photograph, (h, w), and that size with the padding that it needs."""
+
+    inner: tuple[int, int]
+    padded: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Colorizer:
+    """Colours photographs with a model.
+
+    size: the shorter side at which the network sees a photograph, in pixels; its aspect is kept. strength: what
+    predicted chroma is multiplied with; 0 leaves a photograph grey, 1 takes the prediction as it is.
+    """
+
+    model: Model
+    size: int
+    strength: float = 1.0
+
+    def shape(self, height: int, width: int) -> Shape:
+        """Photographs of equal `padded` shapes can share a batch."""
+        scale = min(self.size / min(height, width), _LARGEST_ASPECT * self.size / max(height, width))
+        inner = max(1, round(height * scale)), max(1, round(width * scale))
+        multiple = self.model.facts.side_multiple
+        padded = -(-inner[0] // multiple) * multiple, -(-inner[1] // multiple) * multiple
+        return Shape(inner=inner, padded=padded)
+
+    def look(self, photograph: Photograph) -> NDArray[np.uint8]:
+        """What the network is to see: codes of L, (H, W) of the padded shape."""
+        shape = self.shape(*photograph.size)
+        small = _small_lightness(photograph.pixels, self.model.facts.lightness_is, shape.inner)
+        return _padded(np.rint(small).astype(np.uint8), shape.padded)
+
+    def predict(self, looks: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """a*, b* (N, H, W, 2) for what `look` gave of N photographs, (N, H, W)."""
+        return (self.model.predict(looks) - NEUTRAL) * np.float32(self.strength)
+
+    def recolour(self, photograph: Photograph, ab: NDArray[np.float32]) -> Photograph:
+        """The photograph with its own lightness and the predicted a*, b* (H, W, 2) of the padded shape."""
+        height, width = photograph.size
+        inner = self.shape(height, width).inner
+        lightness = _small_lightness(photograph.pixels, "L*", inner)
+        upsampling = GuidedUpsampling.fit(lightness, ab[: inner[0], : inner[1]])
+        coloured = np.empty((height, width, 3), np.uint8)
+        for top, rows in _strips(photograph.pixels):
+            lightness = rgb_to_lightness(rows)
+            coloured[top : top + len(rows)] = displayable_rgb(lightness, upsampling.rows(lightness, top, height))
+        return photograph.with_pixels(coloured)
+
+    def __call__(self, photograph: Photograph) -> Photograph:
+        """One photograph on its own."""
+        return self.recolour(photograph, self.predict(self.look(photograph)[None])[0])
+
+
+def _small_lightness(pixels: NDArray[np.uint8], kind: Lightness, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Codes of L of the photograph at another size, not rounded."""
+    convert = rgb_to_lightness if kind == "L*" else rgb_to_luma
+    codes = np.empty(pixels.shape[:2], np.uint8)
+    for top, rows in _strips(pixels):
+        codes[top : top + len(rows)] = np.rint(convert(rows))
+    shrinks = shape[0] * shape[1] < codes.size
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(codes, shape[::-1], interpolation=interpolation).astype(np.float32)
+
+
+def _strips(pixels: NDArray[np.uint8]):
+    rows = max(1, _STRIP // pixels.shape[1])
+    return ((top, pixels[top : top + rows]) for top in range(0, len(pixels), rows))
+
+
+def _padded(codes: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Mirrored at the lower and the right edge."""
+    missing = shape[0] - codes.shape[0], shape[1] - codes.shape[1]
+    return np.asarray(cv2.copyMakeBorder(codes, 0, missing[0], 0, missing[1], cv2.BORDER_REFLECT_101), np.uint8)

@@ -1,0 +1,108 @@
+"""The generator as an ONNX file that needs nothing of this project, checked against PyTorch."""
+
+import json
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from colorizer.checkpoints import load_generator
+from colorizer.colorizing import Colorizer
+from colorizer.files import replacing
+from colorizer.lab import Normalization
+from colorizer.models import ONNX_METADATA, Model, describe, facts_of, load_model
+from colorizer.networks import Generator
+from colorizer.photographs import Photograph
+from colorizer.sample import built_in_photographs
+
+LARGEST_DIFFERENCE = 1e-4  # of normalised chroma
+_OPSET = 18
+_USE = (
+    "Input `lightness`: float32 (N, 1, H, W), {codes} of the photograph, from 0 to 255; H and W multiples of "
+    "{facts.side_multiple}. Output `chroma`: float32 (N, 2, H, W), a* + 128 and b* + 128. The network was trained on "
+    "images whose shorter side has {facts.training_size} px: make the photograph about that small, enlarge the chroma, "
+    "and join it with the photograph's own L*."
+)
+_CODES = {"L*": "L* x 255/100", "luma": "the grey value (BT.601)"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """How far the exported model is from PyTorch: the largest difference of normalised chroma, and on how much."""
+
+    difference: float
+    num_photographs: int
+
+
+class _CodesToCodes(nn.Module):
+    """The generator between its normalisation: codes of L (N, 1, H, W) float -> codes of A, B (N, 2, H, W)."""
+
+    def __init__(self, generator: Generator, normalization: Normalization) -> None:
+        super().__init__()
+        self.generator, self.normalization = generator, normalization
+
+    def forward(self, lightness: Tensor) -> Tensor:
+        return self.normalization.chroma_codes(self.generator(self.normalization.lightness(lightness)))
+
+
+def export_onnx(model: Path, out: Path) -> Check:
+    """Write a generator as ONNX with dynamic batch and size, normalisation included.
+
+    The file says in its description how to use it, and in its metadata what `load_model` has to know. `out` appears
+    once ONNX Runtime gives what PyTorch gives on the built-in photographs. Raises UserError when the model cannot be
+    read, RuntimeError when they differ by more than LARGEST_DIFFERENCE.
+    """
+    generator, normalization, metadata = load_generator(model, torch.device("cpu"))
+    facts = facts_of(metadata)
+    exported = _trace(_CodesToCodes(generator, normalization).eval(), facts.side_multiple)
+    exported.doc_string = _USE.format(codes=_CODES[facts.lightness_is], facts=facts)
+    entry = exported.metadata_props.add()
+    entry.key = ONNX_METADATA
+    about = {"facts": describe(facts), "scores": metadata["scores"], "training": metadata["training"]}
+    entry.value = json.dumps(about, sort_keys=True)
+    with replacing(out) as partial:
+        onnx.save(exported, partial)
+        check = _compare(load_model(partial), load_model(model, "cpu"), normalization)
+        if not check.difference <= LARGEST_DIFFERENCE:
+            raise RuntimeError(f"ONNX Runtime differs from PyTorch by {check.difference:.1e} of normalised chroma")
+    return check
+
+
+def _trace(network: nn.Module, side_multiple: int) -> onnx.ModelProto:
+    height, width = (torch.export.Dim(name, min=1, max=2**10) * side_multiple for name in ("rows", "columns"))
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells whoever has no torchvision
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's own code
+        program = torch.onnx.export(
+            network,
+            (torch.zeros(2, 1, 2 * side_multiple, 3 * side_multiple),),
+            input_names=["lightness"],
+            output_names=["chroma"],
+            dynamic_shapes={"lightness": {0: torch.export.Dim("batch"), 2: height, 3: width}},
+            opset_version=_OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+def _compare(exported: Model, original: Model, normalization: Normalization) -> Check:
+    """On the built-in photographs, at the size of the training and at twice that, alone and as a batch."""
+    photographs = [
+        Photograph(pixels=pixels, alpha=None, exif=None, icc_profile=None, dpi=None)
+        for _, pixels in built_in_photographs()
+    ]
+    largest = 0.0
+    for size in (exported.facts.training_size, 2 * exported.facts.training_size):
+        looks = [Colorizer(model=original, size=size).look(photograph) for photograph in photographs]
+        batches = [look[None] for look in looks] + [np.stack([looks[0], looks[0][::-1, ::-1]])]
+        for batch in batches:
+            difference = np.abs(exported.predict(batch) - original.predict(batch)).max()
+            largest = max(largest, float(difference) / normalization.chroma_scale)
+    return Check(difference=largest, num_photographs=len(photographs))

@@ -1,0 +1,98 @@
+"""Trained models of every kind behind one door: the pipeline's own files, and their exports to ONNX."""
+
+import json
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorizer.errors import UserError
+from colorizer.evaluation import Predict
+from colorizer.lab import Lightness, Normalization
+
+ONNX_METADATA = "colorizer"  # the key under which an ONNX file holds its `Facts`
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What has to be known of a model to use it.
+
+    side_multiple: of what both sides of its input have to be a multiple. training_size: the shorter side of the images
+    that it was trained on. lightness_is: what codes of L it was trained on.
+    """
+
+    side_multiple: int
+    training_size: int
+    lightness_is: Lightness
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """`predict` turns codes of L (N, H, W) uint8 into codes of A, B (N, H, W, 2) float32; H, W as `facts` demand."""
+
+    predict: Predict
+    facts: Facts
+
+
+def load_model(path: Path, device: str = "auto") -> Model:
+    """A model from a .safetensors file of the pipeline, or from an .onnx file exported from one.
+
+    `device` (auto, cpu or cuda) is for the former; ONNX runs on the CPU, without importing PyTorch. Raises UserError
+    when the file is missing, damaged or of another kind.
+    """
+    if path.suffix == ".onnx":
+        return _load_onnx(path)
+    if path.suffix == ".safetensors":
+        return _load_safetensors(path, device)
+    raise UserError(f"{path} is not a model: expected a .safetensors file of the pipeline or an .onnx export of one")
+
+
+def facts_of(metadata: dict) -> Facts:
+    """Of a generator, from the metadata of its file."""
+    halvings = metadata["generator"]["halvings"]
+    # Files from before the shape was recorded were trained, with as many halvings as possible, on about this size.
+    image_shape = metadata.get("image_shape", [2 ** (halvings + 1)])
+    return Facts(
+        side_multiple=2**halvings,
+        training_size=min(image_shape),
+        lightness_is=Normalization(**metadata["normalization"]).lightness_is,
+        epoch=metadata["epoch"],
+    )
+
+
+def _load_safetensors(path: Path, device: str) -> Model:
+    from colorizer.checkpoints import generate_chroma, load_generator  # PyTorch takes seconds to import
+    from colorizer.devices import choose_device
+
+    chosen = choose_device(device)
+    generator, normalization, metadata = load_generator(path, chosen)
+    return Model(predict=partial(generate_chroma, generator, normalization, device=chosen), facts=facts_of(metadata))
+
+
+def _load_onnx(path: Path) -> Model:
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    if not path.is_file():
+        raise UserError(f"{path} is missing: make it with `python -m colorizer export --onnx {path}`")
+    try:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        facts = Facts(**json.loads(session.get_modelmeta().custom_metadata_map[ONNX_METADATA])["facts"])
+    except (errors.InvalidProtobuf, errors.InvalidGraph, errors.Fail, errors.NoSuchFile) as error:
+        raise UserError(f"{path} is damaged or not an ONNX file: export it again") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is an ONNX file, but not one that `python -m colorizer export` made") from error
+
+    def predict(lightness: NDArray[np.uint8]) -> NDArray[np.float32]:
+        [chroma] = session.run(None, {"lightness": lightness[:, None].astype(np.float32)})
+        return np.moveaxis(chroma, 1, -1)
+
+    return Model(predict=predict, facts=facts)
+
+
+def describe(facts: Facts) -> dict[str, object]:
+    """As plain values, for the metadata of an export."""
+    return asdict(facts)

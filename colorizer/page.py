@@ -1,0 +1,127 @@
+"""What the page of `python -m colorizer app` looks like, and what its parts do. Importing Gradio takes seconds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from colorizer.app import MAX_UPLOAD_MEGABYTES, Coloured, colour, remove_old
+from colorizer.errors import UserError
+from colorizer.photographs import MAX_PIXELS, SUFFIXES
+from colorizer.registry import models_at_hand
+
+MAX_PHOTOGRAPHS = 20  # at a time
+_WAITING = 32  # requests; more are turned away
+_LIMITS = f"up to {MAX_PHOTOGRAPHS}, each up to {MAX_UPLOAD_MEGABYTES} MB and {MAX_PIXELS // 1_000_000} megapixels"
+_ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "colour", "concurrency_limit": 1}
+
+
+def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
+    """The page; what it makes goes into the folder `results`, `examples` are photographs to pick from."""
+
+    def choices() -> list[tuple[str, str]]:
+        return list(models_at_hand(Path.cwd()).items())
+
+    def colour_all(
+        files: list[str] | None,
+        model: str,
+        strength: float,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
+        if not files:
+            return [], None, "", None, gr.Gallery(visible=False)
+        if len(files) > MAX_PHOTOGRAPHS:
+            raise _error(f"{len(files)} photographs: at most {MAX_PHOTOGRAPHS} at a time")
+        remove_old(results)
+        done: list[Coloured] = []
+        wrong: list[str] = []
+        for name in progress.tqdm(files, desc="colouring", unit="photographs"):
+            try:
+                done.append(colour(Path(name), model, strength, results))
+            except UserError as error:
+                wrong.append(_without_folder(error, Path(name)))
+        if not done:
+            raise _error("; ".join(wrong))
+        for message in wrong:
+            gr.Warning(message)
+        gallery = gr.Gallery([(item.after, item.full.stem) for item in done], visible=len(done) > 1)
+        return done, *show(done[-1]), gallery
+
+    def show(item: Coloured) -> tuple[Any, ...]:
+        download = gr.DownloadButton(f"Download {item.full.name}", value=item.full, interactive=True)
+        return (item.before, item.after), item.caption, download
+
+    def show_picked(done: list[Coloured], picked: gr.SelectData) -> tuple[Any, ...]:
+        return show(done[picked.index])
+
+    def pick_example(picked: gr.SelectData) -> list[str]:
+        return [str(examples[picked.index])]
+
+    def colorize(photograph: gr.FileData, model: str, strength: float) -> gr.FileData:
+        """Colour one photograph, as the page does; gives a PNG of its size."""
+        source = Path(photograph["path"])  # type: ignore[index]
+        try:
+            remove_old(results)
+            full = colour(source, model, strength, results).full
+        except UserError as error:
+            raise _error(_without_folder(error, source)) from None
+        return gr.FileData(path=str(full), orig_name=full.name)
+
+    with gr.Blocks(title="Colorizer", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+        done = gr.State([])
+        gr.Markdown("# Colorizer\nThe lightness stays the photograph's own; a network predicts the colours.")
+        with gr.Row():
+            with gr.Column(scale=1, min_width=320):
+                files = gr.File(
+                    label=f"Photographs: {_LIMITS}",
+                    file_count="multiple",
+                    file_types=sorted(SUFFIXES),
+                    height=150,
+                )
+                gr.Markdown("or one of these")
+                pictures = gr.Gallery(
+                    [str(path) for path in examples],
+                    show_label=False,
+                    columns=6,
+                    height=70,
+                    object_fit="cover",
+                    allow_preview=False,
+                    interactive=False,
+                    buttons=[],
+                )
+                model = gr.Dropdown(choices(), value=choices()[0][1], label="Model")
+                strength = gr.Slider(0, 2, value=1, step=0.05, label="Strength of the colours")
+            with gr.Column(scale=2):
+                slider = gr.ImageSlider(
+                    label="before | after", type="filepath", interactive=False, buttons=["fullscreen"]
+                )
+                caption = gr.Markdown()
+                download = gr.DownloadButton("Download", interactive=False, variant="primary")
+                gallery = gr.Gallery(
+                    visible=False, show_label=False, columns=6, height=150, allow_preview=False, buttons=[]
+                )
+
+        shown = [slider, caption, download]
+        everything: dict[str, Any] = {
+            "fn": colour_all,
+            "inputs": [files, model, strength],
+            "outputs": [done, *shown, gallery],
+            "api_visibility": "private",
+            **_ONE_AT_A_TIME,
+        }
+        gr.on([files.upload, files.clear, files.delete, model.input, strength.release], **everything)
+        pictures.select(pick_example, None, files, api_visibility="private").then(**everything)
+        gallery.select(show_picked, done, shown, api_visibility="private")
+        page.load(lambda: gr.Dropdown(choices()), None, model, api_visibility="private")
+        gr.api(colorize, api_name="colorize", **_ONE_AT_A_TIME)
+    return page.queue(max_size=_WAITING)
+
+
+def _without_folder(error: UserError, path: Path) -> str:
+    """Uploads lie in folders that are nobody's business."""
+    return str(error).replace(f"{path.parent}/", "")
+
+
+def _error(message: str) -> gr.Error:
+    return gr.Error(message, print_exception=False)
