@@ -5,7 +5,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.color import lab2rgb, rgb2lab
 
-from colorizer.lab import Normalization, codes_to_lab, codes_to_rgb, lab_to_rgb, outside_srgb_table, rgb_to_codes
+from colorizer.lab import (
+    LIGHTNESS_SCALE,
+    Normalization,
+    codes_to_lab,
+    codes_to_rgb,
+    displayable_rgb,
+    lab_to_rgb,
+    outside_srgb_table,
+    rgb_to_codes,
+    rgb_to_lightness,
+)
 
 small_images = arrays(np.uint8, (4, 5, 3), elements=st.integers(0, 255))
 
@@ -74,3 +84,28 @@ def test_impossible_colours_are_outside(outside):
     assert outside[0, 200, 128]  # a saturated black
     assert outside[255, 128, 60]  # a saturated white
     assert outside.mean() == pytest.approx(0.811, abs=0.002)  # most code triples are no colours
+
+
+def test_lightness_of_rgb_is_that_of_skimage():
+    rgb = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    np.testing.assert_allclose(rgb_to_lightness(rgb), rgb2lab(rgb)[..., 0] * LIGHTNESS_SCALE, atol=0.03)
+    greys = np.arange(256, dtype=np.uint8)[None]
+    np.testing.assert_allclose(
+        rgb_to_lightness(greys), rgb_to_lightness(np.repeat(greys[..., None], 3, axis=-1)), atol=0.03
+    )
+
+
+def test_displayable_colours_come_back_and_others_keep_lightness_and_hue():
+    rgb = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    lab = rgb2lab(rgb)
+    lightness = lab[..., 0] * LIGHTNESS_SCALE
+    np.testing.assert_array_equal(displayable_rgb(lightness, lab[..., 1:]), rgb)
+
+    far = lab[..., 1:] * 3
+    result = rgb2lab(displayable_rgb(lightness, far))
+    np.testing.assert_allclose(result[..., 0] * LIGHTNESS_SCALE, lightness, atol=0.8)
+    chroma, wanted = np.hypot(*np.moveaxis(result[..., 1:], -1, 0)), np.hypot(*np.moveaxis(far, -1, 0))
+    clear = chroma > 20
+    cosine = (result[..., 1:] * far).sum(axis=-1)[clear] / (chroma * wanted)[clear]
+    assert clear.mean() > 0.5
+    assert np.degrees(np.arccos(np.clip(cosine, -1, 1))).max() < 3
