@@ -187,7 +187,16 @@ def say(text: str) -> None:
     print(f"colorizer: {text}", file=sys.stderr, flush=True)
 
 
+def silence_libtiff() -> None:
+    """It writes to file descriptor 2 by itself what it thinks of a damaged file; Python's stderr moves elsewhere."""
+    if sys.stderr is not None and sys.stderr is sys.__stderr__:
+        sys.stderr.flush()
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
 def main() -> None:
+    silence_libtiff()
     try:
         app()
     except UserError as error:

@@ -5,9 +5,11 @@ Runs offline: neither the page nor the server asks another host.
 
 import os
 import shutil
+import socket
 import tempfile
+import threading
 import time
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
@@ -113,35 +115,44 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _check_port(host: str, port: int) -> None:
+    """Gradio takes seconds before it finds out."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise UserError(f"port {port} of {host} cannot be had ({reason}): choose another with --port") from error
+
+
 def run_app(host: str, port: int) -> None:
     """Serve the page until interrupted. Raises UserError when there is no model or the port is taken."""
     login = check_access(host)
     if not models_at_hand(Path.cwd()):
         raise UserError("there is no model yet: train one with `make repro`, or fetch one with `dvc pull`")
+    _check_port(host, port)
     # Before Gradio is imported: it looks up its vendors' hosts otherwise.
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="colorizer-")))
+    with tempfile.TemporaryDirectory(prefix="colorizer-") as temporary:
+        folder = Path(temporary)
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
         results = folder / "results"
         results.mkdir()
         from colorizer.page import build_page
 
         page = build_page(results, write_examples(folder / "examples"))
-        try:
-            page.launch(
-                server_name=host,
-                server_port=port,
-                auth=login,
-                max_file_size=f"{MAX_UPLOAD_MEGABYTES}mb",
-                allowed_paths=[str(folder)],
-                footer_links=["api"],
-                ssr_mode=False,
-                share=False,
-                quiet=True,
-                prevent_thread_lock=True,
-            )
-        except OSError as error:
-            raise UserError(f"port {port} of {host} cannot be had: choose another with --port") from error
+        page.launch(
+            server_name=host,
+            server_port=port,
+            auth=login,
+            max_file_size=f"{MAX_UPLOAD_MEGABYTES}mb",
+            allowed_paths=[str(folder)],
+            footer_links=["api"],
+            ssr_mode=False,
+            share=False,
+            quiet=True,
+            prevent_thread_lock=True,
+        )
         print(f"colorizer: open http://{host}:{port} (Ctrl-C ends it)", flush=True)
-        page.block_thread()
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+        page.close(verbose=False)

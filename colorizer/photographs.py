@@ -1,5 +1,6 @@
 """Reading and writing photographs: any JPEG, PNG, WebP or TIFF in, 8-bit pixels the right way up."""
 
+import errno
 import io
 import struct
 import warnings
@@ -49,6 +50,8 @@ _DECODER_ERRORS = (
     struct.error,
     ImageCms.PyCMSError,
 )
+
+_MACHINE_ERRORS = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # for which no file is to blame
 
 Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, before any pixel is decoded
 warnings.filterwarnings("ignore", module="PIL")  # of damaged EXIF and the like
@@ -180,8 +183,8 @@ def _decoding(path: Path) -> Iterator[None]:
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise UserError(f"{path} cannot be read: {(error.strerror or '').lower()}") from error
     except _DECODER_ERRORS as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # too many open files, a disk that fails
+        if isinstance(error, OSError) and error.errno in _MACHINE_ERRORS:
+            raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path} is damaged: {reason[:120]}") from error
 

@@ -39,8 +39,10 @@ def models_at_hand(folder: Path) -> dict[str, str]:
     if (folder / PATH).exists():
         found = {f"{MODEL} (the chosen epoch)": str(PATH)} | found
     if (folder / ".git").exists():
-        names = [f"{MODEL}@{version.name}" for version in versions(folder)]
-        found |= {name: name for name in names}
+        tags = ask(
+            "git", folder, "tag", "--list", f"{MODEL}@*", "--sort=-creatordate"
+        ).splitlines()  # gto takes seconds
+        found |= {tag: tag for tag in tags if not tag.endswith("!") and f"{tag}!" not in tags}  # one with ! withdraws
     return found
 
 

@@ -1,4 +1,4 @@
-"""A real browser on Prefect's pages."""
+"""A real browser."""
 
 import shutil
 from collections.abc import Iterator
@@ -13,20 +13,27 @@ _QUIET = ("--disable-background-networking", "--disable-component-update", "--di
 
 
 @contextmanager
-def open_pages(url: str, password: str) -> Iterator[Page]:
-    """A page that is logged in at the server at `url`. Raises AssertionError if any request went to another host."""
+def open_page(url: str, path: str = "/") -> Iterator[Page]:
+    """A page of the server at `url`. Raises AssertionError if any request went to another host."""
     asked: set[str] = set()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu", *_QUIET])
         page = browser.new_page(viewport={"width": 1200, "height": 950})
-        page.add_init_script("localStorage.setItem('color-scheme', '\"light\"')")
         page.on("request", lambda request: asked.add(request.url))
         page.on("websocket", lambda socket: asked.add(socket.url.replace("ws", "http", 1)))
-        page.goto(f"{url}/login")
-        page.fill("input[type=password]", password)
-        page.keyboard.press("Enter")
-        page.wait_for_url(f"{url}/dashboard")
+        page.add_init_script("localStorage.setItem('color-scheme', '\"light\"')")
+        page.goto(f"{url}{path}")
         yield page
         browser.close()
     assert asked
     assert not [address for address in asked if not address.startswith((f"{url}/", f"blob:{url}/", "data:"))]
+
+
+@contextmanager
+def open_prefect(url: str, password: str) -> Iterator[Page]:
+    """A page that is logged in at the Prefect server at `url`."""
+    with open_page(url, "/login") as page:
+        page.fill("input[type=password]", password)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{url}/dashboard")
+        yield page

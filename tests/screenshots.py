@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 
 from benchmarks.kill_training import clone
 from pipeline.server import free_port, temporary_server
-from tests.browser import open_pages
+from tests.browser import open_prefect
 from tests.disturbed import wait_until
 from tests.imports import ROOT
 from tests.prefect_server import PASSWORD, PrefectServer
@@ -35,7 +35,7 @@ def main() -> None:
 
 def take(workspace: Workspace, prefect: PrefectServer) -> None:
     process = workspace.start(*EVERYTHING, "--review", **prefect.environment, OMP_NUM_THREADS="2")
-    with open_pages(prefect.url, prefect.password) as page:
+    with open_prefect(prefect.url, prefect.password) as page:
         answer = {"keep_checkpoint": True, "learning_rate": 0.0006, "stop_here": False}
         for epoch in range(1, EPOCHS + 1):
             wait_until(lambda epoch=epoch: f"epoch {epoch} of {EPOCHS}" in workspace.printed, seconds=120)

@@ -1,7 +1,6 @@
 """`python -m colorizer colorize` as a person uses it, with the miniature's model."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +8,9 @@ import pytest
 from PIL import Image
 from skimage.color import rgb2lab
 
-from colorizer import __main__ as command
+from colorizer.safetensors_file import read_tensors, write_tensors
 from colorizer.sample import built_in_photographs
+from tests.colorizer_command import run_colorizer
 from tests.workspace import BIN
 
 MODEL = "models/generator.safetensors"
@@ -22,12 +22,7 @@ def colorize(miniature, monkeypatch, capsys):
     monkeypatch.chdir(miniature.path)
 
     def run(*arguments: object) -> tuple[int, list[str]]:
-        monkeypatch.setattr(sys, "argv", ["colorizer", "colorize", *map(str, arguments)])
-        try:
-            command.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
+        code = run_colorizer("colorize", *arguments)
         lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("colorize: ")]
         return code, [line.removeprefix("colorizer: ") for line in lines]
 
@@ -90,6 +85,20 @@ def test_one_bad_file_does_not_stop_the_rest(colorize, album, tmp_path):
     assert f"{album / 'cut.jpg'} is damaged: image file is truncated" in lines[1]
     assert lines[2] == f"3 coloured in {out}; 2 failed"
     assert files(out) == ["china.webp", "trips/coffee.webp", "trips/flower.webp"]
+
+
+def test_libtiff_says_nothing_itself(miniature, album, tmp_path):
+    Image.open(album / "china.jpg").save(album / "cut.tif", compression="tiff_deflate")
+    whole = (album / "cut.tif").read_bytes()
+    (album / "cut.tif").write_bytes(whole[:8] + bytes(1000) + whole[1008:])
+    python = str(BIN / "python")
+    told = miniature.run(
+        python, "-m", "colorizer", "colorize", str(album / "cut.tif"), "--out", str(tmp_path), check=False
+    )
+    assert [line.partition(" is damaged: ")[0] for line in told.stdout.splitlines() if "img/s" not in line] == [
+        f"colorizer: {album / 'cut.tif'}",
+        f"colorizer: 0 coloured in {tmp_path}; 1 failed",
+    ]
 
 
 def test_equal_names_keep_their_suffixes_and_inputs_are_safe(colorize, album, tmp_path):
@@ -158,8 +167,6 @@ def test_mistakes_are_told_in_one_line(colorize, album, tmp_path):
 
 
 def test_a_model_of_another_architecture(colorize, album, tmp_path, miniature):
-    from colorizer.safetensors_file import read_tensors, write_tensors
-
     tensors, metadata = read_tensors(miniature.path / MODEL)
     wider = metadata | {"generator": metadata["generator"] | {"width": 8}}
     write_tensors(tmp_path / "wider.safetensors", tensors, wider)

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import venv
 from importlib.metadata import distribution
 from pathlib import Path
@@ -15,12 +14,12 @@ import torch
 from onnx import TensorProto, helper
 from PIL import Image
 
-from colorizer import __main__ as command
 from colorizer.checkpoints import load_generator, save_generator
 from colorizer.export import LARGEST_DIFFERENCE
 from colorizer.lab import Normalization, rgb_to_lightness
 from colorizer.models import load_model
 from colorizer.networks import Generator
+from tests.colorizer_command import run_colorizer
 
 SHAPES = ((1, 16, 16), (3, 48, 64), (2, 112, 32))
 
@@ -65,10 +64,7 @@ def exported(miniature, transposed, tmp_path_factory) -> dict[str, tuple[Path, P
     pairs = {"resize": (miniature.path / "models/generator.safetensors", folder / "resize.onnx")}
     pairs["transposed"] = (transposed, folder / "transposed.onnx")
     for model, out in pairs.values():
-        with pytest.MonkeyPatch.context() as monkeypatch, pytest.raises(SystemExit) as end:
-            monkeypatch.setattr(sys, "argv", ["colorizer", "export", "--model", str(model), "--onnx", str(out)])
-            command.main()
-        assert not end.value.code
+        assert run_colorizer("export", "--model", model, "--onnx", out) == 0
     return pairs
 
 
@@ -118,14 +114,9 @@ def test_it_colours_without_pytorch(exported, tmp_path, photographs):
     np.testing.assert_allclose(np.load(tmp_path / "chroma.npy"), np.moveaxis(expected, -1, 1), atol=1e-3)
 
 
-def test_an_existing_file_is_replaced_only_when_told(transposed, tmp_path, monkeypatch, capsys):
+def test_an_existing_file_is_replaced_only_when_told(transposed, tmp_path, capsys):
     (tmp_path / "mine.onnx").write_text("mine")
-    monkeypatch.setattr(
-        sys, "argv", ["colorizer", "export", "--model", str(transposed), "--onnx", str(tmp_path / "mine.onnx")]
-    )
-    with pytest.raises(SystemExit) as end:
-        command.main()
-    assert end.value.code == 1
+    assert run_colorizer("export", "--model", transposed, "--onnx", tmp_path / "mine.onnx") == 1
     assert "mine.onnx exists: --force replaces it" in capsys.readouterr().err
     assert (tmp_path / "mine.onnx").read_text() == "mine"
 

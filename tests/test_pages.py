@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from stages.params_file import read_params
-from tests.browser import BROWSER, open_pages
+from tests.browser import BROWSER, open_prefect
 from tests.disturbed import ask_for_training, wait_until
 from tests.rebuilding import REBUILD, run_id
 from tests.workspace import Workspace
@@ -18,7 +18,7 @@ def test_a_review_is_answered_on_the_page(committed: Workspace, prefect):
     wait_until(lambda: "waiting up to 60 minutes" in committed.printed or process.poll() is not None)
     run = run_id(committed.printed)
     wait_until(lambda: prefect.run(run)["state"]["type"] == "PAUSED")
-    with open_pages(prefect.url, prefect.password) as page:
+    with open_prefect(prefect.url, prefect.password) as page:
         page.goto(f"{prefect.url}/runs/flow-run/{run}")
         page.get_by_text("> python -m stages.train").wait_for()  # a line of the live log
         page.get_by_role("button", name="Resume").click()
