@@ -189,8 +189,8 @@ def say(text: str) -> None:
 
 def silence_libtiff() -> None:
     """It writes to file descriptor 2 by itself what it thinks of a damaged file; Python's stderr moves elsewhere."""
-    if sys.stderr is not None and sys.stderr is sys.__stderr__:
-        sys.stderr.flush()
+    if sys.__stderr__ is not None and sys.stderr is sys.__stderr__:
+        sys.__stderr__.flush()
         sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 

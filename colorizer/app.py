@@ -20,7 +20,7 @@ from PIL import Image
 from colorizer.colorizing import Colorizer
 from colorizer.errors import UserError
 from colorizer.models import Model, load_model
-from colorizer.photographs import Photograph, named, read_photograph, write_photograph
+from colorizer.photographs import named, read_photograph, thumbnail, write_photograph
 from colorizer.registry import find_model, models_at_hand
 from colorizer.sample import built_in_photographs
 
@@ -51,10 +51,13 @@ def colour(photograph: Path, model: str, strength: float, folder: Path) -> Colou
     full = named(out / photograph.name, "png")
     write_photograph(full, coloured, "png")
     height, width = original.size
+    before, after = out / "before.png", out / "after.png"
+    for path, shown in ((before, original), (after, coloured)):
+        thumbnail(shown, _PREVIEW).save(path, compress_level=1)
     seconds = time.monotonic() - started
     return Coloured(
-        before=_preview(original, out / "before.png"),
-        after=_preview(coloured, out / "after.png"),
+        before=before,
+        after=after,
         full=full,
         caption=f"{photograph.name}: {width} x {height} px, model of epoch {loaded.facts.epoch}, {seconds:.1f} s",
     )
@@ -70,13 +73,6 @@ def _load(name: str) -> Model:
 @lru_cache(maxsize=4)
 def _load_file(path: Path, modified: int) -> Model:
     return load_model(path)
-
-
-def _preview(photograph: Photograph, path: Path) -> Path:
-    image = Image.fromarray(photograph.pixels)
-    image.thumbnail((_PREVIEW, _PREVIEW), Image.Resampling.BOX, reducing_gap=2)
-    image.save(path, compress_level=1)
-    return path
 
 
 def write_examples(folder: Path) -> list[Path]:

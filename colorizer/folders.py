@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from colorizer.colorizing import Colorizer
 from colorizer.errors import UserError
@@ -22,6 +21,7 @@ from colorizer.photographs import (
     named,
     read_photograph,
     read_size,
+    thumbnail,
     write_photograph,
 )
 from colorizer.sheets import PAIR_TILE, Pair
@@ -125,7 +125,7 @@ def _recolour_and_write(colorizer: Colorizer, file_format: Format, item: _Read, 
         write_photograph(target, coloured, file_format)
     except OSError as error:
         raise UserError(f"{target} cannot be written: {(error.strerror or str(error)).lower()}") from error
-    return Pair(target.name, _thumbnail(item.photograph), _thumbnail(coloured))
+    return Pair(target.name, thumbnail(item.photograph, PAIR_TILE), thumbnail(coloured, PAIR_TILE))
 
 
 def _batches(
@@ -176,12 +176,3 @@ def _result(future: Future[T], summary: Summary) -> T | None:
     except UserError as error:
         summary.failed.append(str(error))
         return None
-
-
-def _thumbnail(photograph: Photograph) -> Image.Image:
-    height, width = photograph.size
-    scale = min(1, PAIR_TILE / max(height, width))
-    small = Image.fromarray(photograph.pixels).resize(
-        (max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BOX, reducing_gap=2
-    )
-    return small.convert("RGB")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps
@@ -130,7 +131,8 @@ def read_photograph(path: Path, *, at_least: int | None = None) -> Photograph:
         icc_profile = image.info.get("icc_profile")
         if image.mode in ("I", "F"):
             raise UserError(f"{path} has pixels of 32 bits: save it with 8 or 16 bits a channel")
-        pixels, alpha, keeps_profile = _pixels(ImageOps.exif_transpose(image), icc_profile)
+        ImageOps.exif_transpose(image, in_place=True)
+        pixels, alpha, keeps_profile = _pixels(image, icc_profile)
         return Photograph(
             pixels=pixels,
             alpha=alpha,
@@ -138,6 +140,15 @@ def read_photograph(path: Path, *, at_least: int | None = None) -> Photograph:
             icc_profile=icc_profile if keeps_profile else None,
             dpi=(float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 1 else None,  # 1 stands for unknown
         )
+
+
+def thumbnail(photograph: Photograph, side: int) -> Image.Image:
+    """Small enough that no side is longer than `side` pixels, RGB; a smaller photograph stays as it is."""
+    height, width = photograph.size
+    scale = min(1, side / max(height, width))
+    shape = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(photograph.pixels, shape, interpolation=cv2.INTER_AREA)
+    return Image.fromarray(np.asarray(small, np.uint8)).convert("RGB")
 
 
 def named(path: Path, file_format: Format) -> Path:
@@ -230,13 +241,13 @@ def _pixels(image: Image.Image, icc_profile: bytes | None) -> tuple[NDArray[np.u
     elif image.mode in ("P", "RGBX", "YCbCr"):
         image = image.convert("RGB")
     if image.mode == "RGB":
-        return np.array(image), alpha, (icc_profile or b"")[16:20] == b"RGB "
+        return np.asarray(image), alpha, (icc_profile or b"")[16:20] == b"RGB "
     has_own_profile = (icc_profile or b"")[16:20] == {"L": b"GRAY", "CMYK": b"CMYK"}.get(image.mode)
     if image.mode == "LAB" or has_own_profile:
         image = _to_srgb(image, icc_profile if has_own_profile else None)
     if image.mode == "L":
-        return np.array(image), alpha, False
-    return np.array(image.convert("RGB")), alpha, False
+        return np.asarray(image), alpha, False
+    return np.asarray(image.convert("RGB")), alpha, False
 
 
 def _to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
