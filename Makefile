@@ -3,13 +3,17 @@ PYTHON ?= python3
 PIP_ARGS ?=
 BIN := .venv/bin
 
-.PHONY: setup repro serve test check fix
+.PHONY: setup repro demo serve test check fix
 setup: .venv/.runtime
 
 repro: .venv/.runtime
 	$(BIN)/dvc repro
 	@cat reports/evaluation/score_card.txt
 	@echo "Open reports/evaluation/report.html for the pictures."
+
+demo: .venv/.runtime
+	@test -e models/generator.safetensors || $(MAKE) repro
+	$(BIN)/python -m colorizer app
 
 serve: .venv/.runtime
 	$(BIN)/python -m pipeline serve

@@ -9,11 +9,13 @@ import gradio as gr
 from colorizer.app import MAX_UPLOAD_MEGABYTES, Coloured, colour, remove_old
 from colorizer.errors import UserError
 from colorizer.photographs import MAX_PIXELS, SUFFIXES
-from colorizer.registry import models_at_hand
+from colorizer.registry import PATH, models_at_hand
 
 MAX_PHOTOGRAPHS = 20  # at a time
 _WAITING = 32  # requests; more are turned away
-_LIMITS = f"up to {MAX_PHOTOGRAPHS}, each up to {MAX_UPLOAD_MEGABYTES} MB and {MAX_PIXELS // 1_000_000} megapixels"
+_LIMITS = (
+    f"Up to {MAX_PHOTOGRAPHS} at a time, each up to {MAX_UPLOAD_MEGABYTES} MB and {MAX_PIXELS // 1_000_000} megapixels"
+)
 _ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "colour", "concurrency_limit": 1}
 
 
@@ -58,7 +60,7 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
     def pick_example(picked: gr.SelectData) -> list[str]:
         return [str(examples[picked.index])]
 
-    def colorize(photograph: gr.FileData, model: str, strength: float) -> gr.FileData:
+    def colorize(photograph: gr.FileData, model: str = str(PATH), strength: float = 1.0) -> gr.FileData:
         """Colour one photograph, as the page does; gives a PNG of its size."""
         source = Path(photograph["path"])  # type: ignore[index]
         try:
@@ -72,20 +74,19 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
         done = gr.State([])
         gr.Markdown("# Colorizer\nThe lightness stays the photograph's own; a network predicts the colours.")
         with gr.Row():
-            with gr.Column(scale=1, min_width=320):
+            with gr.Column(scale=1, min_width=370):
                 files = gr.File(
-                    label=f"Photographs: {_LIMITS}",
+                    label="Photographs",
                     file_count="multiple",
                     file_types=sorted(SUFFIXES),
                     height=150,
                 )
-                gr.Markdown("or one of these")
+                gr.Markdown(f"{_LIMITS}. Or one of these:")
                 pictures = gr.Gallery(
                     [str(path) for path in examples],
                     show_label=False,
-                    columns=6,
-                    height=70,
-                    object_fit="cover",
+                    columns=3,
+                    height=225,
                     allow_preview=False,
                     interactive=False,
                     buttons=[],
@@ -99,7 +100,7 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
                 caption = gr.Markdown()
                 download = gr.DownloadButton("Download", interactive=False, variant="primary")
                 gallery = gr.Gallery(
-                    visible=False, show_label=False, columns=6, height=150, allow_preview=False, buttons=[]
+                    visible=False, show_label=False, columns=4, height=220, allow_preview=False, buttons=[]
                 )
 
         shown = [slider, caption, download]

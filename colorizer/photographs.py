@@ -27,7 +27,7 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 _SUFFIX: dict[Format, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
 _LARGEST_SIDE: dict[Format, int] = {"png": 2**31 - 1, "jpeg": 65_500, "webp": 16_383, "tiff": 2**31 - 1}
 _SAVE_OPTIONS: dict[Format, dict[str, Any]] = {
-    "png": {"compress_level": 3},  # 6, the default, takes three times as long for a few per cent
+    "png": {"compress_level": 4},  # 6, the default, takes three times as long for 6% less
     "jpeg": {"quality": 100, "subsampling": 0},  # 95 moves L by 1 code on average, this by 0.4
     "webp": {"lossless": True, "exact": True, "quality": 20},  # quality is effort here
     "tiff": {"compression": "tiff_deflate"},

@@ -1,29 +1,65 @@
-"""Make docs/prefect-*.png: Prefect's pages of a rebuild of the built-in sample, in a real browser.
+"""Make the guides' pictures of pages, in a real browser.
 
-    .venv/bin/python -m tests.screenshots
+    .venv/bin/python -m tests.screenshots app        # docs/app.png: the page that colours, with the model at hand
+    .venv/bin/python -m tests.screenshots prefect    # docs/prefect-*.png: Prefect's pages of a rebuild of the sample
 
-Works on a temporary clone of the last commit; takes about four minutes on two cores.
+The latter works on a temporary clone of the last commit and takes about four minutes on two cores.
 """
 
 import os
+import signal
+import subprocess
+import sys
 import tempfile
+from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
+import httpx
+from PIL import Image
 from playwright.sync_api import Page
 
 from benchmarks.kill_training import clone
+from colorizer.sample import built_in_photographs
 from pipeline.server import free_port, temporary_server
-from tests.browser import open_prefect
+from tests.browser import open_page, open_prefect
 from tests.disturbed import wait_until
 from tests.imports import ROOT
 from tests.prefect_server import PASSWORD, PrefectServer
 from tests.rebuilding import EVERYTHING, run_id
-from tests.workspace import Workspace
+from tests.workspace import BIN, Workspace
 
 EPOCHS, SHOWN = 16, 12  # of presets/sample.yaml; the epoch whose form is shown
 
 
 def main() -> None:
+    {"app": take_app, "prefect": take_prefect}[sys.argv[1]]()
+
+
+def take_app() -> None:
+    with tempfile.TemporaryDirectory(prefix="screenshots.") as temporary:
+        port = free_port()
+        process = subprocess.Popen([BIN / "python", "-m", "colorizer", "app", "--port", str(port)], cwd=ROOT)
+        photographs = [Path(temporary, name).with_suffix(".png") for name in ("china", "flower", "chelsea")]
+        for (name, pixels), path in product(built_in_photographs(), photographs):
+            if Path(name).stem == path.stem:
+                Image.fromarray(pixels).convert("L").save(path)
+        wait_until(lambda: answers(port))
+        with open_page(f"http://127.0.0.1:{port}") as page:
+            page.locator("input[type=file]").first.set_input_files(photographs[::-1])
+            page.get_by_text("china.png: ").wait_for()
+            save(page, "app")
+        process.send_signal(signal.SIGINT)
+        process.wait()
+
+
+def answers(port: int) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"http://127.0.0.1:{port}").is_success
+    return False
+
+
+def take_prefect() -> None:
     with tempfile.TemporaryDirectory(prefix="screenshots.") as temporary:
         workspace, home = Workspace(clone(Path(temporary, "workspace"))), Path(temporary, "home")
         os.environ |= {"PREFECT_HOME": str(home), "PREFECT_SERVER_API_AUTH_STRING": PASSWORD}
@@ -45,7 +81,7 @@ def take(workspace: Workspace, prefect: PrefectServer) -> None:
                 page.goto(f"{prefect.url}/runs/flow-run/{run}")
                 page.get_by_role("button", name="Resume").click()
                 page.get_by_role("dialog").get_by_role("heading", name=f"epoch {epoch} of").wait_for()
-                save(page, "review")
+                save(page, "prefect-review")
                 page.goto("about:blank")  # drawing the live page takes both cores
             wait_until(
                 lambda run=run: prefect.ask(f"flow_runs/{run}/resume", {"run_input": answer})["status"] == "ACCEPT"
@@ -53,18 +89,18 @@ def take(workspace: Workspace, prefect: PrefectServer) -> None:
         assert process.wait() == 0, workspace.printed
         page.goto(f"{prefect.url}/runs/flow-run/{run}")
         page.get_by_text("> python -m stages.sample").wait_for()  # of the log
-        save(page, "run")
+        save(page, "prefect-run")
         page.get_by_text("Artifacts", exact=True).click()
         page.get_by_text("score-card").first.wait_for()
-        save(page, "artifacts")
+        save(page, "prefect-artifacts")
         page.goto(f"{prefect.url}/artifacts/artifact/{prefect.artifacts(run)['stages']['id']}")
         page.get_by_text("nothing it depends on").or_(page.get_by_text("not in cache")).first.wait_for()
-        save(page, "stages")
+        save(page, "prefect-stages")
 
 
 def save(page: Page, name: str) -> None:
     page.wait_for_timeout(2000)  # animations
-    page.screenshot(path=ROOT / "docs" / f"prefect-{name}.png")
+    page.screenshot(path=ROOT / "docs" / f"{name}.png")
 
 
 if __name__ == "__main__":
