@@ -39,7 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="colorize.") as temporary:
         place = Path(temporary)
         folder = options.folder or write_built_in(place / "built-in")
-        photographs = [path for path, _ in find_photographs([folder])]
+        photographs = [path for path, _ in find_photographs(folder)]
         inputs: dict[str, list[object]] = {"one photograph": [photographs[0]]}
         inputs[f"the folder's {len(photographs)} photographs"] = [folder]
         for name, size in LARGE.items():

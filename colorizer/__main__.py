@@ -10,6 +10,7 @@ import typer
 from colorizer.errors import UserError
 from colorizer.imported_folder import TABLE_FILE
 from colorizer.importing import Fit
+from colorizer.jobs import plan_jobs, shard_of
 from colorizer.photographs import Format, find_photographs
 from colorizer.raw import SMALLEST_SIDE
 from colorizer.registry import PATH, find_model
@@ -46,7 +47,7 @@ def import_(
     from colorizer.importing import import_photographs
     from colorizer.progress import Progress
 
-    found = list(find_photographs([photographs]))
+    found = find_photographs(photographs)
     with Progress("import", total=len(found)) as progress:
         imported = import_photographs(
             found,
@@ -79,7 +80,7 @@ def colorize(
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = str(PATH),
     size: Annotated[
         int | None,
-        typer.Option(min=16, max=2048, help="shorter side at which the network sees them; as it was trained"),
+        typer.Option(min=16, max=1024, help="shorter side at which the network sees them; as it was trained"),
     ] = None,
     strength: Annotated[float, typer.Option(min=0, max=4, help="what chroma is multiplied with; 0 is grey")] = 1.0,
     format: Annotated[Format, typer.Option(help="all but jpeg are lossless")] = "png",
@@ -100,14 +101,15 @@ def colorize(
         python -m colorizer colorize album/ --out try --model models/checkpoints/epoch-0003.safetensors
     """
     from colorizer.colorizing import Colorizer
-    from colorizer.folders import Summary, colorize_photographs, plan_jobs, shard_of
+    from colorizer.folders import Summary, colorize_photographs
     from colorizer.models import load_model
     from colorizer.progress import Progress
     from colorizer.sheets import PairSheets
 
     jobs = shard_of(plan_jobs(inputs, out, format), shard)
     wanted = jobs if force else [job for job in jobs if not job.target.exists()]
-    sheets, summary = PairSheets(out / "before-after"), Summary()
+    part = f"-{shard.replace('/', '-of-')}" if shard else ""
+    sheets, summary = PairSheets(out / f"before-after{part}"), Summary()
     if wanted:
         make_folder(out)
         loaded = load_model(find_model(Path.cwd(), model))
@@ -203,7 +205,7 @@ def main() -> None:
         say(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
-        say("interrupted; what is finished stays")
+        say("interrupted; what was written is whole")
         sys.exit(130)
 
 

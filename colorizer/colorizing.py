@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from colorizer.errors import UserError
 from colorizer.lab import NEUTRAL, Lightness, displayable_rgb, rgb_to_lightness, rgb_to_luma
 from colorizer.models import Model
 from colorizer.photographs import Photograph
 from colorizer.upsampling import GuidedUpsampling
 
-_LARGEST_ASPECT = 8  # of a photograph that is longer and narrower the network sees the shorter side smaller
+LARGEST_STRENGTH = 4.0
+_LARGEST_ASPECT = 4  # of a photograph that is longer and narrower the network sees the shorter side smaller
 _STRIP = 2**19  # pixels of the full size that are floats at a time
 
 
@@ -28,12 +30,17 @@ class Colorizer:
     """Colours photographs with a model.
 
     size: the shorter side at which the network sees a photograph, in pixels; its aspect is kept. strength: what
-    predicted chroma is multiplied with; 0 leaves a photograph grey, 1 takes the prediction as it is.
+    predicted chroma is multiplied with; 0 leaves a photograph grey, 1 takes the prediction as it is. Raises UserError
+    when that is not between 0 and LARGEST_STRENGTH.
     """
 
     model: Model
     size: int
     strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= LARGEST_STRENGTH:
+            raise UserError(f"a strength of {self.strength:g} is not between 0 and {LARGEST_STRENGTH:g}")
 
     def shape(self, height: int, width: int) -> Shape:
         """Photographs of equal `padded` shapes can share a batch."""

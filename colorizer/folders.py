@@ -1,12 +1,10 @@
 """Colouring many photographs, in batches of similar sizes; one bad file does not stop the rest."""
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -14,11 +12,10 @@ from numpy.typing import NDArray
 
 from colorizer.colorizing import Colorizer
 from colorizer.errors import UserError
+from colorizer.jobs import Job
 from colorizer.photographs import (
     Format,
     Photograph,
-    find_photographs,
-    named,
     read_photograph,
     read_size,
     thumbnail,
@@ -28,16 +25,10 @@ from colorizer.sheets import PAIR_TILE, Pair
 
 T = TypeVar("T")
 
+# What a batch holds at most; a photograph that is larger by itself goes alone.
 _BATCH = 16  # photographs
-_BATCH_PIXELS = 24_000_000  # of decoded photographs; a larger photograph goes alone
-
-
-@dataclass(frozen=True)
-class Job:
-    """A photograph and the file that is to hold it in colour."""
-
-    source: Path
-    target: Path
+_BATCH_PIXELS = 24_000_000  # of the photographs
+_BATCH_NETWORK_PIXELS = 2**20  # of what the network sees
 
 
 @dataclass
@@ -46,36 +37,6 @@ class Summary:
 
     coloured: int = 0
     failed: list[str] = field(default_factory=list)
-
-
-def plan_jobs(inputs: Iterable[Path], out: Path, file_format: Format) -> list[Job]:
-    """Files, folders and what is below them -> paths under `out` of the same names, with the format's suffix.
-
-    Names that differ by their suffix only keep it, as in `a.jpg.png`. Raises UserError for inputs that do not exist,
-    folders without photographs, two inputs of one name, and when an input would be overwritten.
-    """
-    found = list(dict.fromkeys(find_photographs(inputs)))
-    shared = Counter(named(name, file_format) for _, name in found)
-    jobs = []
-    for source, name in found:
-        target = named(name, file_format)
-        jobs.append(Job(source, out / (named(Path(f"{name}.x"), file_format) if shared[target] > 1 else target)))
-    sources = {job.source.resolve() for job in jobs}
-    if overwritten := [job for job in jobs if job.target.resolve() in sources]:
-        raise UserError(f"{overwritten[0].target} would overwrite an input: choose another folder with --out")
-    if twice := [target for target, count in Counter(job.target for job in jobs).items() if count > 1]:
-        raise UserError(f"two inputs would become {twice[0]}: colour them into different folders")
-    return jobs
-
-
-def shard_of(jobs: Sequence[Job], shard: str | None) -> Sequence[Job]:
-    """Of `K/N` every N-th job from the K-th on, K from 1; without a shard all. Raises UserError when it is neither."""
-    if shard is None:
-        return jobs
-    number, _, count = shard.partition("/")
-    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
-        raise UserError(f"--shard {shard}: write K/N with K from 1 to N, `1/4` for example")
-    return jobs[int(number) - 1 :: int(count)]
 
 
 def colorize_photographs(
@@ -143,8 +104,9 @@ def _batches(
             shapes[job], pixels[job] = colorizer.shape(height, width).padded, height * width
     batch: list[Job] = []
     for job in sorted(shapes, key=shapes.__getitem__):
-        total = sum(pixels[other] for other in batch)
-        if batch and (shapes[job] != shapes[batch[0]] or len(batch) == _BATCH or total + pixels[job] > _BATCH_PIXELS):
+        shape, total = shapes[job], sum(pixels[other] for other in batch)
+        most = min(_BATCH, _BATCH_NETWORK_PIXELS // (shape[0] * shape[1]))
+        if batch and (shape != shapes[batch[0]] or len(batch) >= most or total + pixels[job] > _BATCH_PIXELS):
             yield batch, total
             batch = []
         batch.append(job)

@@ -69,6 +69,8 @@ def import_photographs(
     """
     if size < SMALLEST_SIDE:
         raise UserError(f"images of {size} x {size} pixels are too small: at least {SMALLEST_SIDE} x {SMALLEST_SIDE}")
+    if not 0 <= min_chroma < 128:
+        raise UserError(f"a smallest mean chroma of {min_chroma:g} is not between 0 and 128")
     if (there := held(out)) and not force:
         raise UserError(f"{out} already holds {', '.join(there)}: choose another folder, or --force to replace them")
     skipped: Counter[Reason] = Counter()

@@ -4,7 +4,7 @@ import errno
 import io
 import struct
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,24 +87,22 @@ class Photograph:
         return replace(self, pixels=pixels)
 
 
-def find_photographs(inputs: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
-    """The files given, and those in the folders given and below whose names end like a photograph's; in sorted order.
+def find_photographs(given: Path) -> list[tuple[Path, Path]]:
+    """The file given, or those in the folder given and below whose names end like a photograph's, sorted.
 
-    Yields each with its path relative to the folder that was given (or its own name), for naming what is made of it.
-    Names that begin with a dot are left out. Raises UserError when an input does not exist or a folder holds none.
+    Each with its path relative to the folder (or its own name), for naming what is made of it. Names that begin with a
+    dot are left out. Raises UserError when there is nothing of that name, or no photograph in the folder.
     """
-    for given in inputs:
-        if given.is_dir():
-            inside = sorted(path for path in given.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-            relative = [path.relative_to(given) for path in inside]
-            found = [path for path in relative if not any(part.startswith(".") for part in path.parts)]
-            if not found:
-                raise UserError(f"{given} holds no photographs: expected files named *{', *'.join(sorted(SUFFIXES))}")
-            yield from ((given / path, path) for path in found)
-        elif given.exists():
-            yield given, Path(given.name)
-        else:
-            raise UserError(f"{given} does not exist")
+    if not given.exists():
+        raise UserError(f"{given} does not exist")
+    if not given.is_dir():
+        return [(given, Path(given.name))]
+    inside = sorted(path for path in given.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    relative = [path.relative_to(given) for path in inside]
+    found = [path for path in relative if not any(part.startswith(".") for part in path.parts)]
+    if not found:
+        raise UserError(f"{given} holds no photographs: expected files named *{', *'.join(sorted(SUFFIXES))}")
+    return [(given / path, path) for path in found]
 
 
 def read_size(path: Path) -> tuple[int, int]:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
@@ -16,7 +16,8 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
 from colorizer.errors import UserError
-from colorizer.photographs import find_photographs
+from colorizer.jobs import plan_jobs
+from colorizer.photographs import Format
 from colorizer.registry import PATH, find_model
 from pipeline.children import Children
 from pipeline.commands import AGAIN_WHEN_KILLED, failed, follow, share_of_cores
@@ -31,7 +32,7 @@ def colorize_folder(
     out: str,
     model: str = str(PATH),
     strength: Annotated[float, Field(ge=0, le=4)] = 1.0,
-    format: Literal["png", "jpeg", "webp", "tiff"] = "png",
+    format: Format = "png",
     shard_size: Annotated[int, Field(ge=1)] = 100,
     at_once: Annotated[int, Field(ge=1)] = 1,
     dask: str | None = None,
@@ -53,7 +54,7 @@ def colorize_folder(
     try:
         with holding(folder / "scratch" / "colorize") as children:
             runner = task_runner(dask, at_once)
-            count = sum(1 for _ in find_photographs([folder / photographs]))
+            count = len(plan_jobs([folder / photographs], folder / out, format))
             num_shards = -(-count // shard_size)
             get_run_logger().info("%d photographs in %d shards", count, num_shards)
             command = [sys.executable, "-m", "colorizer", "colorize", photographs, "--out", out, "--format", format]

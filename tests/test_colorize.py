@@ -112,11 +112,20 @@ def test_equal_names_keep_their_suffixes_and_inputs_are_safe(colorize, album, tm
     assert line.startswith("two inputs would become") or "coloured" in line
 
 
+def test_an_output_inside_the_input_is_no_input(colorize, album):
+    assert colorize(album, "--out", album / "coloured")[0] == 0
+    found = files(album / "coloured")
+    assert colorize(album, "--out", album / "coloured", "--force")[1] == [f"3 coloured in {album / 'coloured'}"]
+    assert files(album / "coloured") == found
+
+
 def test_shards_are_all_of_it_once(colorize, album, tmp_path):
     done = []
     for number in (1, 2):
         out = tmp_path / str(number)
-        assert colorize(album, "--out", out, "--shard", f"{number}/2")[0] == 0
+        assert colorize(album, "--out", out, "--shard", f"{number}/2", "--compare")[0] == 0
+        assert (out / f"before-after-{number}-of-2" / "001.png").exists()
+        shutil.rmtree(out / f"before-after-{number}-of-2")
         done += files(out)
     assert sorted(done) == ["china.png", "trips/coffee.png", "trips/flower.png"]
     assert "write K/N" in colorize(album, "--out", tmp_path, "--shard", "3/2")[1][0]

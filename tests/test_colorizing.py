@@ -6,6 +6,7 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from colorizer.colorizing import Colorizer
+from colorizer.errors import UserError
 from colorizer.evaluation import constant_chroma
 from colorizer.models import Facts, Model
 from colorizer.photographs import Photograph, read_photograph, write_photograph
@@ -64,7 +65,7 @@ def test_what_the_network_sees(real):
     shape = colorizer.shape(427, 640)
     assert (shape.inner, shape.padded) == ((32, 48), (32, 48))
     assert colorizer.shape(640, 400).padded == (56, 32)
-    assert colorizer.shape(1, 100_000).inner == (1, 256)  # not 32 x 3,200,000
+    assert colorizer.shape(1, 100_000).inner == (1, 128)  # not 32 x 3,200,000
     look = colorizer.look(real)
     lightness = rgb2lab(np.asarray(Image.fromarray(real.pixels).resize((48, 32), Image.Resampling.BOX)))[..., 0]
     assert np.abs(look - lightness * 2.55).mean() < 4
@@ -81,3 +82,9 @@ def test_luma_is_given_to_a_model_that_was_trained_on_luma():
     as_lightness = Colorizer(model=constant(), size=32).look(blue)
     assert (as_luma == 29).all()
     assert (as_lightness == 82).all()  # L* 32.3
+
+
+@pytest.mark.parametrize("strength", [-0.1, 4.1, float("nan")])
+def test_impossible_strengths(strength):
+    with pytest.raises(UserError, match=f"a strength of {strength:g} is not between 0 and 4"):
+        Colorizer(model=constant(), size=32, strength=strength)

@@ -26,7 +26,7 @@ def save(path, pixels, **options):
 def bring_in(photographs, out, **changes):
     options = {"size": 8, "fit": "crop", "min_chroma": 4.0, "force": False, "workers": 2}
     options["on_photographs"] = lambda count: None
-    return import_photographs(list(find_photographs([photographs])), out, **(options | changes))
+    return import_photographs(find_photographs(photographs), out, **(options | changes))
 
 
 def images(out):

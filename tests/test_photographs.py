@@ -196,11 +196,11 @@ def test_finding(tmp_path):
     for name in ("b/2.JPG", "b/.hidden/3.png", "a.png", "note.txt", "b/.4.png", "c.jpeg/5.webp"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    found = [relative.as_posix() for _, relative in find_photographs([tmp_path])]
+    found = [relative.as_posix() for _, relative in find_photographs(tmp_path)]
     assert found == ["a.png", "b/2.JPG", "c.jpeg/5.webp"]
-    assert list(find_photographs([tmp_path / "note.txt"])) == [(tmp_path / "note.txt", Path("note.txt"))]
+    assert find_photographs(tmp_path / "note.txt") == [(tmp_path / "note.txt", Path("note.txt"))]
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"empty holds no photographs: expected files named \*\.jpeg, "):
-        list(find_photographs([tmp_path / "empty"]))
+        find_photographs(tmp_path / "empty")
     with pytest.raises(UserError, match="nowhere does not exist"):
-        list(find_photographs([tmp_path / "nowhere"]))
+        find_photographs(tmp_path / "nowhere")
