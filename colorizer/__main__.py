@@ -17,6 +17,8 @@ from colorizer.registry import PATH, find_model
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
+FEWEST_IMAGES = 10  # for fewer no training is suggested
+
 MODEL_HELP = "a .safetensors file of the pipeline, an .onnx export, or a registered name, generator#prod say"
 
 
@@ -61,6 +63,8 @@ def import_(
         )
     skipped = ", ".join(f"{count} {reason}" for reason, count in imported.skipped.items())
     say(f"{imported.num_images} images in {out}" + (f"; skipped: {skipped}, see {out / TABLE_FILE}" if skipped else ""))
+    if imported.num_images < FEWEST_IMAGES:
+        return
     test = imported.num_images // 5
     train = imported.num_images - test
     settings = {
