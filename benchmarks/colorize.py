@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from colorizer.decoding import read_photograph
 from colorizer.export import export_onnx
 from colorizer.models import Model, load_model
-from colorizer.photographs import find_photographs, read_photograph
+from colorizer.photographs import find_photographs
 from colorizer.registry import PATH
 from colorizer.sample import built_in_photographs
 

@@ -17,7 +17,7 @@ from colorizer.registry import PATH, find_model
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-FEWEST_IMAGES = 10  # for fewer no training is suggested
+FEWEST_IMAGES = 10  # to suggest a training on; some thousand make sense
 
 MODEL_HELP = "a .safetensors file of the pipeline, an .onnx export, or a registered name, generator#prod say"
 
@@ -64,6 +64,7 @@ def import_(
     skipped = ", ".join(f"{count} {reason}" for reason, count in imported.skipped.items())
     say(f"{imported.num_images} images in {out}" + (f"; skipped: {skipped}, see {out / TABLE_FILE}" if skipped else ""))
     if imported.num_images < FEWEST_IMAGES:
+        say("these are too few to train on")
         return
     test = imported.num_images // 5
     train = imported.num_images - test
@@ -156,6 +157,8 @@ def export(
     """
     from colorizer.export import export_onnx
 
+    if onnx.suffix != ".onnx":
+        raise UserError(f"--onnx {onnx}: the name has to end in .onnx")
     if onnx.exists() and not force:
         raise UserError(f"{onnx} exists: --force replaces it")
     make_folder(onnx.parent)
@@ -185,6 +188,8 @@ def app_(
 def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UserError(f"{folder} is a file: a folder is needed") from error
     except OSError as error:
         raise UserError(f"{folder} cannot be written to: {(error.strerror or '').lower()}") from error
 
@@ -197,7 +202,7 @@ def silence_libtiff() -> None:
     """It writes to file descriptor 2 by itself what it thinks of a damaged file; Python's stderr moves elsewhere."""
     if sys.__stderr__ is not None and sys.stderr is sys.__stderr__:
         sys.__stderr__.flush()
-        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
@@ -207,6 +212,11 @@ def main() -> None:
         app()
     except UserError as error:
         say(str(error))
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        say(f"{error.filename}: {(error.strerror or '').lower()}")
         sys.exit(1)
     except KeyboardInterrupt:
         say("interrupted; what was written is whole")

@@ -18,9 +18,10 @@ from pathlib import Path
 from PIL import Image
 
 from colorizer.colorizing import Colorizer
+from colorizer.decoding import read_photograph
 from colorizer.errors import UserError
 from colorizer.models import Model, load_model
-from colorizer.photographs import named, read_photograph, thumbnail, write_photograph
+from colorizer.photographs import named, thumbnail, write_photograph
 from colorizer.registry import find_model, models_at_hand
 from colorizer.sample import built_in_photographs
 
@@ -51,7 +52,8 @@ def colour(photograph: Path, model: str, strength: float, folder: Path) -> Colou
     full = named(out / photograph.name, "png")
     write_photograph(full, coloured, "png")
     height, width = original.size
-    before, after = out / "before.png", out / "after.png"
+    (out / "small").mkdir()
+    before, after = out / "small" / "before.png", out / "small" / "after.png"
     for path, shown in ((before, original), (after, coloured)):
         thumbnail(shown, _PREVIEW).save(path, compress_level=1)
     seconds = time.monotonic() - started
@@ -117,7 +119,9 @@ def _check_port(host: str, port: int) -> None:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
         reason = (error.strerror or "").lower()
-        raise UserError(f"port {port} of {host} cannot be had ({reason}): choose another with --port") from error
+        raise UserError(
+            f"port {port} of {host} cannot be had ({reason}): choose another with --port or --host"
+        ) from error
 
 
 def run_app(host: str, port: int) -> None:

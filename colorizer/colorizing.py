@@ -1,5 +1,6 @@
 """A photograph of any size in, the same photograph in colour out: the network sees it small, its lightness stays."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +15,7 @@ from colorizer.upsampling import GuidedUpsampling
 
 LARGEST_STRENGTH = 4.0
 _LARGEST_ASPECT = 4  # of a photograph that is longer and narrower the network sees the shorter side smaller
-_STRIP = 2**19  # pixels of the full size that are floats at a time
+_PATCH = 2**19  # pixels of the full size that are floats at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +68,10 @@ class Colorizer:
         lightness = _small_lightness(photograph.pixels, "L*", inner)
         upsampling = GuidedUpsampling.fit(lightness, ab[: inner[0], : inner[1]])
         coloured = np.empty((height, width, 3), np.uint8)
-        for top, rows in _strips(photograph.pixels):
-            lightness = rgb_to_lightness(rows)
-            coloured[top : top + len(rows)] = displayable_rgb(lightness, upsampling.rows(lightness, top, height))
+        for rows, columns in _patches(height, width):
+            lightness = rgb_to_lightness(photograph.pixels[rows, columns])
+            ab_here = upsampling.patch(lightness, rows.start, columns.start, (height, width))
+            coloured[rows, columns] = displayable_rgb(lightness, ab_here)
         return photograph.with_pixels(coloured)
 
     def __call__(self, photograph: Photograph) -> Photograph:
@@ -80,17 +82,22 @@ class Colorizer:
 def _small_lightness(pixels: NDArray[np.uint8], kind: Lightness, shape: tuple[int, int]) -> NDArray[np.float32]:
     """Codes of L of the photograph at another size, not rounded."""
     convert = rgb_to_lightness if kind == "L*" else rgb_to_luma
-    codes = np.empty(pixels.shape[:2], np.uint8)
-    for top, rows in _strips(pixels):
-        codes[top : top + len(rows)] = np.rint(convert(rows))
+    height, width = pixels.shape[:2]
+    codes = np.empty((height, width), np.uint8)
+    for patch in _patches(height, width):
+        codes[patch] = np.rint(convert(pixels[patch]))
     shrinks = shape[0] * shape[1] < codes.size
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(codes, shape[::-1], interpolation=interpolation).astype(np.float32)
 
 
-def _strips(pixels: NDArray[np.uint8]):
-    rows = max(1, _STRIP // pixels.shape[1])
-    return ((top, pixels[top : top + rows]) for top in range(0, len(pixels), rows))
+def _patches(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of patches that cover an image of this size."""
+    columns = min(width, _PATCH)
+    rows = max(1, _PATCH // columns)
+    for top in range(0, height, rows):
+        for left in range(0, width, columns):
+            yield slice(top, min(top + rows, height)), slice(left, min(left + columns, width))
 
 
 def _padded(codes: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:

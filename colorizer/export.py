@@ -1,5 +1,6 @@
 """The generator as an ONNX file that needs nothing of this project, checked against PyTorch."""
 
+import hashlib
 import json
 import logging
 import warnings
@@ -13,9 +14,10 @@ from torch import Tensor, nn
 
 from colorizer.checkpoints import load_generator
 from colorizer.colorizing import Colorizer
+from colorizer.errors import UserError
 from colorizer.files import replacing
 from colorizer.lab import Normalization
-from colorizer.models import ONNX_METADATA, Model, describe, facts_of, load_model
+from colorizer.models import NO_DIGEST, ONNX_METADATA, Model, describe, facts_of, load_model
 from colorizer.networks import Generator
 from colorizer.photographs import Photograph
 from colorizer.sample import built_in_photographs
@@ -57,6 +59,8 @@ def export_onnx(model: Path, out: Path) -> Check:
     once ONNX Runtime gives what PyTorch gives on the built-in photographs. Raises UserError when the model cannot be
     read, RuntimeError when they differ by more than LARGEST_DIFFERENCE.
     """
+    if model.suffix == ".onnx":
+        raise UserError(f"{model} is an export already: export a .safetensors file of the pipeline")
     generator, normalization, metadata = load_generator(model, torch.device("cpu"))
     facts = facts_of(metadata)
     exported = _trace(_CodesToCodes(generator, normalization).eval(), facts.side_multiple)
@@ -64,9 +68,10 @@ def export_onnx(model: Path, out: Path) -> Check:
     entry = exported.metadata_props.add()
     entry.key = ONNX_METADATA
     about = {"facts": describe(facts), "scores": metadata["scores"], "training": metadata["training"]}
-    entry.value = json.dumps(about, sort_keys=True)
+    entry.value = json.dumps(about | {"sha256": NO_DIGEST}, sort_keys=True)
+    content = exported.SerializeToString(deterministic=True)
     with replacing(out) as partial:
-        onnx.save(exported, partial)
+        partial.write_bytes(content.replace(NO_DIGEST.encode(), hashlib.sha256(content).hexdigest().encode()))
         check = _compare(load_model(partial), load_model(model, "cpu"), normalization)
         if not check.difference <= LARGEST_DIFFERENCE:
             raise RuntimeError(f"ONNX Runtime differs from PyTorch by {check.difference:.1e} of normalised chroma")
@@ -89,7 +94,11 @@ def _trace(network: nn.Module, side_multiple: int) -> onnx.ModelProto:
             verbose=False,
         )
     assert program is not None
-    return program.model_proto
+    document = program.model_proto
+    for node in document.graph.node:
+        del node.metadata_props[:]  # in whose folders the code was
+        node.doc_string = ""
+    return document
 
 
 def _compare(exported: Model, original: Model, normalization: Normalization) -> Check:

@@ -1,6 +1,7 @@
 """Colouring many photographs, in batches of similar sizes; one bad file does not stop the rest."""
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,16 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizer.colorizing import Colorizer
+from colorizer.decoding import read_photograph, read_size
 from colorizer.errors import UserError
 from colorizer.jobs import Job
-from colorizer.photographs import (
-    Format,
-    Photograph,
-    read_photograph,
-    read_size,
-    thumbnail,
-    write_photograph,
-)
+from colorizer.photographs import Format, Photograph, thumbnail, write_photograph
 from colorizer.sheets import PAIR_TILE, Pair
 
 T = TypeVar("T")
@@ -39,6 +34,13 @@ class Summary:
     failed: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Read:
+    job: Job
+    photograph: Photograph
+    look: NDArray[np.uint8]
+
+
 def colorize_photographs(
     jobs: Sequence[Job],
     colorizer: Colorizer,
@@ -53,25 +55,39 @@ def colorize_photographs(
     """
     summary = Summary()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        batches = _batches(jobs, colorizer, summary, on_done)
-        for reading in _read_ahead(batches, partial(_read, colorizer), pool):
-            read = [result for future in reading if (result := _result(future, summary))]
-            if read:
-                ab = colorizer.predict(np.stack([item.look for item in read]))
-                write = partial(_recolour_and_write, colorizer, file_format)
-                for future in [pool.submit(write, item, chroma) for item, chroma in zip(read, ab, strict=True)]:
-                    if pair := _result(future, summary):
-                        summary.coloured += 1
-                        on_pair(pair)
-            on_done(len(reading))
+
+        def write(item: _Read, ab: NDArray[np.float32]) -> Future[Pair]:
+            return pool.submit(_recolour_and_write, colorizer, file_format, item, ab)
+
+        for reading in _read_ahead(_batches(jobs, colorizer, summary, on_done), partial(_read, colorizer), pool):
+            for pair in _colour_batch(reading, colorizer, write, summary):
+                if pair:
+                    on_pair(pair)
+                on_done(1)
+            reading.clear()  # before the next ones are decoded
     return summary
 
 
-@dataclass(frozen=True)
-class _Read:
-    job: Job
-    photograph: Photograph
-    look: NDArray[np.uint8]
+def _colour_batch(
+    reading: Iterable[Future[_Read]],
+    colorizer: Colorizer,
+    write: Callable[[_Read, NDArray[np.float32]], Future[Pair]],
+    summary: Summary,
+) -> Iterator[Pair | None]:
+    """Yield what is for the sheets of each that is done; None for one that failed."""
+    looks = defaultdict(list)  # by shape: that of a photograph may differ from what its header said
+    for future in reading:
+        item = _result(future, summary)
+        if item is None:
+            yield None
+        else:
+            looks[item.look.shape].append(item)
+    for items in looks.values():
+        predicted = colorizer.predict(np.stack([item.look for item in items]))
+        for written in [write(item, ab) for item, ab in zip(items, predicted, strict=True)]:
+            pair = _result(written, summary)
+            summary.coloured += pair is not None
+            yield pair
 
 
 def _read(colorizer: Colorizer, job: Job) -> _Read:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from colorizer.errors import UserError
 from colorizer.files import out_of_room
-from colorizer.raw import LIGHTNESS_FILE
+from colorizer.raw import CHROMA_PATTERN, LIGHTNESS_FILE
 
 TABLE_FILE = "photographs.csv"
 BATCH_IMAGES = 10_000  # per chroma file, as the well-known data set has them
@@ -23,9 +23,19 @@ _ARRAYS_AND_TABLE = ("l", "ab", TABLE_FILE)
 _GITIGNORE = ("# The arrays are versioned with `dvc add`, not with git.", "/l", "/ab")
 
 
-def held(out: Path) -> list[str]:
-    """Which of the things that an import makes are in `out` already."""
-    return [name for name in _ARRAYS_AND_TABLE if os.path.lexists(out / name)]
+def check_free(out: Path, *, force: bool) -> None:
+    """Raise UserError when `out` holds arrays already, or, with `force`, such as no import made."""
+    there = [name for name in _ARRAYS_AND_TABLE if os.path.lexists(out / name)]
+    if there and not force:
+        raise UserError(f"{out} already holds {', '.join(there)}: choose another folder, or --force to replace them")
+    if there and not _is_from_import(out):
+        raise UserError(f"{out} holds {', '.join(there)} that no import made: choose another folder")
+
+
+def _is_from_import(out: Path) -> bool:
+    inside = {path.name for name in ("l", "ab") for path in (out / name).glob("*")}
+    known = all(name == Path(LIGHTNESS_FILE).name or CHROMA_PATTERN.fullmatch(name) for name in inside)
+    return known and (out / TABLE_FILE).is_file()
 
 
 def write_arrays(folder: Path, images: Iterator[NDArray[np.uint8]], size: int) -> None:
@@ -78,7 +88,8 @@ def all_or_nothing(out: Path) -> Iterator[Path]:
         raise UserError(f"{out} cannot be written to: {(error.strerror or '').lower()}") from error
     try:
         yield folder
-        (folder / ".gitignore").write_text(_gitignore(out / ".gitignore"), encoding="utf-8", newline="\n")
+        ignored = _gitignore(out / ".gitignore")
+        (folder / ".gitignore").write_text(ignored, encoding="utf-8", errors="surrogateescape", newline="\n")
         _exchange(folder, out)
         made = []
     except OSError as error:
@@ -93,7 +104,7 @@ def all_or_nothing(out: Path) -> Iterator[Path]:
 
 def _gitignore(path: Path) -> str:
     """What it says already, and what is missing."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if path.exists() else []
     return "".join(f"{line}\n" for line in [*lines, *(line for line in _GITIGNORE if line not in lines)])
 
 

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colorizer.decoding import read_photograph
 from colorizer.errors import UserError
-from colorizer.imported_folder import TABLE_FILE, all_or_nothing, held, write_arrays
+from colorizer.imported_folder import TABLE_FILE, all_or_nothing, check_free, write_arrays
 from colorizer.lab import NEUTRAL, rgb_to_codes
-from colorizer.photographs import Photograph, read_photograph
+from colorizer.photographs import Photograph
 from colorizer.raw import SMALLEST_SIDE
 
 Fit = Literal["crop", "whole"]
@@ -71,8 +72,7 @@ def import_photographs(
         raise UserError(f"images of {size} x {size} pixels are too small: at least {SMALLEST_SIDE} x {SMALLEST_SIDE}")
     if not 0 <= min_chroma < 128:
         raise UserError(f"a smallest mean chroma of {min_chroma:g} is not between 0 and 128")
-    if (there := held(out)) and not force:
-        raise UserError(f"{out} already holds {', '.join(there)}: choose another folder, or --force to replace them")
+    check_free(out, force=force)
     skipped: Counter[Reason] = Counter()
     with all_or_nothing(out) as folder:
         prepare = partial(_prepare, size=size, fit=fit, min_chroma=min_chroma)

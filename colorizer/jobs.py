@@ -1,7 +1,7 @@
 """Which photographs are to be coloured, and into which files."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ class Job:
     target: Path
 
 
-def plan_jobs(inputs: Iterable[Path], out: Path, file_format: Format) -> list[Job]:
+def plan_jobs(inputs: Sequence[Path], out: Path, file_format: Format) -> list[Job]:
     """Files, folders and what is below them -> paths under `out` of the same names, with the format's suffix.
 
     Names that differ by their suffix only keep it, as in `a.jpg.png`. When `out` lies in a folder that is given, what
@@ -25,6 +25,8 @@ def plan_jobs(inputs: Iterable[Path], out: Path, file_format: Format) -> list[Jo
     name, and when an input would be overwritten.
     """
     outside = out.resolve()
+    if any(given.resolve() == outside for given in inputs):
+        raise UserError(f"{out} is both input and output: choose another folder with --out")
     found = list(
         dict.fromkeys(
             (source, name)

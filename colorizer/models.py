@@ -1,5 +1,6 @@
 """Trained models of every kind behind one door: the pipeline's own files, and their exports to ONNX."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -12,7 +13,8 @@ from colorizer.errors import UserError
 from colorizer.evaluation import Predict
 from colorizer.lab import Lightness, Normalization
 
-ONNX_METADATA = "colorizer"  # the key under which an ONNX file holds its `Facts`
+ONNX_METADATA = "colorizer"  # the key under which an ONNX file holds its `Facts`, and the digest of its bytes
+NO_DIGEST = "0" * 64  # what stands in the place of the digest when it is taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +81,24 @@ def _load_onnx(path: Path) -> Model:
     if not path.is_file():
         raise UserError(f"{path} is missing: make it with `python -m colorizer export --onnx {path}`")
     try:
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        facts = Facts(**json.loads(session.get_modelmeta().custom_metadata_map[ONNX_METADATA])["facts"])
-    except (errors.InvalidProtobuf, errors.InvalidGraph, errors.Fail, errors.NoSuchFile) as error:
+        content = path.read_bytes()
+        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        about = json.loads(session.get_modelmeta().custom_metadata_map[ONNX_METADATA])
+        facts, digest = Facts(**about["facts"]), str(about["sha256"])
+    except (
+        errors.Fail,
+        errors.InvalidArgument,
+        errors.InvalidGraph,
+        errors.InvalidProtobuf,
+        errors.NotImplemented,
+        errors.RuntimeException,
+    ) as error:
         raise UserError(f"{path} is damaged or not an ONNX file: export it again") from error
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is an ONNX file, but not one that `python -m colorizer export` made") from error
+
+    if hashlib.sha256(content.replace(digest.encode(), NO_DIGEST.encode())).hexdigest() != digest:
+        raise UserError(f"{path} is damaged (its checksum does not match its contents): export it again")
 
     def predict(lightness: NDArray[np.uint8]) -> NDArray[np.float32]:
         [chroma] = session.run(None, {"lightness": lightness[:, None].astype(np.float32)})

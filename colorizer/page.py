@@ -1,14 +1,17 @@
 """What the page of `python -m colorizer app` looks like, and what its parts do. Importing Gradio takes seconds."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio import processing_utils
 
 from colorizer.app import MAX_UPLOAD_MEGABYTES, Coloured, colour, remove_old
+from colorizer.decoding import MAX_PIXELS
 from colorizer.errors import UserError
-from colorizer.photographs import MAX_PIXELS, SUFFIXES
+from colorizer.photographs import SUFFIXES
 from colorizer.registry import PATH, models_at_hand
 
 MAX_PHOTOGRAPHS = 20  # at a time
@@ -32,7 +35,8 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
         if not files:
-            return [], None, "", None, gr.Gallery(visible=False)
+            nothing = gr.DownloadButton("Download", value=None, interactive=False)
+            return [], None, "", nothing, gr.Gallery(visible=False)
         if len(files) > MAX_PHOTOGRAPHS:
             raise _error(f"{len(files)} photographs: at most {MAX_PHOTOGRAPHS} at a time")
         remove_old(results)
@@ -62,14 +66,18 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
 
     def colorize(photograph: gr.FileData, model: str = str(PATH), strength: float = 1.0) -> gr.FileData:
         """Colour one photograph, as the page does; gives a PNG of its size."""
-        source = Path(photograph["path"])  # type: ignore[index]
+        source = _uploaded(photograph)
+        if not isinstance(strength, int | float):
+            raise _error(f"strength is {strength!r}: it has to be a number")
         try:
             remove_old(results)
-            full = colour(source, model, strength, results).full
+            full = colour(source, str(model), strength, results).full
         except UserError as error:
             raise _error(_without_folder(error, source)) from None
         return gr.FileData(path=str(full), orig_name=full.name)
 
+    # Whoever gave an address in the place of an upload would make this server ask other hosts.
+    processing_utils.async_ssrf_protected_download = _fetch_nothing
     with gr.Blocks(title="Colorizer", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         done = gr.State([])
         gr.Markdown("# Colorizer\nThe lightness stays the photograph's own; a network predicts the colours.")
@@ -117,6 +125,18 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
         page.load(lambda: gr.Dropdown(choices()), None, model, api_visibility="private")
         gr.api(colorize, api_name="colorize", **_ONE_AT_A_TIME)
     return page.queue(max_size=_WAITING)
+
+
+def _uploaded(photograph: Any) -> Path:
+    """Gradio checks only what is marked as a file; this refuses all else that is not an upload."""
+    path = Path(str(photograph.get("path"))) if isinstance(photograph, dict) else Path()
+    if Path(os.environ["GRADIO_TEMP_DIR"]).resolve() not in path.resolve().parents:
+        raise _error("no photograph: upload one, and give the path that the upload gave")
+    return path
+
+
+async def _fetch_nothing(url: str, cache_dir: str) -> str:
+    raise _error("addresses are not fetched: upload the photograph")
 
 
 def _without_folder(error: UserError, path: Path) -> str:

@@ -60,8 +60,11 @@ def fetch_registered(folder: Path, name: str) -> Path:
     Raises UserError when there is no such version or its file cannot be had.
     """
     kind, wanted = name[len(MODEL)], name[len(MODEL) + 1 :]
-    known = versions(folder, stage=wanted) if kind == "#" else versions(folder)
-    [*found] = [version for version in known if kind == "#" or version.name == wanted]
+    found = []
+    if kind == "#" and wanted:
+        found = versions(folder, stage=wanted)
+    elif kind == "@":
+        found = [version for version in versions(folder) if version.name == wanted]
     if not found:
         registered = ", ".join(f"{MODEL}@{version.name}" for version in versions(folder)) or "none"
         raise UserError(

@@ -1,5 +1,7 @@
 """Sheets of photographs for people to look at."""
 
+import importlib.util
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +75,7 @@ def before_after_sheet(pairs: Sequence[Pair]) -> Image.Image:
     heights = [max(pair.before.height for pair in row) for row in rows]
     height = sum(heights) + len(rows) * (_LINE + _MARGIN) + _MARGIN
     sheet = Image.new("RGB", (len(rows[0]) * block_width + _MARGIN, height), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.truetype(_font_of_many_letters(), 12)
     top = _MARGIN
     for row, row_height in zip(rows, heights, strict=True):
         for column, pair in enumerate(row):
@@ -85,8 +87,15 @@ def before_after_sheet(pairs: Sequence[Pair]) -> Image.Image:
     return sheet
 
 
+def _font_of_many_letters() -> Path:
+    """Pillow's own knows no accents. Importing matplotlib, in which this one lies, takes half a second."""
+    spec = importlib.util.find_spec("matplotlib")
+    assert spec is not None
+    return Path(str(spec.origin)).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+
+
 class PairSheets:
-    """Writes sheets of pairs, `001.png`, `002.png`, ..., into a folder as the pairs come."""
+    """Writes sheets of pairs, `001.png`, `002.png`, ..., into a folder as they come, after those that are there."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -101,8 +110,9 @@ class PairSheets:
     def finish(self) -> None:
         """Write the sheet that is not full yet."""
         if self._pairs:
+            names = (self.folder / f"{number:03}.png" for number in itertools.count(1))
+            save_image(before_after_sheet(self._pairs), next(path for path in names if not path.exists()))
             self.count += 1
-            save_image(before_after_sheet(self._pairs), self.folder / f"{self.count:03}.png")
             self._pairs = []
 
 

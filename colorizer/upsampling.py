@@ -30,25 +30,29 @@ class GuidedUpsampling:
         slope = covariance / (variance + _SMOOTHNESS)
         return cls(_mean(np.concatenate([slope, ab_mean - slope * guide_mean], axis=-1)))
 
-    def rows(self, lightness: NDArray, top: int, height: int) -> NDArray:
-        """a*, b* (n, W, 2) of n rows of the large image, which has that height, from row `top`.
+    def patch(self, lightness: NDArray, top: int, left: int, size: tuple[int, int]) -> NDArray:
+        """a*, b* (n, m, 2) of a patch of the large image.
 
-        lightness: their codes of L (n, W).
+        lightness: codes of L of the patch, (n, m). top, left: its first row and column. size: height and width of the
+        large image.
         """
-        small_height = len(self.coefficients)
-        position = (np.arange(top, top + len(lightness)) + 0.5) * (small_height / height) - 0.5
-        position = np.clip(position, 0, small_height - 1).astype(np.float32)
-        first, last = int(position[0]), min(int(position[-1]) + 1, small_height - 1)
-        wide = _widened(self.coefficients[first : last + 1], lightness.shape[1])  # (m, W, 4)
-        above = np.minimum(position.astype(int) - first, len(wide) - 1)
-        below = np.minimum(above + 1, len(wide) - 1)
-        share = (position - above - first)[:, None, None]
-        slope_and_offset = wide[above] * (1 - share) + wide[below] * share  # (n, W, 4)
+        above, below, share = _between(top, lightness.shape[0], size[0], self.coefficients.shape[0])
+        first, last = above[0], below[-1] + 1
+        few_rows = self.coefficients[first:last]  # (few, w, 4)
+        before, after, across = _between(left, lightness.shape[1], size[1], self.coefficients.shape[1])
+        across = across[:, None]
+        few_rows = few_rows[:, before] * (1 - across) + few_rows[:, after] * across  # (few, m, 4)
+        share = share[:, None, None]
+        slope_and_offset = few_rows[above - first] * (1 - share) + few_rows[below - first] * share  # (n, m, 4)
         return slope_and_offset[..., :2] * (lightness[..., None] / 255) + slope_and_offset[..., 2:]
 
 
-def _widened(rows: NDArray, width: int) -> NDArray:
-    return cv2.resize(rows, (width, len(rows)), interpolation=cv2.INTER_LINEAR).reshape(len(rows), width, -1)
+def _between(start: int, count: int, large: int, small: int) -> tuple[NDArray, NDArray, NDArray]:
+    """For `count` pixels of a large side from `start`: the two nearest of the small side, and the second's share."""
+    position = (np.arange(start, start + count) + 0.5) * (small / large) - 0.5
+    position = np.clip(position, 0, small - 1)
+    first = position.astype(int)
+    return first, np.minimum(first + 1, small - 1), (position - first).astype(np.float32)
 
 
 def _mean(image: NDArray) -> NDArray:

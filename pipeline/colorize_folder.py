@@ -24,6 +24,7 @@ from pipeline.commands import AGAIN_WHEN_KILLED, failed, follow, share_of_cores
 from pipeline.flow_run import STOPPED, end_in_one_line, end_without_server, holding, stopping_children
 
 LOCAL_CLUSTER = "local"
+_SECONDS_TO_CONNECT = 5
 
 
 @flow
@@ -58,7 +59,7 @@ def colorize_folder(
             num_shards = -(-count // shard_size)
             get_run_logger().info("%d photographs in %d shards", count, num_shards)
             command = [sys.executable, "-m", "colorizer", "colorize", photographs, "--out", out, "--format", format]
-            command += ["--model", str(find_model(folder, model)), "--strength", str(strength)]
+            command += ["--model", str(_model_file(folder, model)), "--strength", str(strength)]
             states = _colour_all(runner, num_shards, command, None if dask else children, share_of_cores(at_once))
             end_without_server()
     except UserError as error:
@@ -68,15 +69,23 @@ def colorize_folder(
     if any(state.is_cancelled() for state in states.values()):
         return Cancelled(message=STOPPED)
     if wrong := [state for state in states.values() if not state.is_completed()]:
-        return Failed(message=f"{len(wrong)} of {num_shards} shards have photographs that failed: {wrong[0].message}")
+        return Failed(message=f"{len(wrong)} of {num_shards} shards failed: {wrong[0].message}")
     return Completed(message=f"{count} photographs are coloured in {out}")
 
 
+def _model_file(folder: Path, model: str) -> Path:
+    path = find_model(folder, model)
+    if not path.exists():
+        raise UserError(f"{path} is missing: train a model with `make repro`, or name another")
+    return path
+
+
 def task_runner(dask: str | None, at_once: int) -> TaskRunner[Any]:
-    """Threads of this process, or a Dask cluster. Raises UserError when the package for that is missing."""
+    """Threads of this process, or a Dask cluster. Raises UserError when that, or the package for it, is not there."""
     if dask is None:
         return ThreadPoolTaskRunner(max_workers=at_once)
     try:
+        from distributed import Client
         from prefect_dask import DaskTaskRunner
     except ImportError as error:
         raise UserError("dask needs a package: .venv/bin/pip install -c constraints.txt prefect-dask") from error
@@ -84,6 +93,12 @@ def task_runner(dask: str | None, at_once: int) -> TaskRunner[Any]:
         logging.getLogger(name).setLevel(logging.WARNING)
     if dask == LOCAL_CLUSTER:
         return DaskTaskRunner(cluster_kwargs={"n_workers": at_once, "threads_per_worker": 1, "dashboard_address": None})
+    try:
+        Client(dask, timeout=_SECONDS_TO_CONNECT).close()
+    except (OSError, TimeoutError, ValueError) as error:
+        raise UserError(
+            f"no Dask scheduler answers at {dask}: give its address, tcp://10.0.0.1:8786 for example, or `local`"
+        ) from error
     return DaskTaskRunner(address=dask)
 
 

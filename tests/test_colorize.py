@@ -1,5 +1,6 @@
 """`python -m colorizer colorize` as a person uses it, with the miniature's model."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def test_a_folder(colorize, album, tmp_path):
         0,
         [f"1 coloured in {out}; 2 left as they were (--force colours them again)"],
     )
-    assert colorize(album, "--out", out, "--strength", "0", "--force")[0] == 0
+    assert colorize(album, "--out", out, "--strength", "0", "--force", "--compare")[0] == 0
+    assert sorted(path.name for path in (out / "before-after").iterdir()) == ["001.png", "002.png"]
     assert (out / "china.png").read_bytes() != coloured
     assert (np.ptp(pixels(out / "china.png"), axis=-1) == 0).all()
 
@@ -85,6 +87,35 @@ def test_one_bad_file_does_not_stop_the_rest(colorize, album, tmp_path):
     assert f"{album / 'cut.jpg'} is damaged: image file is truncated" in lines[1]
     assert lines[2] == f"3 coloured in {out}; 2 failed"
     assert files(out) == ["china.webp", "trips/coffee.webp", "trips/flower.webp"]
+
+
+def test_photographs_whose_headers_mislead(colorize, album, tmp_path):
+    """Turned by XMP alone, which Pillow learns when it decodes: another shape than that of their batch."""
+    shutil.rmtree(album / "trips")
+    upright = Image.open(album / "china.jpg")
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    for number in range(2):
+        upright.save(album / f"{number}.tif")
+    upright.save(album / "turned.tif", tiffinfo={700: xmp})
+    upright.close()
+    out = tmp_path / "out"
+    assert colorize(album, "--out", out)[0] == 0
+    assert pixels(out / "0.png").shape == pixels(out / "china.png").shape == (427, 640, 3)
+    assert pixels(out / "turned.png").shape == (640, 427, 3)
+
+
+def test_names_of_any_bytes_and_links_to_nowhere(miniature, album, tmp_path):
+    name = os.fsencode(album) + b"/\xff.jpg"
+    with open(name, "wb") as file:  # noqa: PTH123 - no Path for such a name
+        file.write(b"not a photograph")
+    (album / "gone.png").symlink_to(album / "nowhere.png")
+    python = str(BIN / "python")
+    told = miniature.run(
+        python, "-m", "colorizer", "colorize", str(album), "--out", str(tmp_path / "out"), check=False
+    ).stdout
+    assert "\\udcff.jpg is not a JPEG" in told
+    assert "gone.png cannot be read: no such file or directory" in told
+    assert told.endswith(f"colorizer: 3 coloured in {tmp_path / 'out'}; 2 failed\n")
 
 
 def test_libtiff_says_nothing_itself(miniature, album, tmp_path):
@@ -117,6 +148,8 @@ def test_an_output_inside_the_input_is_no_input(colorize, album):
     found = files(album / "coloured")
     assert colorize(album, "--out", album / "coloured", "--force")[1] == [f"3 coloured in {album / 'coloured'}"]
     assert files(album / "coloured") == found
+    [line] = colorize(album, "--out", album, "--force")[1]
+    assert line == f"{album} is both input and output: choose another folder with --out"
 
 
 def test_shards_are_all_of_it_once(colorize, album, tmp_path):
@@ -152,6 +185,9 @@ def test_mistakes_are_told_in_one_line(colorize, album, tmp_path):
     (tmp_path / "text.onnx").write_text("not a model at all")
     mistakes = {
         (tmp_path / "nowhere", "--out", tmp_path / "out"): "nowhere does not exist",
+        (tmp_path / ("x" * 300), "--out", tmp_path / "out"): "file name too long",
+        (album, "--out", tmp_path / "file"): "file is a file: a folder is needed",
+        (album, "--out", tmp_path / "out", "--model", "generator#"): "generator# is not registered in",
         (tmp_path / "empty", "--out", tmp_path / "out"): "holds no photographs: expected files named",
         (album, "--out", tmp_path / "file" / "out"): "cannot be written to: not a directory",
         (album, "--out", tmp_path / "out", "--model", tmp_path / "no.safetensors"): "no.safetensors is missing: train",

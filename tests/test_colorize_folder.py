@@ -8,7 +8,9 @@ import psutil
 import pytest
 from PIL import Image
 
+from colorizer.errors import UserError
 from colorizer.sample import built_in_photographs
+from pipeline.colorize_folder import task_runner
 from tests.disturbed import wait_until
 from tests.rebuilding import run_id
 from tests.workspace import BIN, Workspace
@@ -72,11 +74,10 @@ def test_a_killed_run_goes_on_and_a_bad_file_stops_nothing(committed, album, pre
     assert {path: path.stat().st_mtime_ns for path in done} == done
     state = prefect.run(run_id(told.stdout))["state"]
     assert state["type"] == "FAILED"
-    assert state["message"].startswith("1 of 2 shards have photographs that failed: colorize failed with exit code 1")
+    assert state["message"].startswith("1 of 2 shards failed: colorize failed with exit code 1")
     assert "zebra.jpg is not a JPEG" in state["message"]
 
 
-def test_a_folder_that_is_not_there(committed, prefect):
-    result = committed.run(*COMMAND, "nowhere", "--out", "out", check=False, **prefect.environment)
-    assert result.returncode == 1
-    assert "nowhere does not exist" in prefect.run(run_id(result.stdout))["state"]["message"]
+def test_a_cluster_that_is_not_there():
+    with pytest.raises(UserError, match="no Dask scheduler answers at lokal: give its address"):
+        task_runner("lokal", at_once=1)

@@ -6,10 +6,11 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from colorizer.colorizing import Colorizer
+from colorizer.decoding import read_photograph
 from colorizer.errors import UserError
 from colorizer.evaluation import constant_chroma
 from colorizer.models import Facts, Model
-from colorizer.photographs import Photograph, read_photograph, write_photograph
+from colorizer.photographs import Photograph, write_photograph
 from colorizer.sample import built_in_photographs
 
 

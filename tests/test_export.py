@@ -1,6 +1,7 @@
 """The ONNX file: what PyTorch gives, where there is no PyTorch."""
 
 import json
+import random
 import subprocess
 import venv
 from importlib.metadata import distribution
@@ -15,11 +16,13 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from colorizer.checkpoints import load_generator, save_generator
+from colorizer.errors import UserError
 from colorizer.export import LARGEST_DIFFERENCE
 from colorizer.lab import Normalization, rgb_to_lightness
 from colorizer.models import load_model
 from colorizer.networks import Generator
 from tests.colorizer_command import run_colorizer
+from tests.imports import ROOT
 
 SHAPES = ((1, 16, 16), (3, 48, 64), (2, 112, 32))
 
@@ -119,6 +122,26 @@ def test_an_existing_file_is_replaced_only_when_told(transposed, tmp_path, capsy
     assert run_colorizer("export", "--model", transposed, "--onnx", tmp_path / "mine.onnx") == 1
     assert "mine.onnx exists: --force replaces it" in capsys.readouterr().err
     assert (tmp_path / "mine.onnx").read_text() == "mine"
+
+
+def test_a_name_and_a_model_of_another_kind(exported, tmp_path, capsys):
+    assert run_colorizer("export", "--onnx", tmp_path / "model.txt") == 1
+    assert "model.txt: the name has to end in .onnx" in capsys.readouterr().err
+    assert run_colorizer("export", "--model", exported["resize"][1], "--onnx", tmp_path / "model.onnx") == 1
+    assert "resize.onnx is an export already" in capsys.readouterr().err
+
+
+def test_damage_is_found_and_nothing_of_this_machine_is_inside(exported, tmp_path):
+    content = exported["resize"][1].read_bytes()
+    assert str(Path(onnx.__file__).parent).encode() not in content
+    assert str(ROOT).encode() not in content
+    generator = random.Random(0)
+    for _ in range(40):
+        place = generator.randrange(len(content))
+        damaged = content[:place] + bytes([content[place] ^ 1 << generator.randrange(8)]) + content[place + 1 :]
+        (tmp_path / "damaged.onnx").write_bytes(damaged)
+        with pytest.raises(UserError, match=r"damaged.onnx is (damaged|an ONNX file, but not one that)"):
+            load_model(tmp_path / "damaged.onnx")
 
 
 def test_another_onnx_file_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Damaged files of every kind: one line each, no crash, no hang, no memory without bound."""
+"""Damaged files of every kind, read and written: one line each, no crash, no hang, no memory without bound."""
 
 import json
 import random
@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorizer.photographs import MAX_PIXELS, named, read_photograph, write_photograph
+from colorizer.decoding import MAX_PIXELS, read_photograph
+from colorizer.photographs import named, write_photograph
 from colorizer.sample import built_in_photographs
 from tests.imports import ROOT
 
@@ -20,18 +21,24 @@ LARGEST_MEMORY = 4 * 4 * MAX_PIXELS + 150_000_000
 
 READ_ALL = """
 import json, resource, sys
+from contextlib import suppress
 from pathlib import Path
 from colorizer.errors import UserError
-from colorizer.photographs import read_photograph, read_size
+from colorizer.decoding import read_photograph, read_size
+from colorizer.photographs import write_photograph
 told = {"read": 0, "refused": 0}
 for path in sorted(Path(sys.argv[1]).iterdir()):
     try:
         read_size(path)
-        read_photograph(path)
+        photograph = read_photograph(path)
         told["read"] += 1
     except UserError as error:
         assert str(path) in str(error) and "\\n" not in str(error), error
         told["refused"] += 1
+        continue
+    for file_format in ("png", "jpeg", "webp", "tiff"):
+        with suppress(UserError):  # transparency in JPEG, too many pixels a side
+            write_photograph(Path(sys.argv[2]), photograph, file_format)
 told["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 print(json.dumps(told))
 """
@@ -86,7 +93,11 @@ def test_mutated_files(tmp_path):
             target = tmp_path / "mutated" / f"{path.stem}-{copy}{path.suffix}"
             target.write_bytes(mutated(path.read_bytes(), generator))
     result = subprocess.run(
-        [sys.executable, "-c", READ_ALL, tmp_path / "mutated"], cwd=ROOT, text=True, capture_output=True, timeout=120
+        [sys.executable, "-c", READ_ALL, tmp_path / "mutated", tmp_path / "written"],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=120,
     )
     assert result.returncode == 0, result.stderr[-2000:]
     told = json.loads(result.stdout)

@@ -188,7 +188,6 @@ def test_an_interruption_leaves_everything_as_it_was(tmp_path, photographs, exis
 def test_a_failure_while_moving_moves_everything_back(tmp_path, photographs):
     out = tmp_path / "out"
     bring_in(photographs / "a", out)
-    (out / "photographs.csv").unlink()
     before = contents(out)
     with pytest.raises(FileNotFoundError):  # when l and ab have been moved
         bring_in(
@@ -199,6 +198,20 @@ def test_a_failure_while_moving_moves_everything_back(tmp_path, photographs):
         )
     assert contents(out) == before
     assert not (out / ".import.partial").exists()
+
+
+@pytest.mark.parametrize("name", ["l/notes.txt", "ab/mine.npy", "l/gray_scale.npy"])
+def test_force_replaces_nothing_but_an_import(tmp_path, photographs, name):
+    """The user's own arrays have no photographs.csv beside them."""
+    out = tmp_path / "out"
+    if name != "l/gray_scale.npy":
+        bring_in(photographs / "a", out)
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    (out / name).write_text("the user's")
+    before = contents(out)
+    with pytest.raises(UserError, match="that no import made: choose another folder"):
+        bring_in(photographs, out, force=True)
+    assert contents(out) == before
 
 
 def test_mistakes_are_one_clear_line(tmp_path, photographs):

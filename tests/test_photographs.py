@@ -8,28 +8,19 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from colorizer.decoding import MAX_PIXELS, read_photograph, read_size
 from colorizer.errors import UserError
-from colorizer.photographs import (
-    MAX_PIXELS,
-    Photograph,
-    find_photographs,
-    named,
-    read_photograph,
-    read_size,
-    write_photograph,
-)
+from colorizer.photographs import Photograph, find_photographs, named, write_photograph
 
 RGB = np.random.default_rng(0).integers(0, 256, (24, 36, 3), dtype=np.uint8)
 GREY = RGB[..., 0]
 SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-ORIENTATION, DESCRIPTION = 274, 270
+ORIENTATION, DESCRIPTION, EXPOSURE, PLACE = 274, 270, 34665, 34853
 
 
 def save(path: Path, image: Image.Image, **options) -> Photograph:
     image.save(path, **options)
-    photograph = read_photograph(path)
-    assert read_size(path) == photograph.size
-    return photograph
+    return read_photograph(path)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
@@ -88,6 +79,7 @@ def test_orientation(tmp_path, suffix, orientation):
     image = Image.fromarray(np.repeat(stored[..., None], 3, axis=-1))
     photograph = save(tmp_path / f"a{suffix}", image, exif=exif)
     assert photograph.size == (16, 32)
+    assert read_size(tmp_path / f"a{suffix}") == ((16, 32) if suffix != ".png" else stored.shape)
     assert np.abs(photograph.pixels[..., 0].astype(int) - upright).mean() < 8
     kept = Image.Exif()
     kept.load(photograph.exif)
@@ -204,3 +196,50 @@ def test_finding(tmp_path):
         find_photographs(tmp_path / "empty")
     with pytest.raises(UserError, match="nowhere does not exist"):
         find_photographs(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("file_format", ["png", "jpeg", "webp", "tiff"])
+def test_exif_of_a_camera_goes_out(tmp_path, file_format):
+    """With a part of its own for the exposure, and one for the place."""
+    exif = Image.Exif()
+    exif[DESCRIPTION] = "a house"
+    exif.get_ifd(EXPOSURE)[33434] = 0.008  # seconds
+    exif.get_ifd(PLACE)[1] = "N"
+    original = save(tmp_path / "a.jpg", Image.fromarray(RGB), exif=exif)
+    write_photograph(tmp_path / "out", original, file_format)
+    kept = Image.Exif()
+    kept.load(read_photograph(tmp_path / "out").exif)
+    assert kept[DESCRIPTION] == "a house"
+    assert float(kept.get_ifd(EXPOSURE)[33434]) == pytest.approx(0.008)
+    assert kept.get_ifd(PLACE)[1] == "N"
+
+
+def test_what_is_too_much_or_nonsense_is_left_out(tmp_path):
+    exif = Image.Exif()
+    exif[DESCRIPTION] = "x" * 70_000
+    large = save(tmp_path / "a.png", Image.fromarray(RGB), exif=exif)
+    write_photograph(tmp_path / "a.jpg", large, "jpeg")
+    assert read_photograph(tmp_path / "a.jpg").exif is None
+    write_photograph(tmp_path / "b.png", large, "png")
+    assert len(read_photograph(tmp_path / "b.png").exif) > 70_000
+    for dpi in ((2.0**32 - 1, 72.0), (0.0, 0.0)):
+        assert save(tmp_path / "a.tif", Image.fromarray(RGB), dpi=dpi).dpi is None
+
+
+def test_pixels_that_pillow_gets_wrong(tmp_path):
+    def tiff(pixels: np.ndarray, **tags: object) -> Path:
+        path = tmp_path / "a.tif"
+        Image.fromarray(pixels).save(path, tiffinfo={int(tag.removeprefix("t")): value for tag, value in tags.items()})
+        return path
+
+    wide = np.full((4, 4), 65535, np.uint16)
+    content = tiff(wide).read_bytes()
+    bits = content.index(struct.pack("<HHIHH", 258, 3, 1, 16, 0)) + 8
+    tiff(wide).write_bytes(content[:bits] + struct.pack("<H", 12) + content[bits + 2 :])
+    with pytest.raises(UserError, match="has channels of 12 bits: save it with 8 or 16"):
+        read_photograph(tmp_path / "a.tif")
+    kind = content.index(struct.pack("<HHIHH", 262, 3, 1, 1, 0)) + 8
+    (tmp_path / "a.tif").write_bytes(content[:kind] + struct.pack("<H", 0) + content[kind + 2 :])
+    assert (read_photograph(tmp_path / "a.tif").pixels == 0).all()  # white is 0
+    transparent = save(tmp_path / "a.png", Image.fromarray(wide), transparency=65535)
+    assert (transparent.alpha == 0).all()

@@ -34,7 +34,10 @@ def test_three_commands(committed: Workspace, tmp_path):
     run(printed)
     assert (committed.path / "models/generator.safetensors").read_bytes() != before
     assert len(pd.read_csv(committed.path / "reports/evaluation/scores.csv")) == 8
-    assert committed.git("status", "--short", "data") == ""  # no arrays that git would take
+    committed.dvc("add", "data/mine/l", "data/mine/ab")
+    committed.git("add", "data/mine")
+    added = {"l.dvc", "ab.dvc", "photographs.csv", ".gitignore"}  # and no arrays
+    assert committed.git("status", "--short", "data") == "".join(f"A  data/mine/{name}\n" for name in sorted(added))
 
     assert "1 coloured in coloured; before and after on 1 sheets in coloured/before-after" in run(to_photographs)
     with Image.open(committed.path / "coloured/house.png") as image:

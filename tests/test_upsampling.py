@@ -6,7 +6,7 @@ from colorizer.upsampling import GuidedUpsampling
 
 
 def enlarged(lightness, ab, large):
-    return GuidedUpsampling.fit(lightness, ab).rows(large, 0, len(large))
+    return GuidedUpsampling.fit(lightness, ab).patch(large, 0, 0, large.shape)
 
 
 def test_a_constant_stays_constant():
@@ -16,13 +16,15 @@ def test_a_constant_stays_constant():
     np.testing.assert_allclose(enlarged(lightness, ab, large), np.broadcast_to((12, -34), (50, 40, 2)), atol=1e-3)
 
 
-def test_strips_are_the_same_as_the_whole():
+def test_patches_are_the_same_as_the_whole():
     generator = np.random.default_rng(0)
     upsampling = GuidedUpsampling.fit(generator.uniform(0, 255, (6, 8)), generator.normal(0, 20, (6, 8, 2)))
     large = generator.uniform(0, 255, (37, 61)).astype(np.float32)
-    whole = upsampling.rows(large, 0, 37)
-    strips = [upsampling.rows(large[top : top + 5], top, 37) for top in range(0, 37, 5)]
-    np.testing.assert_allclose(np.concatenate(strips), whole, atol=1e-3)
+    whole = upsampling.patch(large, 0, 0, (37, 61))
+    for top in range(0, 37, 5):
+        for left in range(0, 61, 17):
+            patch = upsampling.patch(large[top : top + 5, left : left + 17], top, left, (37, 61))
+            np.testing.assert_allclose(patch, whole[top : top + 5, left : left + 17], atol=1e-3)
 
 
 def test_an_edge_of_the_chroma_lies_where_that_of_the_lightness_is():
