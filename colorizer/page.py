@@ -44,7 +44,7 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
         wrong: list[str] = []
         for name in progress.tqdm(files, desc="colouring", unit="photographs"):
             try:
-                done.append(colour(Path(name), model, strength, results))
+                done.append(colour(_uploaded(name), model, strength, results))
             except UserError as error:
                 wrong.append(_without_folder(error, Path(name)))
         if not done:
@@ -66,7 +66,7 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
 
     def colorize(photograph: gr.FileData, model: str = str(PATH), strength: float = 1.0) -> gr.FileData:
         """Colour one photograph, as the page does; gives a PNG of its size."""
-        source = _uploaded(photograph)
+        source = _uploaded(photograph.get("path") if isinstance(photograph, dict) else None)
         if not isinstance(strength, int | float):
             raise _error(f"strength is {strength!r}: it has to be a number")
         try:
@@ -117,6 +117,7 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
             "inputs": [files, model, strength],
             "outputs": [done, *shown, gallery],
             "api_visibility": "private",
+            "trigger_mode": "always_last",  # what is changed while a photograph is being coloured counts afterwards
             **_ONE_AT_A_TIME,
         }
         gr.on([files.upload, files.clear, files.delete, model.input, strength.release], **everything)
@@ -127,9 +128,9 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
     return page.queue(max_size=_WAITING)
 
 
-def _uploaded(photograph: Any) -> Path:
-    """Gradio checks only what is marked as a file; this refuses all else that is not an upload."""
-    path = Path(str(photograph.get("path"))) if isinstance(photograph, dict) else Path()
+def _uploaded(name: str | None) -> Path:
+    """Gradio checks only paths that the request marks as such; this refuses all that is not an upload."""
+    path = Path(str(name))
     if Path(os.environ["GRADIO_TEMP_DIR"]).resolve() not in path.resolve().parents:
         raise _error("no photograph: upload one, and give the path that the upload gave")
     return path
