@@ -105,17 +105,21 @@ def _open(path: Path) -> Image.Image:
         raise UserError(
             f"{path} is not a JPEG, PNG, WebP or TIFF photograph of a known kind, or its beginning is damaged"
         ) from error
+    if reason := _refusal(image):
+        image.close()
+        raise UserError(f"{path} {reason}")
+    return image
+
+
+def _refusal(image: Image.Image) -> str:
+    """Why its pixels are not to be decoded, if there is a reason."""
     width, height = image.size
     if width * height > MAX_PIXELS:
-        image.close()
-        raise UserError(f"{path} claims {width} x {height} pixels: at most {MAX_PIXELS // 1_000_000} megapixels")
+        return f"claims {width} x {height} pixels: at most {MAX_PIXELS // 1_000_000} megapixels"
     if width * height == 0:
-        image.close()
-        raise UserError(f"{path} is damaged: it claims {width} x {height} pixels")
-    if reason := _wrong_pixels(image):
-        image.close()
-        raise UserError(f"{path} has {reason}: save it with 8 or 16 bits a channel")
-    return image
+        return f"is damaged: it claims {width} x {height} pixels"
+    wrong = _wrong_pixels(image)
+    return f"has {wrong}: save it with 8 or 16 bits a channel" if wrong else ""
 
 
 def _wrong_pixels(image: Image.Image) -> str:

@@ -27,14 +27,12 @@ def plan_jobs(inputs: Sequence[Path], out: Path, file_format: Format) -> list[Jo
     outside = out.resolve()
     if any(given.resolve() == outside for given in inputs):
         raise UserError(f"{out} is both input and output: choose another folder with --out")
-    found = list(
-        dict.fromkeys(
-            (source, name)
-            for given in inputs
-            for source, name in find_photographs(given)
-            if given.resolve() not in outside.parents or outside not in source.resolve().parents
-        )
-    )
+    found: dict[tuple[Path, Path], None] = {}  # in order, each once
+    for given in inputs:
+        holds_out = given.resolve() in outside.parents
+        for source, name in find_photographs(given):
+            if not (holds_out and outside in source.resolve().parents):
+                found[source, name] = None
     shared = Counter(named(name, file_format) for _, name in found)
     jobs = []
     for source, name in found:
