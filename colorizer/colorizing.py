@@ -55,18 +55,21 @@ class Colorizer:
         """What the network is to see: codes of L, (H, W) of the padded shape."""
         shape = self.shape(*photograph.size)
         small = _small_lightness(photograph.pixels, self.model.facts.lightness_is, shape.inner)
-        return _padded(np.rint(small).astype(np.uint8), shape.padded)
+        return _padded(small, shape.padded)
 
     def predict(self, looks: NDArray[np.uint8]) -> NDArray[np.float32]:
         """a*, b* (N, H, W, 2) for what `look` gave of N photographs, (N, H, W)."""
         return (self.model.predict(looks) - NEUTRAL) * np.float32(self.strength)
 
-    def recolour(self, photograph: Photograph, ab: NDArray[np.float32]) -> Photograph:
-        """The photograph with its own lightness and the predicted a*, b* (H, W, 2) of the padded shape."""
+    def recolour(self, photograph: Photograph, look: NDArray[np.uint8], ab: NDArray[np.float32]) -> Photograph:
+        """The photograph with its own lightness and the a*, b* (H, W, 2) that were predicted for its look (H, W)."""
         height, width = photograph.size
         inner = self.shape(height, width).inner
-        lightness = _small_lightness(photograph.pixels, "L*", inner)
-        upsampling = GuidedUpsampling.fit(lightness, ab[: inner[0], : inner[1]])
+        if self.model.facts.lightness_is == "L*":
+            guide = look[: inner[0], : inner[1]]
+        else:
+            guide = _small_lightness(photograph.pixels, "L*", inner)
+        upsampling = GuidedUpsampling.fit(guide, ab[: inner[0], : inner[1]])
         coloured = np.empty((height, width, 3), np.uint8)
         for rows, columns in _patches(height, width):
             lightness = rgb_to_lightness(photograph.pixels[rows, columns])
@@ -76,11 +79,12 @@ class Colorizer:
 
     def __call__(self, photograph: Photograph) -> Photograph:
         """One photograph on its own."""
-        return self.recolour(photograph, self.predict(self.look(photograph)[None])[0])
+        look = self.look(photograph)
+        return self.recolour(photograph, look, self.predict(look[None])[0])
 
 
-def _small_lightness(pixels: NDArray[np.uint8], kind: Lightness, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Codes of L of the photograph at another size, not rounded."""
+def _small_lightness(pixels: NDArray[np.uint8], kind: Lightness, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Codes of L of the photograph at another size."""
     convert = rgb_to_lightness if kind == "L*" else rgb_to_luma
     height, width = pixels.shape[:2]
     codes = np.empty((height, width), np.uint8)
@@ -88,7 +92,7 @@ def _small_lightness(pixels: NDArray[np.uint8], kind: Lightness, shape: tuple[in
         codes[patch] = np.rint(convert(pixels[patch]))
     shrinks = shape[0] * shape[1] < codes.size
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(codes, shape[::-1], interpolation=interpolation).astype(np.float32)
+    return np.asarray(cv2.resize(codes, shape[::-1], interpolation=interpolation), np.uint8)
 
 
 def _patches(height: int, width: int) -> Iterator[tuple[slice, slice]]:

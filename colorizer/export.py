@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from colorizer.colorizing import Colorizer
 from colorizer.errors import UserError
 from colorizer.files import replacing
 from colorizer.lab import Normalization
-from colorizer.models import NO_DIGEST, ONNX_METADATA, Model, describe, facts_of, load_model
+from colorizer.models import NO_DIGEST, ONNX_METADATA, Model, facts_of, load_model
 from colorizer.networks import Generator
 from colorizer.photographs import Photograph
 from colorizer.sample import built_in_photographs
@@ -67,7 +67,7 @@ def export_onnx(model: Path, out: Path) -> Check:
     exported.doc_string = _USE.format(codes=_CODES[facts.lightness_is], facts=facts)
     entry = exported.metadata_props.add()
     entry.key = ONNX_METADATA
-    about = {"facts": describe(facts), "scores": metadata["scores"], "training": metadata["training"]}
+    about = {"facts": asdict(facts), "scores": metadata["scores"], "training": metadata["training"]}
     entry.value = json.dumps(about | {"sha256": NO_DIGEST}, sort_keys=True)
     content = exported.SerializeToString(deterministic=True)
     with replacing(out) as partial:

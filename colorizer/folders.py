@@ -96,7 +96,7 @@ def _read(colorizer: Colorizer, job: Job) -> _Read:
 
 
 def _recolour_and_write(colorizer: Colorizer, file_format: Format, item: _Read, ab: NDArray[np.float32]) -> Pair:
-    coloured = colorizer.recolour(item.photograph, ab)
+    coloured = colorizer.recolour(item.photograph, item.look, ab)
     target = item.job.target
     try:
         write_photograph(target, coloured, file_format)

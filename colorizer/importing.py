@@ -19,7 +19,7 @@ from PIL import Image
 from colorizer.decoding import read_photograph
 from colorizer.errors import UserError
 from colorizer.imported_folder import TABLE_FILE, all_or_nothing, check_free, write_arrays
-from colorizer.lab import NEUTRAL, rgb_to_codes
+from colorizer.lab import mean_chroma, rgb_to_codes
 from colorizer.photographs import Photograph
 from colorizer.raw import SMALLEST_SIDE
 
@@ -101,8 +101,7 @@ def _prepare(path: Path, *, size: int, fit: Fit, min_chroma: float) -> _Prepared
     if photograph.pixels.ndim == 2 and min_chroma > 0:
         return _Skipped("near-grey", "no colours")
     codes = rgb_to_codes(_square(photograph, size, fit))
-    ab = codes[..., 1:].astype(np.float64) - NEUTRAL
-    chroma = float(np.sqrt((ab**2).sum(axis=-1)).mean())
+    chroma = mean_chroma(codes)
     return codes if chroma >= min_chroma else _Skipped("near-grey", f"mean chroma {chroma:.2f}")
 
 

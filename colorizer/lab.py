@@ -10,6 +10,7 @@ Source: OpenCV, "Color conversions", RGB <-> CIE L*a*b*; IEC 61966-2-1 (sRGB).
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import cv2
@@ -86,11 +87,12 @@ def codes_to_rgb(codes: NDArray) -> NDArray[np.uint8]:
 
 def rgb_to_lightness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """sRGB (H, W, 3), or greys (H, W), uint8 -> codes of L (H, W) float32, not rounded."""
+    linear = _linear(np.arange(256) / 255)
     if rgb.ndim == 2:
-        return _lightness_of_y(_linear(np.arange(256) / 255)).take(rgb)
-    red, green, blue = (_linear(np.arange(256) / 255) * share for share in _LINEAR_RGB_TO_Y)
+        return _lightness_of_y(linear).take(rgb)
+    red, green, blue = (linear * share for share in _LINEAR_RGB_TO_Y)
     y = red.take(rgb[..., 0]) + green.take(rgb[..., 1]) + blue.take(rgb[..., 2])
-    return _lightness_of_y(np.linspace(0, 1, _STEPS + 1)).take(np.rint(y * _STEPS).astype(np.int32))
+    return _lightness_table().take(np.rint(y * _STEPS).astype(np.int32))
 
 
 def rgb_to_luma(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -117,7 +119,13 @@ def displayable_rgb(lightness: NDArray, ab: NDArray) -> NDArray[np.uint8]:
         low, high = np.where(inside, middle, low), np.where(inside, high, middle)
     linear[outside] = _linear_rgb(f_y, ab * low[:, None])
     steps = np.rint(np.clip(linear, 0, 1) * _STEPS).astype(np.int32)
-    return np.rint(_encoded(np.linspace(0, 1, _STEPS + 1)) * 255).astype(np.uint8).take(steps)
+    return _rgb_table().take(steps)
+
+
+def mean_chroma(codes: NDArray[np.uint8]) -> float:
+    """Mean distance of codes (..., 3) from grey in the a*, b* plane: a near-grey image has a small one."""
+    ab = codes[..., 1:].astype(np.float64) - NEUTRAL
+    return float(np.sqrt((ab**2).sum(axis=-1)).mean())
 
 
 def outside_srgb_table() -> NDArray[np.bool_]:
@@ -154,6 +162,18 @@ def _lightness_of_y(y: NDArray) -> NDArray[np.float32]:
     """Y in [0, 1] -> codes of L."""
     f_y = np.where(y > (6 / 29) ** 3, np.cbrt(y), y / (3 * (6 / 29) ** 2) + 4 / 29)
     return ((116 * f_y - 16) * LIGHTNESS_SCALE).astype(np.float32)
+
+
+@cache
+def _lightness_table() -> NDArray[np.float32]:
+    """Codes of L for Y from 0 to 1 in _STEPS steps."""
+    return _lightness_of_y(np.linspace(0, 1, _STEPS + 1))
+
+
+@cache
+def _rgb_table() -> NDArray[np.uint8]:
+    """sRGB of 8 bits for linear light from 0 to 1 in _STEPS steps."""
+    return np.rint(_encoded(np.linspace(0, 1, _STEPS + 1)) * 255).astype(np.uint8)
 
 
 def _is_displayable(linear: NDArray) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -105,8 +105,3 @@ def _load_onnx(path: Path) -> Model:
         return np.moveaxis(chroma, 1, -1)
 
     return Model(predict=predict, facts=facts)
-
-
-def describe(facts: Facts) -> dict[str, object]:
-    """As plain values, for the metadata of an export."""
-    return asdict(facts)

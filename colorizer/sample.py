@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorizer.errors import UserError
-from colorizer.lab import NEUTRAL, rgb_to_codes
+from colorizer.lab import mean_chroma, rgb_to_codes
 
 # Licences and authors are named in data/README.md.
 PHOTOGRAPHS = (
@@ -86,7 +86,9 @@ def make_sample(
         for number, (name, rgb) in enumerate(photographs):
             share = count // len(photographs) + (number < count % len(photographs))
             positions = _in_turn(crop_positions(*rgb.shape[:2])[index], random.Random(f"{seed} {part} {name}"))
-            colourful = ((crop, pixels) for crop in positions if _chroma(pixels := _cut(rgb, crop, size)) >= min_chroma)
+            colourful = (
+                (crop, pixels) for crop in positions if mean_chroma(pixels := _cut(rgb, crop, size)) >= min_chroma
+            )
             cuts = list(islice(colourful, share))
             if len(cuts) < share:
                 raise UserError(
@@ -120,11 +122,6 @@ def _cut(rgb: NDArray[np.uint8], crop: Crop, size: int) -> NDArray[np.uint8]:
     # Cropping first keeps the filter from reaching over the crop's edge.
     square = np.ascontiguousarray(rgb[crop.top : crop.top + crop.side, crop.left : crop.left + crop.side])
     return rgb_to_codes(np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.LANCZOS)))
-
-
-def _chroma(codes: NDArray[np.uint8]) -> float:
-    ab = codes[..., 1:].astype(np.float64) - NEUTRAL
-    return float(np.sqrt((ab**2).sum(axis=-1)).mean())
 
 
 def _read_photograph(package: str, name: str) -> NDArray[np.uint8]:
