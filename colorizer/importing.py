@@ -2,9 +2,8 @@
 
 import csv
 import hashlib
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from colorizer.decoding import read_photograph
 from colorizer.errors import UserError
 from colorizer.imported_folder import TABLE_FILE, all_or_nothing, check_free, write_arrays
 from colorizer.lab import mean_chroma, rgb_to_codes
+from colorizer.parallel import in_order
 from colorizer.photographs import Photograph
 from colorizer.raw import SMALLEST_SIDE
 
@@ -78,7 +78,7 @@ def import_photographs(
         prepare = partial(_prepare, size=size, fit=fit, min_chroma=min_chroma)
         with (
             (folder / TABLE_FILE).open("w", encoding="utf-8", errors="surrogateescape", newline="") as table,
-            closing(_in_order(prepare, found, workers)) as prepared,
+            closing(in_order(prepare, found, workers)) as prepared,
         ):
             images = _without_skipped(prepared, csv.writer(table, lineterminator="\n"), skipped, on_photographs)
             write_arrays(folder, images, size)
@@ -90,7 +90,13 @@ def import_photographs(
     return Imported(num_images=num_images, skipped=by_reason)
 
 
-def _prepare(path: Path, *, size: int, fit: Fit, min_chroma: float) -> _Prepared:
+def _prepare(photograph: tuple[Path, Path], *, size: int, fit: Fit, min_chroma: float) -> tuple[Path, _Prepared]:
+    """The relative path of a photograph, and what was prepared of it."""
+    path, relative = photograph
+    return relative, _codes_or_skipped(path, size, fit, min_chroma)
+
+
+def _codes_or_skipped(path: Path, size: int, fit: Fit, min_chroma: float) -> _Prepared:
     try:
         photograph = read_photograph(path, at_least=2 * size)  # in twice the size, the resizing decides on the quality
     except UserError as error:
@@ -121,26 +127,6 @@ def _square(photograph: Photograph, size: int, fit: Fit) -> NDArray[np.uint8]:
     top, left = (size - height) // 2, (size - width) // 2
     border = top, size - height - top, left, size - width - left
     return cv2.copyMakeBorder(inner, *border, cv2.BORDER_REFLECT_101)  # type: ignore[return-value]
-
-
-def _in_order(
-    prepare: Callable[[Path], _Prepared], found: Sequence[tuple[Path, Path]], workers: int
-) -> Generator[tuple[Path, _Prepared], None, None]:
-    """Yield the relative path of each photograph and what was prepared of it, with few in flight."""
-    window: deque[tuple[Path, Future[_Prepared]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for path, relative in found:
-                window.append((relative, pool.submit(prepare, path)))
-                if len(window) == 2 * workers:
-                    file, future = window.popleft()
-                    yield file, future.result()
-            while window:
-                file, future = window.popleft()
-                yield file, future.result()
-        finally:
-            for _, future in window:
-                future.cancel()
 
 
 def _without_skipped(

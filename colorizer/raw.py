@@ -17,7 +17,18 @@ from colorizer.files import replacing
 LIGHTNESS_FILE = "l/gray_scale.npy"
 CHROMA_PATTERN = re.compile(r"ab(\d+)\.npy")
 SMALLEST_SIDE = 4  # pixels: halved once, 2 are left for batch normalisation
-CHUNK_BYTES = 16 * 2**20  # of pixels held at once while streaming
+CHUNK_BYTES = 2 * 2**20  # of pixels that a thread works on: they fit into its core's cache
+SPREAD_BYTES = 16 * 2**20  # of pixels looked at first
+
+
+@dataclass(frozen=True)
+class Span:
+    """Images that lie together in one chroma batch."""
+
+    start: int  # the first one's number among all images
+    batch: int  # the batch's place in `chroma_files`
+    row: int  # the first one's place in it
+    count: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,36 +52,41 @@ class RawArrays:
     def image_shape(self) -> tuple[int, int]:
         return self.lightness.shape[1], self.lightness.shape[2]
 
-    def chunks(self) -> Iterator[tuple[int, int, NDArray[np.uint8], NDArray[np.uint8]]]:
-        """Yield (batch, offset, lightness (n, H, W), chroma (n, H, W, 2)) in order, contiguous, at most 16 MiB at once.
-
-        `batch` indexes `chroma_files`, `offset` is the chunk's first row in it. Floats are rounded to codes.
-        Raises UserError where a float is not a code, naming the image.
-        """
-        rows = self._images_per_chunk()
+    def spans(self) -> Iterator[Span]:
+        """All images in order, at most 2 MiB of codes, or one image if it is larger, in each span."""
+        images = self._images_in(CHUNK_BYTES)
         start = 0
         for batch, array in enumerate(self.chroma):
-            for offset in range(0, len(array), rows):
-                chroma = array[offset : offset + rows]
-                lightness = self.lightness[start + offset : start + offset + len(chroma)]
-                lightness_codes = _as_codes(lightness, self.lightness_file, start + offset)
-                yield batch, offset, lightness_codes, _as_codes(chroma, self.chroma_files[batch], offset)
+            for row in range(0, len(array), images):
+                yield Span(start + row, batch, row, min(images, len(array) - row))
             start += len(array)
 
+    def read(self, span: Span) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The codes of lightness (n, H, W) and chroma (n, H, W, 2), contiguous. Floats are rounded to codes.
+
+        Raises UserError where a float is not a code, naming the image.
+        """
+        lightness = self.lightness[span.start : span.start + span.count]
+        chroma = self.chroma[span.batch][span.row : span.row + span.count]
+        return (
+            _as_codes(lightness, self.lightness_file, span.start),
+            _as_codes(chroma, self.chroma_files[span.batch], span.row),
+        )
+
     def spread(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """As many images as one chunk holds, evenly spread over all: lightness (n, H, W) and chroma (n, H, W, 2)."""
+        """Images of 16 MiB, evenly spread over all: lightness (n, H, W) and chroma (n, H, W, 2)."""
         starts = np.cumsum([0, *(len(array) for array in self.chroma)])
         lightness, chroma = [], []
-        for image in np.unique(np.linspace(0, self.num_images - 1, self._images_per_chunk()).astype(int)):
+        for image in np.unique(np.linspace(0, self.num_images - 1, self._images_in(SPREAD_BYTES)).astype(int)):
             batch = int(np.searchsorted(starts, image, side="right")) - 1
             row = image - starts[batch]
             lightness.append(_as_codes(self.lightness[image : image + 1], self.lightness_file, image))
             chroma.append(_as_codes(self.chroma[batch][row : row + 1], self.chroma_files[batch], row))
         return np.concatenate(lightness), np.concatenate(chroma)
 
-    def _images_per_chunk(self) -> int:
+    def _images_in(self, size: int) -> int:
         height, width = self.image_shape
-        return max(1, CHUNK_BYTES // (3 * height * width))
+        return max(1, size // (3 * height * width))
 
 
 def find_chroma_files(root: Path) -> list[Path]:

@@ -48,7 +48,7 @@ def open_store(path: Path) -> NDArray[np.uint8]:
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def iterate_store(store: NDArray[np.uint8], chunk_bytes: int = 4 * 2**20) -> Iterator[NDArray[np.uint8]]:
+def iterate_store(store: NDArray[np.uint8], chunk_bytes: int = 2 * 2**20) -> Iterator[NDArray[np.uint8]]:
     """Yield the images in order as chunks (n, H, W, 3) uint8 of at most `chunk_bytes`, or one image if it is larger."""
     rows = max(1, chunk_bytes // int(np.prod(store.shape[1:])))
     for start in range(0, len(store), rows):

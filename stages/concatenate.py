@@ -1,7 +1,9 @@
 """Join lightness and the chroma batches into one store of Lab codes."""
 
+from contextlib import closing
 from pathlib import Path
 
+from colorizer.parallel import in_order
 from colorizer.raw import open_raw
 from colorizer.store import interleave, write_store
 from stages.entry import run_stage
@@ -11,8 +13,8 @@ from stages.params import Params
 def concatenate(params: Params) -> None:
     raw = open_raw(Path(params.data.root))
     shape = (raw.num_images, *raw.image_shape, 3)
-    chunks = (interleave(lightness, chroma) for _, _, lightness, chroma in raw.chunks())
-    write_store(Path("data/lab.npy"), chunks, shape)
+    with closing(in_order(lambda span: interleave(*raw.read(span)), raw.spans())) as chunks:
+        write_store(Path("data/lab.npy"), chunks, shape)
     print(f"concatenate: data/lab.npy, {' x '.join(map(str, shape))} uint8")
 
 

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from colorizer.files import write_csv
+import numpy as np
+
+from colorizer.files import write_columns
 from colorizer.inventory import take_inventory
 from colorizer.raw import open_raw
 from colorizer.statistics import check_encoding, measure
-from colorizer.store import interleave
+from colorizer.store import interleave, iterate_store
 from stages.entry import run_stage
 from stages.params import Params
 
@@ -14,11 +16,13 @@ from stages.params import Params
 def load(params: Params) -> None:
     raw = open_raw(Path(params.data.root))
     # A look at some images finds a wrong encoding before anything large is written; normalize looks at all.
-    check_encoding(measure([interleave(*raw.spread())]), max_outside_srgb=params.normalize.max_outside_srgb)
+    look = measure(iterate_store(interleave(*raw.spread())))
+    check_encoding(look, max_outside_srgb=params.normalize.max_outside_srgb)
     inventory = take_inventory(raw)
-    write_csv(Path("data/inventory.csv"), inventory)
+    write_columns(Path("data/inventory.csv"), inventory)
     height, width = raw.image_shape
-    print(f"load: {len(inventory)} images of {height} x {width}, {inventory['duplicate_of'].notna().sum()} duplicates")
+    duplicates = np.ma.count(inventory["duplicate_of"])
+    print(f"load: {raw.num_images} images of {height} x {width}, {duplicates} duplicates")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,7 @@
 import json
 from pathlib import Path
 
-import pandas as pd
-
-from colorizer.files import write_csv, write_text
+from colorizer.files import write_columns, write_text
 from colorizer.statistics import check_encoding, measure, to_document
 from colorizer.store import iterate_store, open_store
 from stages.entry import run_stage
@@ -18,8 +16,8 @@ def normalize(params: Params) -> None:
     document = to_document(statistics)
     write_text(Path("data/normalization.json"), json.dumps(document, indent=2) + "\n")
     a, b = statistics.ab_counts.nonzero()
-    histogram = pd.DataFrame({"a_code": a, "b_code": b, "pixels": statistics.ab_counts[a, b]})
-    write_csv(Path("data/ab_histogram.csv"), histogram)
+    histogram = {"a_code": a, "b_code": b, "pixels": statistics.ab_counts[a, b]}
+    write_columns(Path("data/ab_histogram.csv"), histogram)
     verdict = {"L*": "as with true L*", "luma": "L is luma, or some images are paired with the wrong colours"}
     print(f"normalize: {statistics.outside_srgb:.2%} of the pixels outside sRGB: {verdict[statistics.lightness_is]}")
 

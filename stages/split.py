@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import pandas as pd
-
-from colorizer.files import write_csv
-from colorizer.splitting import split_images
+from colorizer.files import write_columns
+from colorizer.splitting import read_candidates, split_images
 from stages.entry import run_stage
 from stages.params import Params
 
@@ -13,7 +11,7 @@ from stages.params import Params
 def split(params: Params) -> None:
     options = params.split
     train, validation, test = split_images(
-        pd.read_csv("data/inventory.csv", usecols=["image", "mean_chroma", "duplicate_of"]),
+        *read_candidates(Path("data/inventory.csv")),
         train=options.train,
         validation=options.validation,
         test=options.test,
@@ -22,9 +20,9 @@ def split(params: Params) -> None:
         min_chroma=options.min_chroma,
         drop_duplicates=options.drop_duplicates,
     )
-    write_csv(Path("data/split/train.csv"), train)
-    write_csv(Path("data/split/validation.csv"), validation)
-    write_csv(Path("data/split/test.csv"), test)
+    write_columns(Path("data/split/train.csv"), {"image": train})
+    write_columns(Path("data/split/validation.csv"), {"image": validation})
+    write_columns(Path("data/split/test.csv"), {"image": test})
     print(f"split: {len(train)} training, {len(validation)} validation and {len(test)} test images")
 
 

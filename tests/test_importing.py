@@ -31,7 +31,8 @@ def bring_in(photographs, out, **changes):
 
 def images(out):
     """Codes (N, H, W, 3)."""
-    parts = [np.concatenate([lightness[..., None], ab], axis=-1) for _, _, lightness, ab in open_raw(out).chunks()]
+    raw = open_raw(out)
+    parts = [np.concatenate([lightness[..., None], ab], axis=-1) for lightness, ab in map(raw.read, raw.spans())]
     return np.concatenate(parts)
 
 

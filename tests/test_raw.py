@@ -13,8 +13,8 @@ def codes():
 
 
 def joined(raw):
-    parts = [np.concatenate([lightness[..., None], chroma], axis=-1) for _, _, lightness, chroma in raw.chunks()]
-    return np.concatenate(parts)
+    parts = [raw.read(span) for span in raw.spans()]
+    return np.concatenate([np.concatenate([lightness[..., None], chroma], axis=-1) for lightness, chroma in parts])
 
 
 def test_reads_what_was_written(tmp_path, codes):
@@ -48,17 +48,17 @@ def test_batches_come_in_natural_order(tmp_path):
     assert joined(open_raw(tmp_path))[:, 0, 0, 1].tolist() == list(range(12))
 
 
-def test_chunks_stay_small(tmp_path, monkeypatch, codes):
+def test_spans_stay_small(tmp_path, monkeypatch, codes):
     write_raw(tmp_path, codes)
     monkeypatch.setattr("colorizer.raw.CHUNK_BYTES", 2 * 6 * 8 * 3)
     raw = open_raw(tmp_path)
-    assert max(len(chroma) for _, _, _, chroma in raw.chunks()) == 2
+    assert max(span.count for span in raw.spans()) == 2
     assert (joined(raw) == codes).all()
 
 
 def test_a_spread_takes_images_from_every_batch(tmp_path, monkeypatch, codes):
     write_raw(tmp_path, codes)
-    monkeypatch.setattr("colorizer.raw.CHUNK_BYTES", 4 * 6 * 8 * 3)
+    monkeypatch.setattr("colorizer.raw.SPREAD_BYTES", 4 * 6 * 8 * 3)
     lightness, chroma = open_raw(tmp_path).spread()
     assert (lightness == codes[[0, 3, 6, 9], ..., 0]).all()
     assert (chroma == codes[[0, 3, 6, 9], ..., 1:]).all()

@@ -1,0 +1,32 @@
+"""Threads that share the cores, for work in which NumPy, OpenCV or hashlib let go of Python's lock."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+THREADS = min(4, os.cpu_count() or 1)  # more would wait for memory, and hold more of it
+
+
+def in_order(function: Callable[[T], R], items: Iterable[T], threads: int = THREADS) -> Generator[R, None, None]:
+    """Yield what `function` makes of each item, in their order, with at most two items a thread in flight.
+
+    An exception of `function` is raised when its item's turn comes. After it, after Ctrl-C, and when the generator is
+    closed, no further item is begun.
+    """
+    window: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                window.append(pool.submit(function, item))
+                if len(window) == 2 * threads:
+                    yield window.popleft().result()
+            while window:
+                yield window.popleft().result()
+        finally:
+            for future in window:
+                future.cancel()
