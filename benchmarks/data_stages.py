@@ -2,6 +2,7 @@
 
     .venv/bin/python -m benchmarks.data_stages                     # 25,000 stand-in images of 224 px, 3.8 GB
     .venv/bin/python -m benchmarks.data_stages --root ~/arrays     # your own l/ and ab/
+    .venv/bin/python -m benchmarks.data_stages --sweep             # few and many, large and small images, 12.3 GB
 
 Private memory is RssAnon + RssShmem summed over the process tree: pages of a memory-mapped file belong to the page
 cache.
@@ -19,12 +20,14 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from colorizer.sample import make_sample
 
 PROJECT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 STAGES = ("locate", "load", "concatenate", "normalize", "split")
+SWEEP = ((2_500, 224), (25_000, 224), (1_000_000, 64))  # images, pixels a side
 
 
 @dataclass(frozen=True)
@@ -57,16 +60,21 @@ def private_kilobytes(pid: int) -> int:
 def write_stand_in(root: Path, count: int, size: int) -> None:
     """Raw arrays of `count` images: crops of the built-in sample's photographs, repeated."""
     crops, _ = make_sample(size=size, train=400, test=100, min_chroma=6.0, seed=0)
-    sizes = {"l/gray_scale.npy": count, "ab/ab1.npy": count * 2 // 5, "ab/ab2.npy": count * 2 // 5}
-    sizes["ab/ab3.npy"] = count - 2 * (count * 2 // 5)
-    first = 0
-    for name, images in sizes.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        tail, channels = ((), slice(0, 1)) if name.startswith("l/") else ((2,), slice(1, 3))
-        array = np.lib.format.open_memmap(root / name, mode="w+", dtype=np.uint8, shape=(images, size, size, *tail))
-        for image in range(images):
-            array[image] = crops[(first + image) % len(crops)][..., channels].reshape(size, size, *tail)
-        first += images if tail else 0
+    fifth = count // 5
+    batches = (2 * fifth, 2 * fifth, count - 4 * fifth)
+    write_repeated(root / "l/gray_scale.npy", crops[..., 0], 0, count)
+    for number, images in enumerate(batches, start=1):
+        write_repeated(root / f"ab/ab{number}.npy", crops[..., 1:], sum(batches[: number - 1]), images)
+
+
+def write_repeated(path: Path, images: NDArray[np.uint8], first: int, count: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    images = np.roll(images, -first, axis=0)
+    with path.open("wb") as file:
+        shape = (count, *images.shape[1:])
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for start in range(0, count, len(images)):
+            file.write(images[: count - start].tobytes())
 
 
 def prepare(workspace: Path, root: Path) -> None:
@@ -86,56 +94,96 @@ def main() -> None:
     parser.add_argument("--root", type=Path, help="raw arrays; made when left out")
     parser.add_argument("--images", type=int, default=25_000)
     parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--sweep", action="store_true", help="one run each of several numbers and sizes of images")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="data-stages-", dir=PROJECT.parent) as folder:
+        if options.sweep:
+            sweep(Path(folder))
+            return
         root = (options.root or Path(folder, "raw")).resolve()
         if not options.root:
             write_stand_in(root, options.images, options.size)
-        arrays = [*root.glob("l/*.npy"), *root.glob("ab/**/*.npy")]
-        size = sum(path.stat().st_size for path in arrays)
-        print(
-            f"{size / 1e9:.2f} GB of raw arrays, {options.runs} runs of each: median seconds, largest private memory\n"
-        )
-        copies, stages, repros = [], [], []
-        for run in range(options.runs):
-            subprocess.run(["cat", *arrays], stdout=subprocess.DEVNULL, check=True)  # into the page cache
-            target, workspace = Path(folder, "copy"), Path(folder, f"workspace{run}")
-            target.mkdir()
-            copy = 'target=$1; shift; cp --reflink=never "$@" "$target" && sync "$target"/*'
-            copies.append(measure(["sh", "-c", copy, "sh", target, *arrays], PROJECT))
-            shutil.rmtree(target)
-            prepare(workspace, root)
-            stages.append([measure([BIN / "python", "-m", f"stages.{stage}"], workspace) for stage in STAGES])
-            shutil.rmtree(workspace)
-            prepare(workspace, root)
-            repros.append(measure([BIN / "dvc", "repro", "normalize", "split"], workspace))
-            nothing = measure([BIN / "dvc", "repro", "normalize", "split"], workspace)
-            shutil.rmtree(workspace)
-        report(copies, stages, repros, nothing)
+        compare(root, Path(folder), options.runs)
 
 
-def report(
-    copies: list[Measurement], stages: list[list[Measurement]], repros: list[Measurement], nothing: Measurement
-) -> None:
-    copy = summarise(copies)
-    print("| what | seconds | beside the copy | private MB |\n|---|---:|---:|---:|")
-    rows = [("cp --reflink=never + sync", copy)]
+def compare(root: Path, folder: Path, runs: int) -> None:
+    """The stages beside the copy, in turn; then, once, what DVC adds."""
+    arrays = find_arrays(root)
+    print(f"{gigabytes(arrays):.2f} GB of raw arrays, {runs} runs of each: median seconds, largest private memory\n")
+    copies, stages = [], []
+    for _ in range(runs):
+        copies.append(copy(arrays, folder / "copy"))
+        stages.append(run_stages(root, folder / "workspace"))
+    prepare(folder / "workspace", root)
+    repro, nothing = (measure([BIN / "dvc", "repro", "normalize", "split"], folder / "workspace") for _ in range(2))
+    baseline = summarise(copies)
+    total = summarise([Measurement(sum(s.seconds for s in run), most_memory(run)) for run in stages])
+    rows = [("cp --reflink=never + sync", baseline)]
     rows += [
         (f"python -m stages.{name}", summarise([run[index] for run in stages])) for index, name in enumerate(STAGES)
     ]
-    total = [Measurement(sum(s.seconds for s in run), max(s.private_megabytes for s in run)) for run in stages]
-    rows += [("the five stages", summarise(total)), ("dvc repro normalize split (with hashing)", summarise(repros))]
-    rows += [("dvc repro with nothing to do", nothing)]
+    rows += [("the five stages", total), ("dvc repro normalize split, a single run", repro)]
+    hashing = Measurement(repro.seconds - total.seconds, repro.private_megabytes)
+    rows += [("of it DVC's hashing, the stages taken off", hashing), ("dvc repro with nothing to do", nothing)]
+    print("| what | seconds | beside the copy | private MB |\n|---|---:|---:|---:|")
     for name, value in rows:
-        print(f"| {name} | {value.seconds:.1f} | {value.seconds / copy.seconds:.2f} | {value.private_megabytes:.0f} |")
+        ratio = value.seconds / baseline.seconds
+        print(f"| {name} | {value.seconds:.1f} | {ratio:.2f} | {value.private_megabytes:.0f} |")
+    print(
+        "\nIn turn:",
+        ", ".join(f"{c.seconds:.1f}/{sum(s.seconds for s in r):.1f}" for c, r in zip(copies, stages, strict=True)),
+    )
+
+
+def sweep(folder: Path) -> None:
+    print(f"| images | side | GB | {' | '.join(STAGES)} | all, s | s/GB | private MB |\n|{'---:|' * (6 + len(STAGES))}")
+    for count, size in SWEEP:
+        root = folder / "raw"
+        write_stand_in(root, count, size)
+        stages = run_stages(root, folder / "workspace")
+        size_gb, seconds = gigabytes(find_arrays(root)), sum(stage.seconds for stage in stages)
+        times = " | ".join(f"{stage.seconds:.1f}" for stage in stages)
+        print(
+            f"| {count:,} | {size} | {size_gb:.2f} | {times} | {seconds:.1f} | {seconds / size_gb:.1f} | "
+            f"{most_memory(stages):.0f} |",
+            flush=True,
+        )
+        shutil.rmtree(root)
+
+
+def find_arrays(root: Path) -> list[Path]:
+    return [*root.glob("l/*.npy"), *root.glob("ab/**/*.npy")]
+
+
+def gigabytes(arrays: list[Path]) -> float:
+    return sum(path.stat().st_size for path in arrays) / 1e9
+
+
+def copy(arrays: list[Path], target: Path) -> Measurement:
+    subprocess.run(["cat", *arrays], stdout=subprocess.DEVNULL, check=True)  # into the page cache
+    target.mkdir()
+    command = 'target=$1; shift; cp --reflink=never "$@" "$target" && sync "$target"/*'
+    measurement = measure(["sh", "-c", command, "sh", target, *arrays], PROJECT)
+    shutil.rmtree(target)
+    return measurement
+
+
+def run_stages(root: Path, workspace: Path) -> list[Measurement]:
+    prepare(workspace, root)
+    subprocess.run(["cat", *find_arrays(root)], stdout=subprocess.DEVNULL, check=True)
+    stages = [measure([BIN / "python", "-m", f"stages.{stage}"], workspace) for stage in STAGES]
+    shutil.rmtree(workspace)
+    return stages
+
+
+def most_memory(measurements: list[Measurement]) -> float:
+    return max(m.private_megabytes for m in measurements)
 
 
 def summarise(measurements: list[Measurement]) -> Measurement:
     """Median seconds, largest memory."""
-    return Measurement(
-        float(np.median([m.seconds for m in measurements])), max(m.private_megabytes for m in measurements)
-    )
+    return Measurement(float(np.median([m.seconds for m in measurements])), most_memory(measurements))
 
 
 if __name__ == "__main__":

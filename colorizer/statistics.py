@@ -102,7 +102,7 @@ class _Counter:
 
     def __init__(self) -> None:
         self._outside = outside_srgb_table()  # 16 MB: looked at only where the smaller tables cannot tell
-        self._low, self._high = _surely_inside(self._outside)
+        self._inside = _surely_inside(self._outside)
 
     def __call__(self, chunk: NDArray[np.uint8]) -> _Counts:
         num_images, height, width, _ = chunk.shape
@@ -118,7 +118,8 @@ class _Counter:
 
     def _count_outside(self, lightness: NDArray[np.uint8], ab: NDArray[np.uint8]) -> int:
         pairs = ab.view("<u2")[..., 0]  # A + 256 B
-        inside = cv2.inRange(lightness, cv2.LUT(pairs, self._low), cv2.LUT(pairs, self._high))
+        first_and_last = cv2.LUT(pairs, self._inside)
+        inside = cv2.inRange(lightness, *cv2.split(first_and_last.view(np.uint8).reshape(*pairs.shape, 2)))
         if cv2.countNonZero(inside) == inside.size:
             return 0
         rest = np.flatnonzero(inside == 0)
@@ -126,8 +127,8 @@ class _Counter:
         return int(np.count_nonzero(self._outside[lightness.ravel()[rest], a, b]))
 
 
-def _surely_inside(outside: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The longest run of L without a triple outside, first and last: uint8 (65536,) each, indexed A + 256 B.
+def _surely_inside(outside: NDArray[np.bool_]) -> NDArray[np.uint16]:
+    """The longest run of L without a triple outside: two bytes, the first L and the last, (65536,) indexed A + 256 B.
 
     Where there is no run, the first is larger than the last.
     """
@@ -137,8 +138,8 @@ def _surely_inside(outside: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArr
         longer = run > longest
         longest[longer] = run[longer]
         last[longer] = code
-    first = last - longest + 1
-    return first.T.astype(np.uint8).ravel(), last.T.astype(np.uint8).ravel()
+    first_and_last = np.stack([last - longest + 1, last], axis=-1).transpose(1, 0, 2)  # [B, A]
+    return np.ascontiguousarray(first_and_last, np.uint8).view(np.uint16).ravel()
 
 
 def _histogram(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.int64]:

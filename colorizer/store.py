@@ -1,8 +1,10 @@
 """The pixel store: one uint8 .npy file (N, H, W, 3) of L, A, B codes, written once, memory-mapped after."""
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -10,6 +12,8 @@ from numpy.typing import NDArray
 
 from colorizer.errors import UserError
 from colorizer.files import replacing
+
+_FLUSH_BYTES = 32 * 2**20
 
 
 def write_store(path: Path, chunks: Iterable[NDArray[np.uint8]], shape: tuple[int, int, int, int]) -> None:
@@ -26,11 +30,20 @@ def write_store(path: Path, chunks: Iterable[NDArray[np.uint8]], shape: tuple[in
         )
     with replacing(path) as partial, partial.open("xb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        written = 0
+        written = flushed = 0
         for chunk in chunks:
             file.write(np.ascontiguousarray(chunk).data)
             written += chunk.size
+            if written - flushed >= _FLUSH_BYTES:
+                _begin_to_flush(file, flushed, written - flushed)
+                flushed = written
         assert written == needed, (written, needed)
+
+
+def _begin_to_flush(file: BinaryIO, start: int, size: int) -> None:
+    """Have the disk begin with what was written, instead of at the end. Pages on their way to it stay in memory."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.fileno(), start, size, os.POSIX_FADV_DONTNEED)
 
 
 def interleave(lightness: NDArray[np.uint8], chroma: NDArray[np.uint8]) -> NDArray[np.uint8]:
