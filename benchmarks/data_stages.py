@@ -14,7 +14,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,16 +39,24 @@ class Measurement:
 
 
 def measure(command: list[str | Path], folder: Path) -> Measurement:
-    """Run a command and watch its process tree, twenty times a second."""
-    started = time.monotonic()
+    """Run a command and watch its process tree, ten times a second."""
+    started, samples, ended = time.monotonic(), [0], threading.Event()
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
-    root, peak = psutil.Process(process.pid), 0
-    while process.poll() is None:
-        peak = max(peak, sum(private_kilobytes(child.pid) for child in [root, *root.children(recursive=True)]))
-        time.sleep(0.05)
-    if process.returncode:
+    watcher = threading.Thread(target=watch, args=(psutil.Process(process.pid), samples, ended))
+    watcher.start()
+    code = process.wait()
+    seconds = time.monotonic() - started
+    ended.set()
+    watcher.join()
+    if code:
         sys.exit(f"{command} failed")
-    return Measurement(time.monotonic() - started, peak / 1024)
+    return Measurement(seconds, max(samples) / 1024)
+
+
+def watch(root: psutil.Process, samples: list[int], ended: threading.Event) -> None:
+    while not ended.wait(0.1):
+        with suppress(psutil.NoSuchProcess):
+            samples.append(sum(private_kilobytes(child.pid) for child in [root, *root.children(recursive=True)]))
 
 
 def private_kilobytes(pid: int) -> int:

@@ -38,6 +38,6 @@ def in_order(function: Callable[[T], R], items: Iterable[T], threads: int = THRE
 def _keep_freed_memory() -> None:
     """Make glibc keep freed blocks up to the size of the largest one freed so far, for the next item to use.
 
-    It would give them back after every item, and the system would clear the same pages again: half of the time.
+    It would give them back after every item and the system would clear the pages anew: half of the time of normalize.
     """
     np.empty(16 * 2**20, np.uint8)  # freed at once, never touched

@@ -39,21 +39,26 @@ class PixelStatistics:
 
 def measure(chunks: Iterable[NDArray[np.uint8]]) -> PixelStatistics:
     """Read chunks (n, H, W, 3) of codes once. Counts are integers, so the result is the same on every machine."""
-    lightness_counts = np.zeros(256, np.int64)
+    smallest, largest, first, second = 255, 0, 0, 0  # of L, with sum and sum of squares
     ab_counts = np.zeros((256, 256), np.int64)
     num_images, num_outside, image_shape = 0, 0, (0, 0)
     for counts in in_order(_Counter(), chunks):
         num_images += counts.num_images
         image_shape = counts.image_shape
-        lightness_counts += counts.lightness
+        smallest, largest = min(smallest, counts.lightness[0]), max(largest, counts.lightness[1])
+        first, second = first + counts.lightness[2], second + counts.lightness[3]
         ab_counts += counts.ab
         num_outside += counts.outside
-    channels = {"L": lightness_counts, "A": ab_counts.sum(axis=1), "B": ab_counts.sum(axis=0)}
+    num_pixels = int(ab_counts.sum())
     return PixelStatistics(
         num_images=num_images,
         image_shape=image_shape,
-        channels={name: _describe(count) for name, count in channels.items()},
-        outside_srgb=round(num_outside / int(lightness_counts.sum()), 6),
+        channels={
+            "L": _describe(smallest, largest, num_pixels, first, second),
+            "A": _describe_counts(ab_counts.sum(axis=1)),
+            "B": _describe_counts(ab_counts.sum(axis=0)),
+        },
+        outside_srgb=round(num_outside / num_pixels, 6),
         ab_counts=ab_counts,
     )
 
@@ -92,7 +97,7 @@ def to_document(statistics: PixelStatistics) -> dict:
 class _Counts:
     num_images: int
     image_shape: tuple[int, int]
-    lightness: NDArray[np.int64]  # (256,)
+    lightness: tuple[int, int, int, int]  # smallest, largest, sum, sum of squares
     ab: NDArray[np.int64]  # (256, 256), indexed [A, B]
     outside: int  # pixels that no sRGB colour comes near
 
@@ -111,8 +116,8 @@ class _Counter:
         return _Counts(
             num_images,
             (height, width),
-            _histogram(lightness, 1),
-            _histogram(ab, 2),
+            _sum_up(lightness),
+            _histogram(ab),
             self._count_outside(lightness, ab),
         )
 
@@ -142,27 +147,37 @@ def _surely_inside(outside: NDArray[np.bool_]) -> NDArray[np.uint16]:
     return np.ascontiguousarray(first_and_last, np.uint8).view(np.uint16).ravel()
 
 
-def _histogram(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.int64]:
-    """How often each code, or pair of codes, occurs: int64 (256,) or (256, 256)."""
-    total = np.zeros([256] * channels, np.int64)
-    rows = max(1, 2**23 // pixels.shape[1])  # OpenCV counts in float32, which is exact up to 2^24
-    for start in range(0, len(pixels), rows):
-        block = pixels[start : start + rows]
-        counts = cv2.calcHist([block], range(channels), None, [256] * channels, [0, 256] * channels)
-        total += counts.reshape(total.shape).astype(np.int64)
+def _sum_up(codes: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Smallest, largest, sum and sum of squares: quicker than counting each code. OpenCV adds integers exactly."""
+    smallest, largest, _, _ = cv2.minMaxLoc(codes)
+    squares = cv2.LUT(codes, np.arange(256, dtype=np.uint16) ** 2)
+    return int(smallest), int(largest), int(cv2.sumElems(codes)[0]), int(cv2.sumElems(squares)[0])
+
+
+def _histogram(ab: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How often each pair of codes (n, W, 2) occurs: int64 (256, 256)."""
+    total = np.zeros((256, 256), np.int64)
+    rows = max(1, 2**23 // ab.shape[1])  # OpenCV counts in float32, which is exact up to 2^24
+    for start in range(0, len(ab), rows):
+        counts = cv2.calcHist([ab[start : start + rows]], [0, 1], None, [256, 256], [0, 256, 0, 256])
+        total += counts.astype(np.int64)
     return total
 
 
-def _describe(counts: NDArray[np.int64]) -> dict[str, float]:
-    """Minimum, maximum, mean and standard deviation of codes given how often each occurs, (256,)."""
+def _describe_counts(counts: NDArray[np.int64]) -> dict[str, float]:
+    """What `_describe` gives, from how often each code occurs, (256,)."""
     present = np.flatnonzero(counts)
-    total = int(counts.sum())
     first = sum(code * int(count) for code, count in enumerate(counts))
     second = sum(code * code * int(count) for code, count in enumerate(counts))
+    return _describe(int(present[0]), int(present[-1]), int(counts.sum()), first, second)
+
+
+def _describe(smallest: int, largest: int, total: int, first: int, second: int) -> dict[str, float]:
+    """Minimum, maximum, mean and standard deviation of codes given their number, sum and sum of squares."""
     variance = (total * second - first * first) / (total * total)  # Python integers: exact up to here
     return {
-        "minimum": int(present[0]),
-        "maximum": int(present[-1]),
+        "minimum": smallest,
+        "maximum": largest,
         "mean": round(first / total, 4),
         "deviation": round(variance**0.5, 4),
     }

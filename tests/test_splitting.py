@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colorizer.errors import UserError
-from colorizer.splitting import split_images
+from colorizer.splitting import read_candidates, split_images
 
 DEFAULTS = {"validation": 0, "shuffle": False, "seed": 0, "min_chroma": 0.0, "drop_duplicates": False}
 INVENTORY = np.array([1.0, 5.0] * 10), np.arange(20) >= 15  # mean chroma, and whether it is a copy
@@ -59,3 +59,11 @@ def test_a_split_larger_than_the_data_is_refused():
         split_images(*INVENTORY, train=16, test=5, **DEFAULTS)
     with pytest.raises(UserError, match=r"there are 15 \(5 of 20 were dropped\)"):
         split_images(*INVENTORY, train=16, test=4, **DEFAULTS | {"drop_duplicates": True})
+
+
+def test_reads_the_two_columns_it_needs(tmp_path):
+    (tmp_path / "inventory.csv").write_text(
+        "image,mean_chroma,content_hash,duplicate_of\n0,4.125,00ff,\n1,0.0,00ff,0\n"
+    )
+    mean_chroma, is_copy = read_candidates(tmp_path / "inventory.csv")
+    assert (mean_chroma.tolist(), is_copy.tolist()) == ([4.125, 0.0], [False, True])

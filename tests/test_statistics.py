@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from colorizer.errors import UserError
-from colorizer.lab import codes_to_rgb
+from colorizer.lab import codes_to_rgb, outside_srgb_table
 from colorizer.statistics import check_encoding, measure
 from colorizer.store import iterate_store
 
@@ -61,7 +61,10 @@ def test_dark_photographs_are_no_mistake():
 
 def test_a_picture_of_more_pixels_than_a_float_counts():
     pixels = np.full((1, 4100, 4100, 3), 128, np.uint8)
-    assert measured(pixels).ab_counts[128, 128] == 4100 * 4100
+    pixels[:, ::2, :, 0] = 255
+    statistics = measured(pixels)
+    assert statistics.ab_counts[128, 128] == 4100 * 4100
+    assert (statistics.channels["L"]["mean"], statistics.channels["L"]["deviation"]) == (191.5, 63.5)
 
 
 def test_chroma_without_its_offset_is_refused(photographs):
@@ -85,3 +88,12 @@ def test_a_wrong_encoding_is_refused(photographs, wrong):
     else:
         codes[..., 1:] = codes[..., :0:-1].copy()
     refuse(codes, "no screen shows")
+
+
+def test_every_pixel_outside_srgb_is_counted_however_it_is_read():
+    codes = np.random.default_rng(0).integers(0, 256, (40, 50, 30, 3), dtype=np.uint8)
+    outside = outside_srgb_table()[tuple(np.moveaxis(codes, -1, 0))].mean()
+    whole, by_image = measured(codes), measure(iterate_store(codes, chunk_bytes=1))
+    assert whole.outside_srgb == by_image.outside_srgb == round(outside, 6)
+    assert whole.channels == by_image.channels
+    assert (whole.ab_counts == by_image.ab_counts).all()

@@ -1,10 +1,11 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from colorizer.errors import UserError
-from colorizer.files import replacing, write_text
+from colorizer.files import replacing, write_columns, write_csv, write_text
 from colorizer.store import iterate_store, open_store, write_store
 
 
@@ -50,6 +51,18 @@ def test_replacing_never_writes_through_a_hard_link(tmp_path):
     output.hardlink_to(cached)
     write_text(output, "version 2")
     assert (cached.read_text(), output.read_text()) == ("version 1", "version 2")
+
+
+def test_columns_are_written_as_pandas_would(tmp_path):
+    numbers = np.arange(25_000)
+    values, texts = np.random.default_rng(0).normal(0, 1000, len(numbers)).round(3), np.array([b"00ff", b"12ab"])
+    columns = {"number": numbers, "value": values, "text": texts[numbers % 2], "name": np.array(["a", "b"], object)}
+    columns |= {"name": columns["name"][numbers % 2], "first": np.ma.masked_equal(numbers // 2 * 2, numbers)}
+    frame = pd.DataFrame(columns | {"text": columns["text"].astype(str)})
+    frame["first"] = pd.Series(columns["first"].data, dtype="Int64").where(~columns["first"].mask)
+    write_columns(tmp_path / "columns.csv", columns)
+    write_csv(tmp_path / "frame.csv", frame)
+    assert (tmp_path / "columns.csv").read_bytes() == (tmp_path / "frame.csv").read_bytes()
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path):
