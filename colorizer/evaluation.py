@@ -1,16 +1,26 @@
 """How well one or more methods colour held-out images."""
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from colorizer.lab import NEUTRAL, codes_to_rgb
-from colorizer.metrics import ab_histogram, colourfulness, histogram_distance, score_image
+from colorizer.metrics import (
+    Colouring,
+    ab_deviation,
+    ab_histogram,
+    colourfulness,
+    histogram_distance,
+    score_images,
+)
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+_TASK_PIXELS = 2**15  # that a thread scores at a time: with fewer, threads wait for each other's Python
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,26 +77,41 @@ def evaluate_images(
 ) -> Evaluation:
     """Score every method on images of the store (N, H, W, 3).
 
-    A method turns L codes (n, H, W) uint8 into A, B codes (n, H, W, 2) float32. `on_images` is told how many more
-    images are done.
+    A method turns L codes (n, H, W) uint8 into A, B codes (n, H, W, 2) float32; it is called by the caller's thread and
+    has all cores to itself, as scoring has afterwards. `on_images` is told how many more images are done. What a
+    prediction scores depends neither on `batch_size` nor on the number of cores.
     """
-    rows = []
+    parts = []
     histograms = {name: np.zeros((22, 22)) for name in (*methods, "truth")}
-    for start in range(0, len(images), batch_size):
-        batch = images[start : start + batch_size]
-        truth = store[batch]  # (n, H, W, 3)
-        predictions = {name: predict(truth[..., 0]) for name, predict in methods.items()}
-        for index, image in enumerate(batch):
-            row = {
-                "image": image,
-                "truth_colourfulness": colourfulness(codes_to_rgb(truth[index])),
-                "truth_ab_deviation": np.abs(truth[index][..., 1:].astype(np.float64) - NEUTRAL).mean(),
-            }
-            histograms["truth"] += ab_histogram(truth[index])
-            for method in methods:
-                codes = np.concatenate([truth[index][..., :1], predictions[method][index]], axis=-1)
-                row |= {f"{method}_{name}": score for name, score in score_image(codes, truth[index]).items()}
-                histograms[method] += ab_histogram(codes)
-            rows.append(row)
-        on_images(len(batch))
-    return Evaluation(scores=pd.DataFrame(rows), histograms=histograms)
+    step = max(1, _TASK_PIXELS // (store.shape[1] * store.shape[2]))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(images), batch_size):
+            truth = store[images[start : start + batch_size]]  # (n, H, W, 3)
+            predicted = {name: predict(truth[..., 0]) for name, predict in methods.items()}
+            futures = [
+                pool.submit(_score, truth[i : i + step], {name: ab[i : i + step] for name, ab in predicted.items()})
+                for i in range(0, len(truth), step)
+            ]
+            for future in futures:
+                scores, counts = future.result()
+                parts.append(scores)
+                for name in histograms:
+                    histograms[name] += counts[name]
+            on_images(len(truth))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return Evaluation(scores=pd.DataFrame({"image": images, **columns}), histograms=histograms)
+
+
+def _score(
+    truth: NDArray[np.uint8], predicted: dict[str, NDArray[np.float32]]
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.int64]]]:
+    """Scores (n,) and histograms of what the methods predicted for n images; what the truth brings is made once."""
+    lightness = truth[..., 0]
+    true = Colouring(lightness, truth[..., 1:])
+    scores = {"truth_colourfulness": colourfulness(true.rgb), "truth_ab_deviation": ab_deviation(true)}
+    histograms = {"truth": ab_histogram(true.a, true.b)}
+    for method, chroma in predicted.items():
+        colouring = Colouring(lightness, chroma)
+        scores |= {f"{method}_{name}": score for name, score in score_images(colouring, true).items()}
+        histograms[method] = ab_histogram(colouring.a, colouring.b)
+    return {name: score.astype(np.float64) for name, score in scores.items()}, histograms

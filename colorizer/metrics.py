@@ -1,59 +1,79 @@
 """How good a colouring is, per image and over all images.
 
 PSNR and SSIM are taken on 8-bit sRGB, CIEDE2000 on L*, a*, b*, the AB error on codes. Predictions and truth share
-the same lightness.
+the same lightness. What an image scores does not depend on those that are scored with it.
 """
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.color import deltaE_ciede2000
-from skimage.metrics import structural_similarity
 
-from colorizer.lab import NEUTRAL, codes_to_lab, lab_to_rgb
+from colorizer.ciede2000 import chroma_difference
+from colorizer.lab import codes_to_lab, lab_to_rgb
+from colorizer.ssim import Windows, ssim
 
 # Pooled histograms of a*, b*: 22 x 22 bins of 10 over +-110, as in Zhang et al., "Colorful Image Colorization" (2016).
-_HISTOGRAM_EDGES = np.linspace(-110, 110, 23)
+_BINS, _BIN_WIDTH = 22, 10
 
 
-def score_image(codes: NDArray[np.float32], truth: NDArray[np.uint8]) -> dict[str, float]:
-    """All scores of one image: predicted codes (H, W, 3), float and not rounded, against true codes (H, W, 3)."""
-    lab, true_lab = codes_to_lab(codes), codes_to_lab(truth)
-    rgb, true_rgb = lab_to_rgb(lab), lab_to_rgb(true_lab)
+class Colouring:
+    """Images in all the notations in which they are compared.
+
+    Takes codes of L (n, H, W) uint8 and of A and B (n, H, W, 2), uint8 or float32 and not rounded.
+    """
+
+    def __init__(self, lightness: NDArray[np.uint8], chroma: NDArray) -> None:
+        n, height, width = lightness.shape
+        lab = codes_to_lab(np.concatenate([lightness[..., None], chroma], axis=-1))
+        self.a, self.b = (np.ascontiguousarray(lab[..., channel]) for channel in (1, 2))  # (n, H, W)
+        self.rgb = lab_to_rgb(lab.reshape(n * height, width, 3)).reshape(n, height, width, 3)
+        self.windows = Windows(self.rgb)
+
+
+def score_images(colouring: Colouring, truth: Colouring) -> dict[str, NDArray]:
+    """All scores of n images against the truth, (n,) each."""
     return {
-        "psnr": psnr(rgb, true_rgb),
-        "ssim": ssim(rgb, true_rgb),
-        "ciede2000": float(deltaE_ciede2000(lab, true_lab).mean()),
-        "ab_error": float(np.abs(codes[..., 1:] - truth[..., 1:]).mean()),
-        "colourfulness": colourfulness(rgb),
+        "psnr": psnr(colouring.rgb, truth.rgb),
+        "ssim": ssim(colouring.windows, truth.windows),
+        "ciede2000": _mean(chroma_difference(colouring.a, colouring.b, truth.a, truth.b)),
+        "ab_error": _mean(np.abs(colouring.a - truth.a) + np.abs(colouring.b - truth.b)) / 2,
+        "colourfulness": colourfulness(colouring.rgb),
     }
 
 
-def psnr(rgb: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-    """Peak signal-to-noise ratio of two 8-bit images in dB, at most 100 (equal images)."""
-    error = np.mean((rgb.astype(np.float64) - truth) ** 2)
-    return 100.0 if error == 0 else float(min(100.0, 10 * np.log10(255**2 / error)))
+def psnr(rgb: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Peak signal-to-noise ratio of 8-bit images (n, H, W, 3) in dB, (n,), at most 100 (equal images)."""
+    difference = rgb.astype(np.float32) - truth
+    error = _mean(difference * difference).astype(np.float64)
+    return np.minimum(100, 10 * np.log10(255**2 / np.maximum(error, 1e-9)))
 
 
-def ssim(rgb: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-    """Structural similarity of two 8-bit RGB images (H, W, 3), in [-1, 1]; Wang et al. (2004), windows up to 7 x 7."""
-    window = min(7, *(side - 1 + side % 2 for side in rgb.shape[:2]))  # odd
-    return float(structural_similarity(rgb, truth, win_size=window, channel_axis=-1, data_range=255))
+def colourfulness(rgb: NDArray[np.uint8]) -> NDArray:
+    """Colourfulness of 8-bit RGB images (n, H, W, 3), (n,), 0 for grey; Hasler and Süsstrunk (2003), equation 3."""
+    red, green, blue = (rgb[..., channel].reshape(len(rgb), -1).astype(np.float32) for channel in range(3))
+    red_green, yellow_blue = red - green, (red + green) / 2 - blue  # (n, H x W)
+    deviation = np.hypot(red_green.std(axis=1), yellow_blue.std(axis=1))
+    return deviation + np.float32(0.3) * np.hypot(red_green.mean(axis=1), yellow_blue.mean(axis=1))
 
 
-def colourfulness(rgb: NDArray[np.uint8]) -> float:
-    """Colourfulness of an 8-bit RGB image (H, W, 3), 0 for grey; Hasler and Süsstrunk (2003), equation 3."""
-    red, green, blue = np.moveaxis(rgb.astype(np.float64), -1, 0)
-    red_green, yellow_blue = red - green, (red + green) / 2 - blue
-    deviation = np.hypot(red_green.std(), yellow_blue.std())
-    return float(deviation + 0.3 * np.hypot(red_green.mean(), yellow_blue.mean()))
+def ab_deviation(truth: Colouring) -> NDArray:
+    """The AB error of leaving each image grey, (n,)."""
+    return _mean(np.abs(truth.a) + np.abs(truth.b)) / 2
 
 
-def ab_histogram(codes: NDArray) -> NDArray[np.float64]:
-    """Counts of a*, b* of codes (..., 3) in 22 x 22 bins over +-110; what lies beyond counts in the outermost bins."""
-    ab = np.clip(codes[..., 1:].reshape(-1, 2).astype(np.float64) - NEUTRAL, -110, 110)
-    return np.histogram2d(ab[:, 0], ab[:, 1], bins=(_HISTOGRAM_EDGES, _HISTOGRAM_EDGES))[0]
+def ab_histogram(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Counts of a*, b* of one shape in 22 x 22 bins over +-110; what lies beyond counts in the outermost bins."""
+    rows, columns = (
+        np.fmin(np.fmax((values + _BINS * _BIN_WIDTH / 2) / _BIN_WIDTH, 0), _BINS - 1).astype(np.int32)
+        for values in (a, b)
+    )  # fmin and fmax take no NaN
+    return np.bincount((rows * _BINS + columns).ravel(), minlength=_BINS**2).reshape(_BINS, _BINS)
 
 
-def histogram_distance(counts: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
+def histogram_distance(counts: NDArray, truth: NDArray) -> float:
     """Total variation distance of two histograms, in [0, 1]."""
     return float(np.abs(counts / counts.sum() - truth / truth.sum()).sum() / 2)
+
+
+def _mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of each image, (n, ...) -> (n,)."""
+    return values.reshape(len(values), -1).mean(axis=1)
