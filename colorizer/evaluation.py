@@ -20,7 +20,7 @@ from colorizer.metrics import (
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
-_TASK_PIXELS = 2**15  # that a thread scores at a time: with fewer, threads wait for each other's Python
+_TASK_PIXELS = 2**17  # that a thread scores at a time: with fewer, threads wait for each other's Python
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +83,9 @@ def evaluate_images(
     """
     parts = []
     histograms = {name: np.zeros((22, 22)) for name in (*methods, "truth")}
-    step = max(1, _TASK_PIXELS // (store.shape[1] * store.shape[2]))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    cores = os.cpu_count() or 1
+    step = max(1, min(-(-batch_size // cores), _TASK_PIXELS // (store.shape[1] * store.shape[2])))
+    with ThreadPoolExecutor(cores) as pool:
         for start in range(0, len(images), batch_size):
             truth = store[images[start : start + batch_size]]  # (n, H, W, 3)
             predicted = {name: predict(truth[..., 0]) for name, predict in methods.items()}
