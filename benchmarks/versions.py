@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks.data_stages import BIN, PROJECT, write_stand_in
+from colorizer.batches import to_batch
 from colorizer.checkpoints import save_generator
 from colorizer.lab import Normalization
 from colorizer.networks import Discriminator, Generator, most_halvings
@@ -46,7 +47,8 @@ def measure_checkpoints(folder: Path, size: int) -> None:
         keep_average=False,
         device=torch.device("cpu"),
     )
-    train_step(adversaries, torch.zeros(2, 1, size, size), torch.zeros(2, 2, size, size), l1_weight=1, adversarial=True)
+    batch = to_batch(np.zeros((2, size, size, 3), np.uint8), Normalization(), torch.device("cpu"))
+    train_step(adversaries, batch, l1_weight=1, adversarial=True)
     checkpoint, state = folder / "checkpoint", folder / "state"
     started = time.monotonic()
     save_generator(

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from colorizer.devices import Precision, mixed
 from colorizer.errors import UserError
 from colorizer.lab import Normalization
 from colorizer.networks import Generator
@@ -56,17 +57,24 @@ def load_generator(path: Path, device: torch.device) -> tuple[Generator, Normali
         raise DamagedFileError(
             f"{path} is not a generator of this project ({type(error).__name__}: {reason})"
         ) from error
-    return generator.eval().to(device), normalization, metadata
+    generator = generator.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return generator, normalization, metadata
 
 
 @torch.inference_mode()
 def generate_chroma(
-    generator: Generator, normalization: Normalization, lightness: NDArray[np.uint8], device: torch.device
+    generator: Generator,
+    normalization: Normalization,
+    lightness: NDArray[np.uint8],
+    device: torch.device,
+    precision: Precision = "fp32",
 ) -> NDArray[np.float32]:
     """Predict colours: L codes (N, H, W) uint8 -> A, B codes (N, H, W, 2) float32 in [0, 256], not rounded."""
     was_training = generator.training
     generator.eval()
     inputs = normalization.lightness(torch.from_numpy(lightness).to(device)[:, None].float())  # (N, 1, H, W)
-    chroma = normalization.chroma_codes(generator(inputs))
+    with mixed(precision, device):
+        generated = generator(inputs).float()
+    chroma = normalization.chroma_codes(generated)
     generator.train(was_training)
-    return chroma.permute(0, 2, 3, 1).float().cpu().numpy()
+    return chroma.permute(0, 2, 3, 1).cpu().numpy()

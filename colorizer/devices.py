@@ -1,11 +1,15 @@
-"""Which device to run on."""
+"""Which device to run on, and with which numbers."""
 
 import os
+from contextlib import AbstractContextManager
+from typing import Literal
 
 import numpy as np
 import torch
 
 from colorizer.errors import UserError
+
+Precision = Literal["fp32", "bf16"]
 
 
 def choose_device(name: str) -> torch.device:
@@ -19,6 +23,24 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def choose_precision(name: Literal["auto", "fp32", "bf16"], device: torch.device) -> Precision:
+    """`auto` is bf16 where the device multiplies such numbers faster than those of 32 bits, else fp32."""
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    abilities = torch.cpu.get_capabilities()
+    return "bf16" if abilities.get("avx512_bf16") or abilities.get("amx_bf16") else "fp32"
+
+
+def mixed(precision: Precision, device: torch.device) -> AbstractContextManager:
+    """Inside, networks compute in this precision; their weights, batch norm's statistics and losses stay float32.
+
+    Enter it anew after each change of the weights, as it keeps those it has rounded.
+    """
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
 def make_repeatable(device: torch.device) -> None:
     """Ask a GPU for deterministic kernels where it has them. A CPU's are, for the same number of threads."""
     if device.type == "cuda":
@@ -28,14 +50,14 @@ def make_repeatable(device: torch.device) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def environment(device: torch.device) -> dict[str, str | int]:
+def environment(device: torch.device, precision: Precision, processes: int) -> dict[str, str | int]:
     """What of this machine decides the result of a training, besides params, code and data."""
     facts: dict[str, str | int] = {
         "device": device.type,
         "kind": torch.backends.cpu.get_cpu_capability(),
-        "precision": "fp32",
+        "precision": precision,
         "threads": torch.get_num_threads(),
-        "processes": 1,
+        "processes": processes,
         "torch": torch.__version__,
         "numpy": np.__version__,
     }

@@ -67,11 +67,20 @@ def facts_of(metadata: dict) -> Facts:
 
 def _load_safetensors(path: Path, device: str) -> Model:
     from colorizer.checkpoints import generate_chroma, load_generator  # PyTorch takes seconds to import
-    from colorizer.devices import choose_device
+    from colorizer.devices import choose_device, choose_precision
 
     chosen = choose_device(device)
     generator, normalization, metadata = load_generator(path, chosen)
-    return Model(predict=partial(generate_chroma, generator, normalization, device=chosen), facts=facts_of(metadata))
+    return Model(
+        predict=partial(
+            generate_chroma,
+            generator,
+            normalization,
+            device=chosen,
+            precision=choose_precision("auto", chosen),
+        ),
+        facts=facts_of(metadata),
+    )
 
 
 def _load_onnx(path: Path) -> Model:

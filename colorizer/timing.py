@@ -5,18 +5,21 @@ import platform
 from datetime import datetime
 from pathlib import Path
 
-import torch
 
+def log_epoch(path: Path, figures: dict[str, object]) -> None:
+    """Append one line about an epoch that just ended: when, where, and these figures.
 
-def log_epoch(path: Path, epoch: int, num_images: int, seconds: float, device: torch.device) -> None:
-    """Append one line about an epoch that just ended."""
+    A log that began with other figures is set aside as *.old.csv.
+    """
+    row = {"finished": datetime.now().astimezone().isoformat(timespec="seconds"), **figures, "host": platform.node()}
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        with path.open(newline="") as file:
+            if next(csv.reader(file), None) != list(row):
+                path.replace(path.with_suffix(".old.csv"))
     is_new = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.writer(file)
         if is_new:
-            writer.writerow(["finished", "epoch", "seconds", "images_per_second", "device", "threads", "torch", "host"])
-        finished = datetime.now().astimezone().isoformat(timespec="seconds")
-        rate = f"{num_images / seconds:.2f}"
-        threads, host = torch.get_num_threads(), platform.node()
-        writer.writerow([finished, epoch, f"{seconds:.2f}", rate, device, threads, torch.__version__, host])
+            writer.writerow(row)
+        writer.writerow(row.values())

@@ -1,19 +1,21 @@
 """The training step and one epoch of it."""
 
 import copy
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
 
+from colorizer.batch_norm import over_all_processes
+from colorizer.batches import Batch
+from colorizer.devices import Precision, mixed
 from colorizer.errors import UserError
-from colorizer.lab import Normalization
 from colorizer.losses import adversarial_loss, discriminator_loss, l1_loss
 from colorizer.networks import Discriminator, Generator
+from colorizer.processes import ALONE, Processes
 
 _STEPS_BETWEEN_CHECKS = 100  # for divergence, which costs a synchronisation with the device
 LOSSES = ("discriminator_loss", "adversarial_loss", "l1_loss")
@@ -24,7 +26,8 @@ class Adversaries:
     """The two networks with an optimizer each; training changes them in place.
 
     `average` is the exponential moving average of the generator, or the generator itself when none is kept: the
-    network that is saved, scored and shown.
+    network that is saved, scored and shown. `generate` and `judge` are the networks, called where their gradients
+    are wanted: of several processes, everyone gets the mean.
     """
 
     generator: Generator
@@ -32,6 +35,10 @@ class Adversaries:
     generator_optimizer: Optimizer
     discriminator_optimizer: Optimizer
     average: Generator
+    generate: Callable[[Tensor], Tensor]
+    judge: Callable[[Tensor, Tensor], Tensor]
+    precision: Precision
+    processes: Processes
 
 
 def make_adversaries(
@@ -42,9 +49,13 @@ def make_adversaries(
     betas: tuple[float, float],
     keep_average: bool,
     device: torch.device,
+    precision: Precision = "fp32",
+    processes: Processes = ALONE,
 ) -> Adversaries:
     """Put both networks on the device and give each its Adam."""
     for network in (generator, discriminator):
+        if processes.count > 1:
+            over_all_processes(network, processes)
         network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Adversaries(
         generator=generator,
@@ -52,6 +63,10 @@ def make_adversaries(
         generator_optimizer=torch.optim.Adam(generator.parameters(), lr=learning_rate, betas=betas, fused=True),
         discriminator_optimizer=torch.optim.Adam(discriminator.parameters(), lr=learning_rate, betas=betas, fused=True),
         average=copy.deepcopy(generator).requires_grad_(False) if keep_average else generator,
+        generate=processes.averaging(generator),
+        judge=processes.averaging(discriminator),
+        precision=precision,
+        processes=processes,
     )
 
 
@@ -62,22 +77,24 @@ def set_learning_rate(adversaries: Adversaries, learning_rate: float) -> None:
             group["lr"] = learning_rate
 
 
-def train_step(
-    adversaries: Adversaries, lightness: Tensor, chroma: Tensor, *, l1_weight: float, adversarial: bool
-) -> dict[str, Tensor]:
-    """One batch: lightness (N, 1, H, W) and true chroma (N, 2, H, W), both in [-1, 1].
+def train_step(adversaries: Adversaries, batch: Batch, *, l1_weight: float, adversarial: bool) -> dict[str, Tensor]:
+    """Update the discriminator, then the generator; with `adversarial` off, the generator alone on L1.
 
-    Updates the discriminator, then the generator; with `adversarial` off, the generator alone on L1. Returns the
-    batch's mean losses as detached scalars.
+    Returns the mean losses of this process's images as detached scalars.
     """
-    generator, discriminator = adversaries.generator, adversaries.discriminator
-    generated = generator(lightness)  # (N, 2, H, W)
+    lightness, chroma, num_images = batch
+    discriminator, device = adversaries.discriminator, lightness.device
+    share = len(lightness) * adversaries.processes.count / num_images  # gradients are averaged: parts may differ by one
+    with mixed(adversaries.precision, device):
+        generated = adversaries.generate(lightness).to(chroma.dtype)  # (n, 2, H, W)
     losses: dict[str, Tensor] = {}
 
     if adversarial:
-        judged = discriminator_loss(discriminator(lightness, chroma), discriminator(lightness, generated.detach()))
+        with mixed(adversaries.precision, device):
+            real, fake = (adversaries.judge(lightness, ab).to(chroma.dtype) for ab in (chroma, generated.detach()))
+        judged = discriminator_loss(real, fake)
         adversaries.discriminator_optimizer.zero_grad(set_to_none=True)
-        judged.backward()
+        (judged * share).backward()
         adversaries.discriminator_optimizer.step()
         losses["discriminator_loss"] = judged.detach()
 
@@ -85,12 +102,14 @@ def train_step(
     objective = l1_weight * reconstruction
     if adversarial:
         discriminator.requires_grad_(False)  # its weight gradients would be thrown away
-        deceived = adversarial_loss(discriminator(lightness, generated))
+        with mixed(adversaries.precision, device):
+            judgement = discriminator(lightness, generated).to(chroma.dtype)
+        deceived = adversarial_loss(judgement)
         discriminator.requires_grad_(True)
         objective = deceived + objective
         losses["adversarial_loss"] = deceived.detach()
     adversaries.generator_optimizer.zero_grad(set_to_none=True)
-    objective.backward()
+    (objective * share).backward()
     adversaries.generator_optimizer.step()
     losses["l1_loss"] = reconstruction.detach()
     return losses
@@ -115,7 +134,7 @@ def update_average(adversaries: Adversaries, *, decay: float, step: int) -> None
 
 def train_epoch(
     adversaries: Adversaries,
-    batches: Iterator[tuple[Tensor, Tensor]],
+    batches: Iterable[Batch],
     *,
     l1_weight: float,
     adversarial: bool,
@@ -123,7 +142,7 @@ def train_epoch(
     first_step: int,
     on_batch: Callable[[int, dict[str, Tensor]], None],
 ) -> dict[str, float]:
-    """Train on (lightness, chroma) batches; returns the mean of every loss over the images.
+    """Train on batches; returns the mean of every loss over the images, those of all processes.
 
     `first_step` is the number of steps that earlier epochs made. `on_batch` is called after every step with the number
     of images in it and its losses. Raises UserError when a loss is no longer finite.
@@ -132,54 +151,21 @@ def train_epoch(
     adversaries.discriminator.train()
     sums: dict[str, Tensor] = {}
     num_images = 0
-    for step, (lightness, chroma) in enumerate(batches, start=first_step):
-        losses = train_step(adversaries, lightness, chroma, l1_weight=l1_weight, adversarial=adversarial)
+    for step, batch in enumerate(batches, start=first_step):
+        losses = train_step(adversaries, batch, l1_weight=l1_weight, adversarial=adversarial)
         update_average(adversaries, decay=ema_decay, step=step)
         for name, loss in losses.items():
-            sums[name] = sums.get(name, torch.zeros((), device=loss.device)) + loss * len(lightness)
-        num_images += len(lightness)
+            sums[name] = sums.get(name, torch.zeros((), device=loss.device)) + loss * len(batch.lightness)
+        num_images += batch.num_images
         if step % _STEPS_BETWEEN_CHECKS == 0:
-            _check_finite(sums, num_images)
-        on_batch(len(lightness), losses)
-    return _check_finite(sums, num_images)
+            _finite_means(sums, num_images, adversaries.processes)
+        on_batch(batch.num_images, losses)
+    return _finite_means(sums, num_images, adversaries.processes)
 
 
-def _check_finite(sums: dict[str, Tensor], num_images: int) -> dict[str, float]:
-    means = {name: float(total) / num_images for name, total in sums.items()}
-    if not all(np.isfinite(mean) for mean in means.values()):
+def _finite_means(sums: dict[str, Tensor], num_images: int, processes: Processes) -> dict[str, float]:
+    totals = processes.total(torch.stack(list(sums.values()))).tolist()
+    means = {name: total / num_images for name, total in zip(sums, totals, strict=True)}
+    if not all(math.isfinite(mean) for mean in means.values()):
         raise UserError(f"training diverged: {means}; lower train.learning_rate in params.yaml")
     return means
-
-
-def training_batches(
-    store: NDArray[np.uint8],
-    images: NDArray[np.int64],
-    normalization: Normalization,
-    *,
-    batch_size: int,
-    flip: bool,
-    seed: int,
-    epoch: int,
-    device: torch.device,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield every training image once as (lightness, chroma), in an order that (seed, epoch) alone decide.
-
-    With `flip`, every other image on average is mirrored left to right, which (seed, epoch) decide as well.
-    """
-    random = np.random.Generator(np.random.Philox(key=[seed, epoch]))
-    order = random.permutation(images)
-    mirrored = random.random(len(order)) < 0.5 if flip else np.zeros(len(order), bool)
-    for start in range(0, len(order), batch_size):
-        span = slice(start, start + batch_size)
-        codes = store[order[span]]  # (n, H, W, 3)
-        codes[mirrored[span]] = codes[mirrored[span], :, ::-1]
-        yield to_batch(codes, normalization, device)
-
-
-def to_batch(codes: NDArray[np.uint8], normalization: Normalization, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Codes (n, H, W, 3) as lightness (n, 1, H, W) and chroma (n, 2, H, W), float32 in [-1, 1] on the device.
-
-    Both keep the codes' order in memory (channels last), in which convolutions are fastest.
-    """
-    planes = torch.from_numpy(codes).to(device).permute(0, 3, 1, 2)  # (n, 3, H, W) uint8: floats stay on the device
-    return normalization.lightness(planes[:, :1].float()), normalization.chroma(planes[:, 1:].float())

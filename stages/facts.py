@@ -5,16 +5,16 @@ from pathlib import Path
 import torch
 from ruamel.yaml import YAML
 
-from colorizer.devices import environment
+from colorizer.devices import choose_precision, environment
 from colorizer.digests import file_digest
 from colorizer.errors import UserError
 from stages.params import Train
 from stages.params_file import flat
 
-# What `device: auto` came to is in the environment. Whether somebody was asked decides nothing; the answers do, and are
-# compared on their own (Scratch.answers). No epoch depends on how many follow it: a longer training goes on from a
-# shorter one.
-_DECIDE_NOTHING = {"ask", "decisions", "device", "epochs"}
+# What device, devices and precision came to is in the environment. Whether somebody was asked decides nothing; the
+# answers do, and are compared on their own (Scratch.answers). No epoch depends on how many follow it: a longer training
+# goes on from a shorter one.
+_DECIDE_NOTHING = {"ask", "decisions", "device", "devices", "epochs", "precision"}
 
 
 def training_facts(options: Train, device: torch.device) -> dict[str, dict]:
@@ -32,7 +32,7 @@ def training_facts(options: Train, device: torch.device) -> dict[str, dict]:
         "params": {name: value for name, value in params.items() if name.split(".")[1] not in _DECIDE_NOTHING},
         "inputs": {name: digest for name, digest in digests.items() if not name.endswith(".py")},
         "code": {name: digest for name, digest in digests.items() if name.endswith(".py")},
-        "environment": environment(device),
+        "environment": environment(device, choose_precision(options.precision, device), options.devices),
     }
 
 

@@ -87,6 +87,8 @@ class DecisionParams(Section):
 class Train(Section):
     seed: Seed
     device: Literal["auto", "cpu", "cuda"]
+    devices: Count
+    precision: Literal["auto", "fp32", "bf16"]
     epochs: Count
     l1_epochs: Annotated[int, Field(ge=0)]
     batch_size: Count

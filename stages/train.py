@@ -4,7 +4,7 @@ Finished epochs lie in a scratch folder, from which a training that was killed g
 the end.
 """
 
-import math
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -16,32 +16,37 @@ import torch
 from numpy.typing import NDArray
 
 from colorizer.checkpoints import generate_chroma, save_generator
-from colorizer.devices import choose_device, make_repeatable
+from colorizer.devices import choose_device, choose_precision, make_repeatable
+from colorizer.errors import UserError
 from colorizer.evaluation import Predict, evaluate_images
-from colorizer.networks import Discriminator, Generator, check_halvings, most_halvings
-from colorizer.normalization_file import read_normalization
+from colorizer.processes import share_threads, started_by_torchrun, together
 from colorizer.progress import Progress
 from colorizer.retention import perhaps_needed_epochs
 from colorizer.scratch import Finished, Scratch, open_scratch
 from colorizer.sheets import comparison_sheet, save_image
-from colorizer.store import open_store
 from colorizer.timing import log_epoch
-from colorizer.training import make_adversaries, set_learning_rate, train_epoch, training_batches
-from colorizer.training_state import load_state, save_state
+from colorizer.training_state import save_state
 from stages.decisions import Decisions
 from stages.dvc_run import project_root, starter, stop_if_orphaned
 from stages.entry import run_stage, say
 from stages.facts import training_facts
-from stages.params import Params, Train
+from stages.params import Params
 from stages.publishing import publish, refuse_edits, take_up
+from stages.trainer import Trainer, assist
 
 
 def train(params: Params) -> None:
-    dvc = starter()
-    on_step = partial(stop_if_orphaned, dvc)
     options = params.train
     device = choose_device(options.device)
+    precision = choose_precision(options.precision, device)
+    check_processes(options.devices, device)
+    if started_by_torchrun() and os.environ["RANK"] != "0":
+        with together(options.devices, device, assist, (), say) as processes:
+            return assist(processes, options, device, precision)
+    dvc = starter()
+    on_step = partial(stop_if_orphaned, dvc)
     make_repeatable(device)
+    share_threads(options.devices)
     facts = training_facts(options, device)
     with open_scratch(project_root() / "scratch", facts, started_by=dvc, say=say) as scratch:
         finished, answers = take_up(scratch, options, facts)
@@ -49,7 +54,9 @@ def train(params: Params) -> None:
         history = finished.history if finished else []
         try:
             if not decisions.is_complete(len(history)):
-                history = train_epochs(scratch, options, decisions, facts, finished, on_step)
+                with together(options.devices, device, assist, (options, device, precision), say) as processes:
+                    trainer = Trainer(options, device, precision, processes)
+                    history = train_epochs(trainer, scratch, decisions, facts, finished, on_step)
             refuse_edits(options, facts, device)
         finally:
             decisions.declare()
@@ -57,8 +64,8 @@ def train(params: Params) -> None:
 
 
 def train_epochs(
+    trainer: Trainer,
     scratch: Scratch,
-    options: Train,
     decisions: Decisions,
     facts: dict,
     finished: Finished | None,
@@ -68,58 +75,39 @@ def train_epochs(
 
     `on_step` is called after every step and may end the training by raising.
     """
-    device = torch.device(facts["environment"]["device"])
-    store = open_store(Path("data/lab.npy"))
-    normalization = read_normalization(Path("data/normalization.json"))
-    images, validation = (pd.read_csv(f"data/split/{part}.csv")["image"].to_numpy() for part in ("train", "validation"))
-    generator, discriminator = build_networks(options, image_shape=store.shape[1:3])
-    adversaries = make_adversaries(
-        generator,
-        discriminator,
-        learning_rate=options.learning_rate,
-        betas=options.betas,
-        keep_average=options.ema_decay > 0,
-        device=device,
-    )
+    options, adversaries, store = trainer.options, trainer.adversaries, trainer.store
+    images, validation = trainer.images, pd.read_csv("data/split/validation.csv")["image"].to_numpy()
     history = finished.history if finished else []
-    if finished:
-        load_state(finished.state, adversaries)
-    predict = partial(generate_chroma, adversaries.average, normalization, device=device)
+    trainer.load(finished.state if finished else None)
+    predict = partial(
+        generate_chroma,
+        adversaries.average,
+        trainer.normalization,
+        device=trainer.device,
+        precision=adversaries.precision,
+    )
     candidates = validation if len(validation) else images
     shown = store[
         candidates[np.linspace(0, len(candidates) - 1, min(options.sheet_images, len(candidates))).astype(int)]
     ]
 
     with Progress("train", total=(options.epochs - len(history)) * len(images)) as progress:
+        started, waited = 0.0, 0.0
 
-        def on_batch(count: int, losses: dict[str, torch.Tensor]) -> None:
+        def on_batch(count: int, losses: dict[str, torch.Tensor], seconds_waited: float) -> None:
+            nonlocal waited
             on_step()
-            progress.advance(count, lambda: show_losses(losses))
+            waited = seconds_waited
+            share = waited / (time.monotonic() - started)
+            progress.advance(count, lambda: f"{show_losses(losses)}, data {share:.1%}")
 
         while not decisions.stop_after(history, progress):
             started = time.monotonic()
             epoch = len(history) + 1
             progress.label = f"epoch {epoch}/{options.epochs}"
             learning_rate = decisions.learning_rate_at(epoch)
-            set_learning_rate(adversaries, learning_rate)
-            losses = train_epoch(
-                adversaries,
-                training_batches(
-                    store,
-                    images,
-                    normalization,
-                    batch_size=options.batch_size,
-                    flip=options.flip,
-                    seed=options.seed,
-                    epoch=epoch,
-                    device=device,
-                ),
-                l1_weight=options.l1_weight,
-                adversarial=epoch > options.l1_epochs,
-                ema_decay=options.ema_decay,
-                first_step=(epoch - 1) * math.ceil(len(images) / options.batch_size),
-                on_batch=on_batch,
-            )
+            trainer.processes.agree((epoch, learning_rate))
+            losses = trainer.train_epoch(epoch, learning_rate, on_batch)
             seconds = time.monotonic() - started
             scores = validate(predict, store, validation, batch_size=options.batch_size, on_step=on_step)
             history.append(
@@ -129,7 +117,7 @@ def train_epochs(
             save_generator(
                 scratch.checkpoint(epoch),
                 adversaries.average,
-                normalization,
+                trainer.normalization,
                 image_shape=store.shape[1:3],
                 epoch=epoch,
                 scores=scores,
@@ -140,20 +128,28 @@ def train_epochs(
             files = scratch.relied_on(epoch, needed)
             save_state(scratch.state(epoch), adversaries, {"epoch": epoch, "history": history, "files": files})
             scratch.finish(epoch, files)
-            log_epoch(Path("logs/train.csv"), epoch, len(images), seconds, device)
+            log_epoch(
+                Path("logs/train.csv"),
+                {
+                    "epoch": epoch,
+                    "seconds": f"{seconds:.2f}",
+                    "seconds_waiting_for_data": f"{waited:.2f}",
+                    "images_per_second": f"{len(images) / seconds:.2f}",
+                }
+                | facts["environment"],
+            )
+    trainer.processes.agree(None)
     return history
 
 
-def build_networks(options: Train, *, image_shape: tuple[int, int]) -> tuple[Generator, Discriminator]:
-    """Both networks with their initial weights, which the seed alone decides."""
-    size = min(image_shape)
-    halvings = most_halvings(size) if options.generator.halvings == "auto" else options.generator.halvings
-    check_halvings(halvings, size, "train.generator.halvings")
-    check_halvings(options.discriminator.halvings, size, "train.discriminator.halvings")
-    torch.manual_seed(options.seed)
-    generator = Generator(width=options.generator.width, halvings=halvings, upsampling=options.generator.upsampling)
-    discriminator = Discriminator(**options.discriminator.model_dump(), image_shape=image_shape)
-    return generator, discriminator
+def check_processes(devices: int, device: torch.device) -> None:
+    """Raise UserError when train.devices is not what can be had or was started."""
+    started = int(os.environ["WORLD_SIZE"]) if started_by_torchrun() else devices
+    if devices != started:
+        raise UserError(f"train.devices is {devices}, but torchrun started {started} processes: set it to {started}")
+    gpus = torch.cuda.device_count()
+    if device.type == "cuda" and not started_by_torchrun() and devices > gpus:
+        raise UserError(f"train.devices is {devices}, but PyTorch finds {gpus} GPUs: set it to {gpus} or less")
 
 
 def validate(

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from colorizer.batches import TrainingBatches, to_batch
 from colorizer.devices import choose_device
 from colorizer.errors import UserError
 from colorizer.lab import Normalization
 from colorizer.losses import adversarial_loss, l1_loss
 from colorizer.networks import Discriminator, Generator
-from colorizer.training import make_adversaries, to_batch, train_epoch, train_step, training_batches, update_average
+from colorizer.training import make_adversaries, train_epoch, train_step, update_average
 from tests.conftest import NO_GPU
 
 CPU = torch.device("cpu")
@@ -32,13 +33,18 @@ def adversaries_for(size, *, learning_rate=2e-4, keep_average=False, device=CPU)
 
 def batches_of(store, *, batch_size=8, flip=False, seed=0, epoch=1, device=CPU):
     images = np.arange(len(store))
-    return training_batches(
+    return TrainingBatches(
         store, images, Normalization(), batch_size=batch_size, flip=flip, seed=seed, epoch=epoch, device=device
     )
 
 
+def first(batches):
+    return next(iter(batches))
+
+
 def test_a_batch_is_normalised_pixels(photographs):
-    lightness, chroma = to_batch(photographs[[5, 2]], Normalization(), CPU)
+    lightness, chroma, num_images = to_batch(photographs[[5, 2]], Normalization(), CPU)
+    assert num_images == 2
     assert lightness.shape == (2, 1, 32, 32)
     assert chroma.shape == (2, 2, 32, 32)
     assert lightness[1, 0].numpy() == pytest.approx(photographs[2, ..., 0] / 127.5 - 1, abs=1e-6)
@@ -49,7 +55,7 @@ def test_every_image_comes_once_in_an_order_of_seed_and_epoch():
     store = np.arange(50, dtype=np.uint8)[:, None, None, None] * np.ones((2, 2, 3), np.uint8)
 
     def order(**options):
-        codes = [(lightness[:, 0, 0, 0] + 1) * 127.5 for lightness, _ in batches_of(store, **options)]
+        codes = [(lightness[:, 0, 0, 0] + 1) * 127.5 for lightness, _, _ in batches_of(store, **options)]
         return torch.cat(codes).round().int().tolist()
 
     assert sorted(order()) == list(range(50))
@@ -58,8 +64,8 @@ def test_every_image_comes_once_in_an_order_of_seed_and_epoch():
 
 
 def test_flipping_mirrors_half_of_the_images_with_their_colours(photographs):
-    plain = next(batches_of(photographs, batch_size=64))
-    lightness, chroma = next(batches_of(photographs, batch_size=64, flip=True))
+    plain = first(batches_of(photographs, batch_size=64))
+    lightness, chroma, _ = first(batches_of(photographs, batch_size=64, flip=True))
     mirrored = [torch.equal(image, original.flip(-1)) for image, original in zip(lightness, plain[0], strict=True)]
     assert 16 < sum(mirrored) < 48
     for index, is_mirrored in enumerate(mirrored):
@@ -71,7 +77,7 @@ def test_the_average_forgets_the_start_and_then_moves_slowly(photographs):
     weight, mean = (next(network.parameters()) for network in (adversaries.generator, adversaries.average))
     expected = weight.detach().clone()
     for step, decay in enumerate((1 / 10, 2 / 11, 0.25, 0.25)):  # (1 + step) / (10 + step), at most 0.25
-        train_step(adversaries, *next(batches_of(photographs)), l1_weight=100.0, adversarial=False)
+        train_step(adversaries, first(batches_of(photographs)), l1_weight=100.0, adversarial=False)
         update_average(adversaries, decay=0.25, step=step)
         expected = decay * expected + (1 - decay) * weight.detach()
         torch.testing.assert_close(mean, expected)
@@ -80,10 +86,11 @@ def test_the_average_forgets_the_start_and_then_moves_slowly(photographs):
 
 def test_the_step_follows_the_recipe(photographs):
     adversaries = adversaries_for(32)
-    lightness, chroma = next(batches_of(photographs))
+    batch = first(batches_of(photographs))
     before = copy.deepcopy(adversaries)
-    losses = train_step(adversaries, lightness, chroma, l1_weight=100.0, adversarial=True)
+    losses = train_step(adversaries, batch, l1_weight=100.0, adversarial=True)
 
+    lightness, chroma, _ = batch
     generated = before.generator(lightness)
     assert losses["l1_loss"].item() == pytest.approx(l1_loss(generated, chroma).item(), rel=1e-5)
     # The generator is judged by the discriminator after its update.
@@ -97,7 +104,7 @@ def test_the_step_follows_the_recipe(photographs):
 def test_l1_epochs_leave_the_discriminator_alone(photographs):
     adversaries = adversaries_for(32)
     before = copy.deepcopy(adversaries.discriminator.state_dict())
-    losses = train_step(adversaries, *next(batches_of(photographs)), l1_weight=100.0, adversarial=False)
+    losses = train_step(adversaries, first(batches_of(photographs)), l1_weight=100.0, adversarial=False)
     assert set(losses) == {"l1_loss"}
     assert all(torch.equal(value, before[name]) for name, value in adversaries.discriminator.state_dict().items())
 
@@ -105,7 +112,7 @@ def test_l1_epochs_leave_the_discriminator_alone(photographs):
 def test_one_batch_can_be_learned_by_heart(photographs):
     adversaries = adversaries_for(32, learning_rate=2e-3)
     batch = to_batch(photographs[:4], Normalization(), CPU)
-    losses = [train_step(adversaries, *batch, l1_weight=100.0, adversarial=True)["l1_loss"].item() for _ in range(150)]
+    losses = [train_step(adversaries, batch, l1_weight=100.0, adversarial=True)["l1_loss"].item() for _ in range(150)]
     assert losses[-1] < losses[0] / 4
 
 
@@ -150,7 +157,7 @@ def test_asking_for_a_missing_gpu_is_refused(monkeypatch):
 def test_a_gpu_computes_the_same_step(photographs):
     losses = []
     for device in (CPU, torch.device("cuda")):
-        batch = next(batches_of(photographs, device=device))
-        losses.append(train_step(adversaries_for(32, device=device), *batch, l1_weight=100.0, adversarial=True))
+        batch = first(batches_of(photographs, device=device))
+        losses.append(train_step(adversaries_for(32, device=device), batch, l1_weight=100.0, adversarial=True))
     for name, loss in losses[0].items():
         assert losses[1][name].item() == pytest.approx(loss.item(), rel=1e-2)

@@ -1,0 +1,77 @@
+"""Batch normalisation of a batch that several processes hold in parts."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from colorizer.processes import Processes
+
+
+def over_all_processes(network: nn.Module, processes: Processes) -> None:
+    """Make every batch norm in the network take its statistics from the parts of all processes, in place."""
+    for name, module in network.named_children():
+        if isinstance(module, nn.BatchNorm2d):
+            shared = _SharedBatchNorm2d(module.num_features, module.eps, module.momentum)
+            shared.load_state_dict(module.state_dict())
+            shared.processes = processes
+            setattr(network, name, shared)
+        else:
+            over_all_processes(module, processes)
+
+
+class _SharedBatchNorm2d(nn.BatchNorm2d):
+    """As BatchNorm2d over the whole batch. torch.nn.SyncBatchNorm is the same, but for GPUs only."""
+
+    processes: Processes
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        assert self.momentum is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        normalised, mean, variance, count = _Normalise.apply(x, self.weight, self.bias, self.eps, self.processes)
+        with torch.no_grad():
+            self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        return normalised
+
+
+class _Normalise(torch.autograd.Function):
+    """x (n, C, H, W) of any floating dtype -> normalised x; mean (C,), variance (C,) and count () of all parts."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, processes: Processes) -> tuple:
+        # The fast kernel's own statistics, then those of all parts together: count, sum and sum of squares.
+        _, mean, inverse_deviation = torch.native_batch_norm(x, None, None, None, None, True, 0.0, eps)
+        mean, square = mean.double(), inverse_deviation.double().pow(-2) - eps + mean.double().square()
+        count = torch.full_like(mean, x.numel() / x.shape[1])
+        count, mean, square = processes.total(torch.stack([count, mean * count, square * count]))
+        mean, square = mean / count, square / count
+        variance = (square - mean.square()).clamp_(min=0)
+        mean, variance, count = mean.float(), variance.float(), count[0].float()
+        normalised, *_ = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)
+        ctx.save_for_backward(x, weight, mean, variance, count)
+        ctx.eps, ctx.processes = eps, processes
+        ctx.mark_non_differentiable(mean, variance, count)
+        return normalised, mean, variance, count
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *_: None) -> tuple:
+        x, weight, mean, variance, count = ctx.saved_tensors
+        # As if the statistics were constants, ...
+        of_x, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient, x, weight, mean, variance, None, None, False, ctx.eps, [True, True, True]
+        )
+        # ... and what comes through them.
+        total_weight, total_bias = ctx.processes.total(torch.stack([of_weight, of_bias]))
+        inverse_deviation = (variance + ctx.eps).rsqrt()
+        slope = -weight * inverse_deviation.square() * total_weight / count
+        offset = -weight * inverse_deviation * total_bias / count - slope * mean
+        shape = (1, -1, 1, 1)
+        through = torch.addcmul(offset.view(shape).to(x.dtype), x, slope.view(shape).to(x.dtype))
+        return of_x.add_(through), of_weight, of_bias, None, None
