@@ -40,8 +40,12 @@ class Textbook:
     """The recipe without a thought for speed: the whole set as floats in memory, plain modules, plain Adam."""
 
     def __init__(self, codes: NDArray[np.uint8], options: dict, dtype: torch.dtype = torch.float32) -> None:
-        images = torch.tensor(codes).permute(0, 3, 1, 2).contiguous().to(torch.float32)
-        self.dataset = TensorDataset((images[:, :1] / 127.5 - 1).to(dtype), ((images[:, 1:] - 128) / 128).to(dtype))
+        images = codes.transpose(0, 3, 1, 2).astype(np.float64)
+        lightness, chroma = (
+            (images[:, :1] / 127.5 - 1).astype(np.float32),
+            ((images[:, 1:] - 128) / 128).astype(np.float32),
+        )
+        self.dataset = TensorDataset(torch.from_numpy(lightness).to(dtype), torch.from_numpy(chroma).to(dtype))
         self.options = options
         self.generator, self.discriminator = (network.to(dtype) for network in networks(options, codes.shape[1]))
         rates = {"lr": options["learning_rate"], "betas": tuple(options["betas"])}
@@ -160,7 +164,7 @@ def read_codes(root: Path | None, images: int, size: int) -> NDArray[np.uint8]:
 
 
 def compare_losses(codes: NDArray[np.uint8], options: dict, steps: int) -> None:
-    """The same mathematics? In float64 the losses say so; in float32 rounding alone sets a training on another course."""
+    """The same mathematics? In float64 the losses say so; in float32 rounding alone sends a training another way."""
 
     def losses(recipe: Textbook | Ours) -> NDArray[np.float64]:
         return np.array([step for step, _ in zip(recipe.steps(), range(steps), strict=False)])

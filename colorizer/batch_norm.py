@@ -13,7 +13,7 @@ def over_all_processes(network: nn.Module, processes: Processes) -> None:
     """Make every batch norm in the network take its statistics from the parts of all processes, in place."""
     for name, module in network.named_children():
         if isinstance(module, nn.BatchNorm2d):
-            shared = _SharedBatchNorm2d(module.num_features, module.eps, module.momentum)
+            shared = _SharedBatchNorm2d(module.num_features, module.eps, module.momentum).to(module.weight.dtype)
             shared.load_state_dict(module.state_dict())
             shared.processes = processes
             setattr(network, name, shared)
@@ -46,13 +46,14 @@ class _Normalise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, processes: Processes) -> tuple:
         # The fast kernel's own statistics, then those of all parts together: count, sum and sum of squares.
-        _, mean, inverse_deviation = torch.native_batch_norm(x, None, None, None, None, True, 0.0, eps)
-        mean, square = mean.double(), inverse_deviation.double().pow(-2) - eps + mean.double().square()
+        _, mean, inverse_deviation = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)
+        dtype, mean = weight.dtype, mean.double()
+        square = inverse_deviation.double().pow(-2) - eps + mean.square()
         count = torch.full_like(mean, x.numel() / x.shape[1])
         count, mean, square = processes.total(torch.stack([count, mean * count, square * count]))
-        mean, square = mean / count, square / count
-        variance = (square - mean.square()).clamp_(min=0)
-        mean, variance, count = mean.float(), variance.float(), count[0].float()
+        mean = mean / count
+        variance = (square / count - mean.square()).clamp_(min=0)
+        mean, variance, count = mean.to(dtype), variance.to(dtype), count[0].to(dtype)
         normalised, *_ = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)
         ctx.save_for_backward(x, weight, mean, variance, count)
         ctx.eps, ctx.processes = eps, processes

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from colorizer.checkpoints import generate_chroma, load_generator
-from colorizer.devices import choose_device
+from colorizer.devices import choose_device, choose_precision
 from colorizer.digests import fingerprint
 from colorizer.errors import UserError
 from colorizer.evaluation import Evaluation, constant_chroma, evaluate_images
@@ -28,13 +28,14 @@ REPORTS, METRICS, MODEL = Path("reports/evaluation"), Path("metrics.json"), Path
 def evaluate(params: Params) -> None:
     options = params.evaluate
     device = choose_device(params.train.device)
+    precision = choose_precision(params.train.precision, device)
     store = open_store(Path("data/lab.npy"))
     generator, normalization, metadata = load_generator(MODEL, device)
     if normalization != read_normalization(Path("data/normalization.json")):
         raise UserError(
             f"{MODEL} was trained with another normalisation than data/normalization.json: run `dvc repro train`"
         )
-    predict = partial(generate_chroma, generator, normalization, device=device)
+    predict = partial(generate_chroma, generator, normalization, device=device, precision=precision)
     images = pd.read_csv("data/split/test.csv")["image"].to_numpy()
     with Progress("evaluate", total=len(images)) as progress:
         evaluation = evaluate_images(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from colorizer.checkpoints import generate_chroma, load_generator
-from colorizer.devices import choose_device
+from colorizer.devices import choose_device, choose_precision
 from colorizer.evaluation import Predict, evaluate_images
 from colorizer.files import write_text
 from colorizer.progress import Progress
@@ -22,12 +22,15 @@ from stages.params import Params
 
 def score(params: Params, out: Path, models: list[Path]) -> None:
     device = choose_device(params.train.device)
+    precision = choose_precision(params.train.precision, device)
     store = open_store(Path("data/lab.npy"))
     images = pd.read_csv("data/split/test.csv")["image"].to_numpy()
     methods: dict[str, Predict] = {}
     for number, path in enumerate(models):
         generator, normalization, _ = load_generator(path, device)
-        methods[f"model{number}"] = partial(generate_chroma, generator, normalization, device=device)
+        methods[f"model{number}"] = partial(
+            generate_chroma, generator, normalization, device=device, precision=precision
+        )
     with Progress("score", total=len(images)) as progress:
         summary = evaluate_images(
             store, images, methods, batch_size=params.evaluate.batch_size, on_images=progress.advance

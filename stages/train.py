@@ -30,7 +30,7 @@ from stages.decisions import Decisions
 from stages.dvc_run import project_root, starter, stop_if_orphaned
 from stages.entry import run_stage, say
 from stages.facts import training_facts
-from stages.params import Params
+from stages.params import Params, Train
 from stages.publishing import publish, refuse_edits, take_up
 from stages.trainer import Trainer, assist
 
@@ -48,6 +48,7 @@ def train(params: Params) -> None:
     make_repeatable(device)
     share_threads(options.devices)
     facts = training_facts(options, device)
+    check_batches(options)
     with open_scratch(project_root() / "scratch", facts, started_by=dvc, say=say) as scratch:
         finished, answers = take_up(scratch, options, facts)
         decisions = Decisions(scratch, options, answers, while_waiting=on_step)
@@ -150,6 +151,16 @@ def check_processes(devices: int, device: torch.device) -> None:
     gpus = torch.cuda.device_count()
     if device.type == "cuda" and not started_by_torchrun() and devices > gpus:
         raise UserError(f"train.devices is {devices}, but PyTorch finds {gpus} GPUs: set it to {gpus} or less")
+
+
+def check_batches(options: Train) -> None:
+    """Raise UserError when there are batches of which some process would get no image."""
+    smallest = len(pd.read_csv("data/split/train.csv")) % options.batch_size or options.batch_size
+    if smallest < options.devices:
+        raise UserError(
+            f"train.devices is {options.devices}, but the last batch of an epoch holds {smallest} images only: "
+            "change train.batch_size or split.train"
+        )
 
 
 def validate(

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from colorizer.batches import TrainingBatches
 from colorizer.devices import Precision, make_repeatable
-from colorizer.errors import UserError
 from colorizer.networks import Discriminator, Generator, check_halvings, most_halvings
 from colorizer.normalization_file import read_normalization
 from colorizer.processes import Processes, share_threads
@@ -28,12 +27,6 @@ class Trainer:
         self.store = open_store(Path("data/lab.npy"))
         self.normalization = read_normalization(Path("data/normalization.json"))
         self.images = pd.read_csv("data/split/train.csv")["image"].to_numpy()
-        last = len(self.images) % options.batch_size or options.batch_size
-        if min(last, options.batch_size) < processes.count:
-            raise UserError(
-                f"train.devices is {processes.count}, but the last batch of an epoch holds {last} images, fewer than "
-                "processes: change train.batch_size or split.train"
-            )
         generator, discriminator = build_networks(options, image_shape=self.store.shape[1:3])
         self.adversaries = make_adversaries(
             generator,

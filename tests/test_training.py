@@ -1,11 +1,13 @@
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from colorizer.batches import TrainingBatches, to_batch
-from colorizer.devices import choose_device
+from colorizer.devices import choose_device, choose_precision
 from colorizer.errors import UserError
 from colorizer.lab import Normalization
 from colorizer.losses import adversarial_loss, l1_loss
@@ -17,17 +19,18 @@ CPU = torch.device("cpu")
 RECIPE = {"l1_weight": 100.0, "adversarial": True, "ema_decay": 0.0, "first_step": 0}
 
 
-def adversaries_for(size, *, learning_rate=2e-4, keep_average=False, device=CPU):
+def adversaries_for(size, *, learning_rate=2e-4, keep_average=False, device=CPU, dtype=torch.float32, **options):
     torch.manual_seed(0)
     generator = Generator(width=8, halvings=3, upsampling="transposed")
     discriminator = Discriminator(width=8, halvings=3, sees="ab", judges="image", image_shape=(size, size))
     return make_adversaries(
-        generator,
-        discriminator,
+        generator.to(dtype),
+        discriminator.to(dtype),
         learning_rate=learning_rate,
         betas=(0.5, 0.999),
         keep_average=keep_average,
         device=device,
+        **options,
     )
 
 
@@ -99,6 +102,78 @@ def test_the_step_follows_the_recipe(photographs):
     expected = torch.autograd.grad(deceived + 100 * l1_loss(generated, chroma), list(before.generator.parameters()))
     for gradient, weight in zip(expected, adversaries.generator.parameters(), strict=True):
         torch.testing.assert_close(weight.grad, gradient, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("adversarial", "passes"), [(True, (1, 3)), (False, (1, 0))])
+def test_a_step_costs_no_more_than_it_needs(photographs, adversarial, passes):
+    """Passes forward are counted, and operations: each way back costs as much as the way forward.
+
+    The discriminator goes back to its weights for real and generated chroma, but not for the generator's sake.
+    """
+    adversaries, batch = adversaries_for(32), first(batches_of(photographs))
+    lightness, chroma, _ = batch
+    operations = []
+    for network, inputs in ((adversaries.generator, (lightness,)), (adversaries.discriminator, (lightness, chroma))):
+        with FlopCounterMode(display=False) as forward, torch.no_grad():
+            network(*inputs)
+        operations.append(forward.get_total_flops())
+    calls = {"generator": 0, "discriminator": 0}
+
+    def count(name, module, *_):
+        calls[name] += 1
+
+    for name in calls:
+        getattr(adversaries, name).register_forward_hook(partial(count, name))
+    with FlopCounterMode(display=False) as step:
+        train_step(adversaries, batch, l1_weight=100.0, adversarial=adversarial)
+    assert tuple(calls.values()) == passes
+    needed = 3 * operations[0] + (8 * operations[1] if adversarial else 0)
+    assert 0.9 * needed < step.get_total_flops() <= needed
+
+
+def test_bf16_learns_as_fp32_does(photographs):
+    curves = []
+    for precision in ("fp32", "bf16"):
+        adversaries = adversaries_for(32, learning_rate=1e-3, precision=precision)
+        losses = [
+            train_step(adversaries, batch, l1_weight=100.0, adversarial=True)["l1_loss"].item()
+            for epoch in range(1, 9)
+            for batch in batches_of(photographs, epoch=epoch)
+        ]
+        curves.append(np.array(losses).reshape(8, -1).mean(axis=1))
+        assert all(
+            weight.dtype == torch.float32 for weight in adversaries.generator.state_dict().values() if weight.dim()
+        )
+    assert curves[0][-1] < 0.8 * curves[0][0]
+    assert curves[1] == pytest.approx(curves[0], rel=0.05)
+    assert (curves[1] != curves[0]).any()  # another precision it was
+
+
+def test_reading_a_batch_touches_its_images_alone(photographs):
+    """Neither copies of the store nor of its rows: what is asked for is counted."""
+
+    class Counted:
+        read = 0
+
+        def __getitem__(self, rows):
+            self.read += len(rows)
+            return photographs[rows]
+
+    store = Counted()
+    batches = TrainingBatches(
+        store, np.arange(64), Normalization(), batch_size=8, flip=True, seed=0, epoch=1, device=CPU
+    )
+    for number, _ in enumerate(batches, start=1):
+        assert store.read <= 8 * (number + 1)  # one batch ahead at most
+    assert store.read == 64
+    assert batches.seconds_waited > 0
+
+
+def test_auto_takes_the_precision_that_the_cpu_is_fast_at(monkeypatch):
+    for abilities, chosen in (({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx2": True}, "fp32")):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda abilities=abilities: abilities)
+        assert choose_precision("auto", CPU) == chosen
+        assert choose_precision("fp32", CPU) == "fp32"
 
 
 def test_l1_epochs_leave_the_discriminator_alone(photographs):

@@ -1,0 +1,116 @@
+"""Several processes that train one model: the same as one, and one that dies ends them all."""
+
+import signal
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from colorizer.batches import Batch, TrainingBatches
+from colorizer.lab import Normalization
+from colorizer.processes import Processes, together
+from colorizer.training import train_epoch
+from tests.disturbed import ask_for_training, newest_epoch, results, training_process, wait_until
+from tests.test_training import CPU, adversaries_for
+from tests.workspace import BIN
+
+
+def train_two_epochs(processes: Processes, store) -> tuple:
+    """One of L1 alone and one of both losses, mirrored and averaged; the last batch of five cannot be halved.
+
+    In float64: in float32, Adam makes more of the rounding with every step.
+    """
+    torch.set_num_threads(1)
+    adversaries = adversaries_for(32, keep_average=True, dtype=torch.float64, processes=processes)
+    losses = []
+    for epoch in (1, 2):
+        batches = TrainingBatches(
+            store,
+            np.arange(len(store)),
+            Normalization(),
+            batch_size=8,
+            flip=True,
+            seed=0,
+            epoch=epoch,
+            device=CPU,
+            processes=processes,
+        )
+        means = train_epoch(
+            adversaries,
+            (Batch(lightness.double(), chroma.double(), count) for lightness, chroma, count in batches),
+            l1_weight=100.0,
+            adversarial=epoch > 1,
+            ema_decay=0.9,
+            first_step=0,
+            on_batch=lambda *_: None,
+        )
+        losses.append(means)
+    return adversaries, losses
+
+
+def assist(processes: Processes, store) -> None:
+    train_two_epochs(processes, store)
+
+
+def test_two_processes_train_as_one(photographs):
+    store = photographs[:29]
+    one, expected = train_two_epochs(Processes(), store)
+    with together(2, CPU, assist, (store,), print) as processes:
+        assert processes == Processes(0, 2)
+        two, losses = train_two_epochs(processes, store)
+    for epoch, means in zip(losses, expected, strict=True):
+        assert epoch == pytest.approx(means, rel=1e-9)
+    for network in ("generator", "discriminator", "average"):
+        weights = getattr(one, network).state_dict()
+        for name, weight in getattr(two, network).state_dict().items():
+            torch.testing.assert_close(weight, weights[name], rtol=1e-6, atol=1e-8, msg=f"{network} {name}")
+
+
+def test_a_process_that_is_killed_ends_the_training_which_then_goes_on(committed):
+    ask_for_training(committed)
+    committed.edit_params(devices="2")
+    process = committed.start(str(BIN / "python"), "-m", "stages.train")
+    wait_until(lambda: newest_epoch(committed) >= 1)
+    [other] = [
+        child
+        for child in training_process(committed).children()
+        if any("spawn_main" in argument for argument in child.cmdline())
+    ]
+    other.send_signal(signal.SIGKILL)
+    assert process.wait(timeout=60) == 1
+    [line] = [line for line in committed.printed.splitlines() if line.startswith("train: ")]
+    assert line.startswith(
+        f"train: process 2 of 2 (pid {other.pid}) was killed by SIGKILL: training stops; run it again"
+    )
+    assert "Traceback" not in committed.printed
+
+    torchrun = str(BIN / "torchrun"), "--nproc-per-node=2", "--master-addr=127.0.0.1", "-m", "stages.train"
+    output = committed.run(*torchrun).stdout
+    assert "going on after epoch" in output
+    results(committed)
+    assert not [child for child in psutil.Process().children(recursive=True) if "stages.train" in child.cmdline()]
+
+
+@pytest.mark.parametrize(
+    ("edits", "environment", "message"),
+    [
+        (
+            {"devices": "5"},
+            {},
+            "train.devices is 5, but the last batch of an epoch holds 1 images only: change "
+            "train.batch_size or split.train",
+        ),
+        (
+            {"devices": "2"},
+            {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "3", "RANK": "0"},
+            "train.devices is 2, but torchrun started 3 processes: set it to 3",
+        ),
+    ],
+)
+def test_processes_that_do_not_fit_are_one_line(committed, edits, environment, message):
+    committed.edit_params(**edits)
+    result = committed.stage("train", check=False, **environment)
+    assert result.returncode == 1
+    assert result.stdout.splitlines()[-1] == f"train: {message}"
+    assert "Traceback" not in result.stdout
