@@ -145,7 +145,8 @@ def test_bf16_learns_as_fp32_does(photographs):
             weight.dtype == torch.float32 for weight in adversaries.generator.state_dict().values() if weight.dim()
         )
     assert curves[0][-1] < 0.8 * curves[0][0]
-    assert curves[1] == pytest.approx(curves[0], rel=0.05)
+    assert curves[1] == pytest.approx(curves[0], rel=0.1)
+    assert curves[1].mean() == pytest.approx(curves[0].mean(), rel=0.02)
     assert (curves[1] != curves[0]).any()  # another precision it was
 
 
