@@ -52,14 +52,14 @@ def main() -> None:
             print(f"| {name} | {seconds:.1f} | {memory:.0f} |", flush=True)
 
         check = export_onnx(options.model, place / "model.onnx")
-        torch, onnx = load_model(options.model, "cpu"), load_model(place / "model.onnx")
+        models = [load_model(options.model, "cpu", precision) for precision in ("fp32", "bf16")]
+        models.append(load_model(place / "model.onnx"))
         print(f"\nLargest difference of ONNX Runtime from PyTorch: {check.difference:.1e} of normalised chroma\n")
-        print("| images a batch, side | PyTorch, ms | ONNX Runtime, ms | ratio |\n|---|---:|---:|---:|")
+        print("| images a batch, side | PyTorch fp32, ms | PyTorch bf16, ms | ONNX Runtime, ms |\n|---|---:|---:|---:|")
         for count, side in BATCHES:
-            ours, theirs = compare(
-                torch, onnx, np.random.default_rng(0).integers(0, 256, (count, side, side), np.uint8)
-            )
-            print(f"| {count}, {side} px | {ours * 1e3:.1f} | {theirs * 1e3:.1f} | {ours / theirs:.2f} |")
+            lightness = np.random.default_rng(0).integers(0, 256, (count, side, side), np.uint8)
+            cells = "".join(f" {seconds * 1e3:.1f} |" for seconds in compare(models, lightness))
+            print(f"| {count}, {side} px |{cells}")
 
 
 def write_built_in(folder: Path) -> Path:
@@ -83,15 +83,15 @@ def colorize(arguments: list[object], model: Path, out: Path) -> tuple[float, fl
     return time.monotonic() - started, int(memory) * 1024 / 1e6
 
 
-def compare(first: Model, second: Model, lightness: np.ndarray) -> tuple[float, float]:
-    """Median seconds of both, in turn, after a warm-up."""
-    taken: tuple[list[float], list[float]] = ([], [])
+def compare(models: list[Model], lightness: np.ndarray) -> list[float]:
+    """Median seconds of each, in turn, after a warm-up."""
+    taken: list[list[float]] = [[] for _ in models]
     for _ in range(20 + ROUNDS):
-        for model, seconds in zip((first, second), taken, strict=True):
+        for model, seconds in zip(models, taken, strict=True):
             started = time.monotonic()
             model.predict(lightness)
             seconds.append(time.monotonic() - started)
-    return statistics.median(taken[0][ROUNDS:]), statistics.median(taken[1][ROUNDS:])
+    return [statistics.median(seconds[ROUNDS:]) for seconds in taken]
 
 
 if __name__ == "__main__":

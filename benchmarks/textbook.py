@@ -159,8 +159,7 @@ def seconds(work: Callable[[], object]) -> float:
 def read_codes(root: Path | None, images: int, size: int) -> NDArray[np.uint8]:
     if root is None:
         return make_sample(size=size, train=images, test=8, min_chroma=0.0, seed=0)[0][:images]
-    _, _, lightness, chroma = next(open_raw(root).chunks())
-    return interleave(lightness[:images], chroma[:images])
+    return interleave(*open_raw(root).spread())[:images]
 
 
 def compare_losses(codes: NDArray[np.uint8], options: dict, steps: int) -> None:

@@ -45,15 +45,14 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, processes: Processes) -> tuple:
-        # The fast kernel's own statistics, then those of all parts together: count, sum and sum of squares.
-        _, mean, inverse_deviation = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)
-        dtype, mean = weight.dtype, mean.double()
-        square = inverse_deviation.double().pow(-2) - eps + mean.square()
+        # The statistics of this part, then those of all parts together: count, sum and sum of squares.
+        mean, variance = (own.double() for own in torch.batch_norm_update_stats(x, None, None, 0.0))
+        square = variance + mean.square()
         count = torch.full_like(mean, x.numel() / x.shape[1])
         count, mean, square = processes.total(torch.stack([count, mean * count, square * count]))
         mean = mean / count
         variance = (square / count - mean.square()).clamp_(min=0)
-        mean, variance, count = mean.to(dtype), variance.to(dtype), count[0].to(dtype)
+        mean, variance, count = mean.to(weight), variance.to(weight), count[0].to(weight)
         normalised, *_ = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)
         ctx.save_for_backward(x, weight, mean, variance, count)
         ctx.eps, ctx.processes = eps, processes
@@ -64,15 +63,13 @@ class _Normalise(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: None) -> tuple:
         x, weight, mean, variance, count = ctx.saved_tensors
-        # As if the statistics were constants, ...
-        of_x, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
-            gradient, x, weight, mean, variance, None, None, False, ctx.eps, [True, True, True]
+        _, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient, x, weight, mean, variance, None, None, False, ctx.eps, [False, True, True]
         )
-        # ... and what comes through them.
         total_weight, total_bias = ctx.processes.total(torch.stack([of_weight, of_bias]))
-        inverse_deviation = (variance + ctx.eps).rsqrt()
-        slope = -weight * inverse_deviation.square() * total_weight / count
-        offset = -weight * inverse_deviation * total_bias / count - slope * mean
-        shape = (1, -1, 1, 1)
-        through = torch.addcmul(offset.view(shape).to(x.dtype), x, slope.view(shape).to(x.dtype))
-        return of_x.add_(through), of_weight, of_bias, None, None
+        # scale * gradient as if the statistics were constants; slope * x + offset is what comes through them.
+        scale = weight * (variance + ctx.eps).rsqrt()
+        slope = -scale * total_weight / count * (variance + ctx.eps).rsqrt()
+        offset = -scale * total_bias / count - slope * mean
+        scale, slope, offset = (factor.view(1, -1, 1, 1).to(x.dtype) for factor in (scale, slope, offset))
+        return torch.addcmul(offset, x, slope).addcmul_(gradient, scale), of_weight, of_bias, None, None

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,16 +40,17 @@ class Model:
     facts: Facts
 
 
-def load_model(path: Path, device: str = "auto") -> Model:
+def load_model(path: Path, device: str = "auto", precision: Literal["auto", "fp32", "bf16"] = "auto") -> Model:
     """A model from a .safetensors file of the pipeline, or from an .onnx file exported from one.
 
-    `device` (auto, cpu or cuda) is for the former; ONNX runs on the CPU, without importing PyTorch. Raises UserError
-    when the file is missing, damaged or of another kind.
+    `device` (auto, cpu or cuda) and `precision` (auto is bf16 where the device is fast at it) are for the former; ONNX
+    runs on the CPU in fp32, without importing PyTorch. Raises UserError when the file is missing, damaged or of another
+    kind.
     """
     if path.suffix == ".onnx":
         return _load_onnx(path)
     if path.suffix == ".safetensors":
-        return _load_safetensors(path, device)
+        return _load_safetensors(path, device, precision)
     raise UserError(f"{path} is not a model: expected a .safetensors file of the pipeline or an .onnx export of one")
 
 
@@ -65,7 +67,7 @@ def facts_of(metadata: dict) -> Facts:
     )
 
 
-def _load_safetensors(path: Path, device: str) -> Model:
+def _load_safetensors(path: Path, device: str, precision: Literal["auto", "fp32", "bf16"]) -> Model:
     from colorizer.checkpoints import generate_chroma, load_generator  # PyTorch takes seconds to import
     from colorizer.devices import choose_device, choose_precision
 
@@ -77,7 +79,7 @@ def _load_safetensors(path: Path, device: str) -> Model:
             generator,
             normalization,
             device=chosen,
-            precision=choose_precision("auto", chosen),
+            precision=choose_precision(precision, chosen),
         ),
         facts=facts_of(metadata),
     )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from colorizer.adam import ChannelsLastAdam
 from colorizer.batch_norm import over_all_processes
 from colorizer.batches import Batch
 from colorizer.devices import Precision, mixed
@@ -60,8 +61,8 @@ def make_adversaries(
     return Adversaries(
         generator=generator,
         discriminator=discriminator,
-        generator_optimizer=torch.optim.Adam(generator.parameters(), lr=learning_rate, betas=betas, fused=True),
-        discriminator_optimizer=torch.optim.Adam(discriminator.parameters(), lr=learning_rate, betas=betas, fused=True),
+        generator_optimizer=ChannelsLastAdam(generator.parameters(), learning_rate, betas),
+        discriminator_optimizer=ChannelsLastAdam(discriminator.parameters(), learning_rate, betas),
         average=copy.deepcopy(generator).requires_grad_(False) if keep_average else generator,
         generate=processes.averaging(generator),
         judge=processes.averaging(discriminator),

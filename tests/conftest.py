@@ -37,6 +37,12 @@ def pytest_sessionfinish(session):
         shutil.rmtree(Path(os.environ[ALIVE]).parent)
 
 
+def pytest_collection_modifyitems(items):
+    """Files with Prefect's server, which take minutes, first: no worker is left alone with one at the end."""
+    slow = {item.path for item in items if "prefect" in item.fixturenames}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     return fail_if_skipped((yield))

@@ -1,4 +1,5 @@
 import copy
+import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -168,6 +169,17 @@ def test_reading_a_batch_touches_its_images_alone(photographs):
         assert store.read <= 8 * (number + 1)  # one batch ahead at most
     assert store.read == 64
     assert batches.seconds_waited > 0
+
+
+def test_memory_of_an_epoch_is_the_order_of_its_images():
+    """Three columns of 8 bytes an image at most, whatever an image weighs: nothing else grows with their number."""
+    images = np.arange(100_000)
+    store = np.broadcast_to(np.uint8(0), (len(images), 32, 32, 3))
+    tracemalloc.start()
+    first(TrainingBatches(store, images, Normalization(), batch_size=8, flip=True, seed=0, epoch=1, device=CPU))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 26 * len(images)
 
 
 def test_auto_takes_the_precision_that_the_cpu_is_fast_at(monkeypatch):

@@ -1,0 +1,25 @@
+"""Adam for weights that lie channels last in memory."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class ChannelsLastAdam(torch.optim.Adam):
+    """torch.optim.Adam, fused, with weights, gradients and moments handed over in the order in which they lie.
+
+    PyTorch 2.13 on a CPU copies every weight that is channels last in each step, and takes a gradient for one in the
+    order of its weight even when it is not: silently, other weights would get it.
+    """
+
+    def __init__(self, weights: Any, learning_rate: float, betas: tuple[float, float]) -> None:
+        super().__init__(weights, lr=learning_rate, betas=betas, fused=True)
+
+    def _init_group(self, group: dict, *lists: list[Tensor]) -> bool:
+        has_complex = super()._init_group(group, *lists)
+        for tensors in lists[:-1]:  # the last are the numbers of steps
+            tensors[:] = [tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 else tensor for tensor in tensors]
+        gradients = lists[1]
+        gradients[:] = [gradient.contiguous() for gradient in gradients]  # as they are, or else put in order
+        return has_complex
