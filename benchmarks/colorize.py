@@ -84,10 +84,11 @@ def colorize(arguments: list[object], model: Path, out: Path) -> tuple[float, fl
 
 
 def compare(models: list[Model], lightness: np.ndarray) -> list[float]:
-    """Median seconds of each, in turn, after a warm-up."""
+    """Median seconds after a warm-up, one model after the other: ONNX Runtime's threads spin on after a run."""
     taken: list[list[float]] = [[] for _ in models]
-    for _ in range(20 + ROUNDS):
-        for model, seconds in zip(models, taken, strict=True):
+    for model, seconds in zip(models, taken, strict=True):
+        time.sleep(1)
+        for _ in range(20 + ROUNDS):
             started = time.monotonic()
             model.predict(lightness)
             seconds.append(time.monotonic() - started)
