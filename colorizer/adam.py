@@ -20,6 +20,7 @@ class ChannelsLastAdam(torch.optim.Adam):
         has_complex = super()._init_group(group, *lists)
         for tensors in lists[:-1]:  # the last are the numbers of steps
             tensors[:] = [tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 else tensor for tensor in tensors]
-        gradients = lists[1]
+        weights, gradients, *moments = lists[:4]
+        assert all(tensor.is_contiguous() for tensors in (weights, *moments) for tensor in tensors)
         gradients[:] = [gradient.contiguous() for gradient in gradients]  # as they are, or else put in order
         return has_complex

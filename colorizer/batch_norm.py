@@ -11,14 +11,10 @@ from colorizer.processes import Processes
 
 def over_all_processes(network: nn.Module, processes: Processes) -> None:
     """Make every batch norm in the network take its statistics from the parts of all processes, in place."""
-    for name, module in network.named_children():
+    for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
-            shared = _SharedBatchNorm2d(module.num_features, module.eps, module.momentum).to(module.weight.dtype)
-            shared.load_state_dict(module.state_dict())
-            shared.processes = processes
-            setattr(network, name, shared)
-        else:
-            over_all_processes(module, processes)
+            module.__class__ = _SharedBatchNorm2d
+            module.processes = processes  # type: ignore[assignment]
 
 
 class _SharedBatchNorm2d(nn.BatchNorm2d):
@@ -36,7 +32,7 @@ class _SharedBatchNorm2d(nn.BatchNorm2d):
         with torch.no_grad():
             self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
             self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), self.momentum)
         return normalised
 
 
@@ -46,7 +42,8 @@ class _Normalise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, processes: Processes) -> tuple:
         # The statistics of this part, then those of all parts together: count, sum and sum of squares.
-        mean, variance = (own.double() for own in torch.batch_norm_update_stats(x, None, None, 0.0))
+        unused = torch.zeros_like(weight), torch.ones_like(weight)  # without them, a CPU rounds statistics as x is
+        mean, variance = (own.double() for own in torch.batch_norm_update_stats(x, *unused, 0.0))
         square = variance + mean.square()
         count = torch.full_like(mean, x.numel() / x.shape[1])
         count, mean, square = processes.total(torch.stack([count, mean * count, square * count]))

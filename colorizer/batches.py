@@ -64,19 +64,25 @@ class TrainingBatches:
                 if start + self._batch_size < len(self._order):
                     upcoming = reader.submit(self._read, start + self._batch_size)
                 num_images = min(self._batch_size, len(self._order) - start)
-                yield to_batch(codes, self._normalization, self._device)._replace(num_images=num_images)
+                yield to_batch(codes, self._normalization, self._device, num_images)
 
-    def _read(self, start: int) -> NDArray[np.uint8]:
-        """Codes (n, H, W, 3) of this process's part of the batch that begins at `start`."""
+    def _read(self, start: int) -> Tensor:
+        """Codes (n, H, W, 3) uint8 of this process's part of the batch that begins at `start`."""
         part = slice(start + self._processes.rank, start + self._batch_size, self._processes.count)
         codes = self._store[self._order[part]]
         mirrored = self._mirrored[part]
         codes[mirrored] = codes[mirrored, :, ::-1]
-        return codes
+        read = torch.from_numpy(codes)
+        return read.pin_memory() if self._device.type == "cuda" else read  # copied while the GPU computes
 
 
-def to_batch(codes: NDArray[np.uint8], normalization: Normalization, device: torch.device) -> Batch:
-    """Codes (n, H, W, 3) as a batch on the device, in the same order in memory: convolutions are fastest in it."""
-    planes = torch.from_numpy(codes).to(device).permute(0, 3, 1, 2)  # (n, 3, H, W) uint8: floats stay on the device
+def to_batch(
+    codes: NDArray[np.uint8] | Tensor, normalization: Normalization, device: torch.device, num_images: int | None = None
+) -> Batch:
+    """Codes (n, H, W, 3) uint8 on the device, in the same order in memory: convolutions are fastest in it.
+
+    They are a batch, or the part of one of `num_images`.
+    """
+    planes = torch.as_tensor(codes).to(device, non_blocking=True).permute(0, 3, 1, 2)  # floats stay on the device
     lightness, chroma = normalization.lightness(planes[:, :1].float()), normalization.chroma(planes[:, 1:].float())
-    return Batch(lightness, chroma, len(codes))
+    return Batch(lightness, chroma, num_images or len(codes))

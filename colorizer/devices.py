@@ -10,6 +10,7 @@ import torch
 from colorizer.errors import UserError
 
 Precision = Literal["fp32", "bf16"]
+PrecisionOrAuto = Literal["auto", "fp32", "bf16"]
 
 
 def choose_device(name: str) -> torch.device:
@@ -23,7 +24,7 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def choose_precision(name: Literal["auto", "fp32", "bf16"], device: torch.device) -> Precision:
+def choose_precision(name: PrecisionOrAuto, device: torch.device) -> Precision:
     """`auto` is bf16 where the device multiplies such numbers faster than those of 32 bits, else fp32."""
     if name != "auto":
         return name

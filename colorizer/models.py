@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from colorizer.errors import UserError
 from colorizer.evaluation import Predict
 from colorizer.lab import Lightness, Normalization
+
+if TYPE_CHECKING:
+    from colorizer.devices import PrecisionOrAuto  # imports PyTorch, which takes seconds
 
 ONNX_METADATA = "colorizer"  # the key under which an ONNX file holds its `Facts`, and the digest of its bytes
 NO_DIGEST = "0" * 64  # what stands in the place of the digest when it is taken
@@ -40,7 +43,7 @@ class Model:
     facts: Facts
 
 
-def load_model(path: Path, device: str = "auto", precision: Literal["auto", "fp32", "bf16"] = "auto") -> Model:
+def load_model(path: Path, device: str = "auto", precision: "PrecisionOrAuto" = "auto") -> Model:
     """A model from a .safetensors file of the pipeline, or from an .onnx file exported from one.
 
     `device` (auto, cpu or cuda) and `precision` (auto is bf16 where the device is fast at it) are for the former; ONNX
@@ -67,7 +70,7 @@ def facts_of(metadata: dict) -> Facts:
     )
 
 
-def _load_safetensors(path: Path, device: str, precision: Literal["auto", "fp32", "bf16"]) -> Model:
+def _load_safetensors(path: Path, device: str, precision: "PrecisionOrAuto") -> Model:
     from colorizer.checkpoints import generate_chroma, load_generator  # PyTorch takes seconds to import
     from colorizer.devices import choose_device, choose_precision
 

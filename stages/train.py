@@ -38,11 +38,11 @@ from stages.trainer import Trainer, assist
 def train(params: Params) -> None:
     options = params.train
     device = choose_device(options.device)
-    precision = choose_precision(options.precision, device)
     check_processes(options.devices, device)
     if started_by_torchrun() and os.environ["RANK"] != "0":
         with together(options.devices, device, assist, (), say) as processes:
-            return assist(processes, options, device, precision)
+            assist(processes, options, device)
+        return
     dvc = starter()
     on_step = partial(stop_if_orphaned, dvc)
     make_repeatable(device)
@@ -54,10 +54,14 @@ def train(params: Params) -> None:
         decisions = Decisions(scratch, options, answers, while_waiting=on_step)
         history = finished.history if finished else []
         try:
-            if not decisions.is_complete(len(history)):
-                with together(options.devices, device, assist, (options, device, precision), say) as processes:
-                    trainer = Trainer(options, device, precision, processes)
-                    history = train_epochs(trainer, scratch, decisions, facts, finished, on_step)
+            complete = decisions.is_complete(len(history))
+            if started_by_torchrun() or not complete:  # processes of torchrun wait for a word in any case
+                with together(options.devices, device, assist, (options, device), say) as processes:
+                    precision = choose_precision(options.precision, device)
+                    processes.agree(None if complete else precision)
+                    if not complete:
+                        trainer = Trainer(options, device, precision, processes)
+                        history = train_epochs(trainer, scratch, decisions, facts, finished, on_step)
             refuse_edits(options, facts, device)
         finally:
             decisions.declare()
@@ -148,9 +152,9 @@ def check_processes(devices: int, device: torch.device) -> None:
     started = int(os.environ["WORLD_SIZE"]) if started_by_torchrun() else devices
     if devices != started:
         raise UserError(f"train.devices is {devices}, but torchrun started {started} processes: set it to {started}")
-    gpus = torch.cuda.device_count()
-    if device.type == "cuda" and not started_by_torchrun() and devices > gpus:
-        raise UserError(f"train.devices is {devices}, but PyTorch finds {gpus} GPUs: set it to {gpus} or less")
+    here, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", devices)), torch.cuda.device_count()
+    if device.type == "cuda" and here > gpus:
+        raise UserError(f"{here} processes on this machine want a GPU each, but PyTorch finds {gpus}: start fewer")
 
 
 def check_batches(options: Train) -> None:
@@ -181,7 +185,7 @@ def validate(
 
 
 def show_losses(losses: dict[str, torch.Tensor]) -> str:
-    """D and G are the two binary cross-entropies."""
+    """Of this process's part of the batch; D and G are the two binary cross-entropies."""
     short = {"discriminator_loss": "D", "adversarial_loss": "G", "l1_loss": "L1"}
     return " ".join(f"{short[name]} {float(loss):.3f}" for name, loss in losses.items())
 

@@ -72,8 +72,11 @@ class Trainer:
         )
 
 
-def assist(processes: Processes, options: Train, device: torch.device, precision: Precision) -> None:
+def assist(processes: Processes, options: Train, device: torch.device) -> None:
     """Be another process than the first, which says what to do."""
+    precision = processes.agree()
+    if precision is None:  # there is nothing to train
+        return
     share_threads(processes.count)
     make_repeatable(device)
     trainer = Trainer(options, device, precision, processes)

@@ -6,7 +6,9 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from torch import nn
 
+from colorizer.batch_norm import over_all_processes
 from colorizer.batches import Batch, TrainingBatches
 from colorizer.lab import Normalization
 from colorizer.processes import Processes, together
@@ -72,11 +74,7 @@ def test_a_process_that_is_killed_ends_the_training_which_then_goes_on(committed
     committed.edit_params(devices="2")
     process = committed.start(str(BIN / "python"), "-m", "stages.train")
     wait_until(lambda: newest_epoch(committed) >= 1)
-    [other] = [
-        child
-        for child in training_process(committed).children()
-        if any("spawn_main" in argument for argument in child.cmdline())
-    ]
+    [other] = others_of(training_process(committed).pid)
     other.send_signal(signal.SIGKILL)
     assert process.wait(timeout=60) == 1
     [line] = [line for line in committed.printed.splitlines() if line.startswith("train: ")]
@@ -88,8 +86,43 @@ def test_a_process_that_is_killed_ends_the_training_which_then_goes_on(committed
     torchrun = str(BIN / "torchrun"), "--nproc-per-node=2", "--master-addr=127.0.0.1", "-m", "stages.train"
     output = committed.run(*torchrun).stdout
     assert "going on after epoch" in output
-    results(committed)
-    assert not [child for child in psutil.Process().children(recursive=True) if "stages.train" in child.cmdline()]
+    finished = results(committed)
+    for published in committed.path.glob("scratch/*/published.json"):
+        published.unlink()
+    assert "going on after epoch 4" in committed.run(*torchrun).stdout  # nothing is left to train, for anyone
+    assert results(committed) == finished
+
+
+def test_the_others_end_with_the_first_even_while_they_start(committed):
+    committed.edit_params(devices="2", batch_size="8")
+    process = committed.start(str(BIN / "python"), "-m", "stages.train")
+    wait_until(lambda: others_of(process.pid))
+    [other] = others_of(process.pid)
+    process.kill()
+    wait_until(lambda: not other.is_running() or other.status() == psutil.STATUS_ZOMBIE, seconds=30)
+
+
+def others_of(pid: int) -> list[psutil.Process]:
+    children = psutil.Process(pid).children()
+    return [child for child in children if any("spawn_main" in argument for argument in child.cmdline())]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_batch_norm_over_all_processes_is_batch_norm(dtype):
+    """A mean of five deviations, where rounded statistics would show; weights and statistics stay float32."""
+    torch.manual_seed(0)
+    values, gradient = (torch.randn(4, 8, 16, 16) + 5).to(dtype), torch.randn(4, 8, 16, 16).to(dtype)
+    plain, shared = nn.Sequential(nn.BatchNorm2d(8)), nn.Sequential(nn.BatchNorm2d(8))
+    over_all_processes(shared, Processes())
+    seen = []
+    for network in (plain, shared):
+        x = values.clone().requires_grad_()
+        y = network(x)
+        y.backward(gradient)
+        seen.append((y, x.grad, network[0].weight.grad, *network.state_dict().values()))
+    exact, rounded = {"rtol": 1e-4, "atol": 1e-4}, {"rtol": 0.02, "atol": 0.02}
+    for one, other in zip(*seen, strict=True):
+        torch.testing.assert_close(other, one, **(rounded if one.dtype == torch.bfloat16 else exact))
 
 
 @pytest.mark.parametrize(
