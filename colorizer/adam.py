@@ -13,6 +13,11 @@ class ChannelsLastAdam(torch.optim.Adam):
     order of its weight even when it is not: silently, other weights would get it.
     """
 
+    # As inherited, these import PyTorch's compiler, which takes more than a second, to tell it to leave them alone.
+    add_param_group = torch.optim.Optimizer.add_param_group.__wrapped__  # type: ignore[attr-defined]
+    zero_grad = torch.optim.Optimizer.zero_grad.__wrapped__  # type: ignore[attr-defined]
+    step = torch.no_grad()(torch.optim.Adam.step.__wrapped__)  # type: ignore[attr-defined]
+
     def __init__(self, weights: Any, learning_rate: float, betas: tuple[float, float]) -> None:
         super().__init__(weights, lr=learning_rate, betas=betas, fused=True)
 

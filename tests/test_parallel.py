@@ -25,7 +25,7 @@ def test_few_items_are_in_flight():
 
 
 def test_an_exception_comes_in_its_turn_and_ends_the_work():
-    begun = []
+    begun, before = [], threading.active_count()
 
     def fail_at_three(item):
         begun.append(item)
@@ -37,11 +37,11 @@ def test_an_exception_comes_in_its_turn_and_ends_the_work():
     with pytest.raises(ValueError, match="three"):
         done.extend(in_order(fail_at_three, itertools.count(), threads=2))
     assert max(begun) <= 3 + 4
-    assert threading.active_count() == 1
+    assert threading.active_count() <= before
 
 
 def test_an_interrupt_ends_the_work():
-    begun = []
+    begun, before = [], threading.active_count()
 
     def interrupt_at_three(item):
         begun.append(item)
@@ -53,4 +53,4 @@ def test_an_interrupt_ends_the_work():
         for _ in in_order(interrupt_at_three, itertools.count(), threads=2):
             pass
     assert len(begun) < 20
-    assert threading.active_count() == 1
+    assert threading.active_count() <= before

@@ -1,4 +1,6 @@
 import copy
+import subprocess
+import sys
 import threading
 import tracemalloc
 from functools import partial
@@ -16,6 +18,7 @@ from colorizer.losses import adversarial_loss, l1_loss
 from colorizer.networks import Discriminator, Generator
 from colorizer.training import make_adversaries, train_epoch, train_step, update_average
 from tests.conftest import NO_GPU
+from tests.imports import ROOT
 
 CPU = torch.device("cpu")
 RECIPE = {"l1_weight": 100.0, "adversarial": True, "ema_decay": 0.0, "first_step": 0}
@@ -191,6 +194,17 @@ def test_auto_takes_the_precision_that_the_cpu_is_fast_at(monkeypatch):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda abilities=abilities: abilities)
         assert choose_precision("auto", CPU) == chosen
         assert choose_precision("fp32", CPU) == "fp32"
+
+
+def test_training_starts_without_the_compiler():
+    """Importing it takes more than a second of every start."""
+    script = (
+        "import sys, torch; from tests.test_training import *; "
+        "batch = to_batch(np.zeros((2, 32, 32, 3), np.uint8), Normalization(), CPU); "
+        "train_step(adversaries_for(32), batch, l1_weight=100.0, adversarial=True); "
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 
 
 def test_l1_epochs_leave_the_discriminator_alone(photographs):
