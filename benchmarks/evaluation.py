@@ -11,8 +11,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from skimage.color import deltaE_ciede2000
 from skimage.metrics import structural_similarity
 
 from benchmarks.data_stages import PROJECT, STAGES, write_stand_in
+from benchmarks.textbook import seconds_of
 from colorizer.checkpoints import generate_chroma, save_generator
 from colorizer.evaluation import Predict, constant_chroma, evaluate_images
 from colorizer.lab import Normalization, codes_to_lab, codes_to_rgb
@@ -54,12 +53,6 @@ def make_generator(size: int) -> Generator:
     """Half of the recipe's width, as presets/photos64.yaml has it."""
     torch.manual_seed(0)
     return Generator(width=32, halvings=most_halvings(size), upsampling="transposed").eval()
-
-
-def seconds_of(work: Callable[[], object]) -> float:
-    started = time.monotonic()
-    work()
-    return time.monotonic() - started
 
 
 def prepare(workspace: Path, root: Path, images: int, size: int) -> None:
