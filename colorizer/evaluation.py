@@ -38,8 +38,9 @@ class Evaluation:
     def summary(self) -> dict[str, dict[str, float]]:
         """Per method: mean of every score, colourfulness gap |out - truth| / truth, histogram distance, balance.
 
-        The balance is AB error relative to leaving the image grey + histogram distance: error alone rewards dull
-        colours, the histogram alone colours in the wrong places.
+        The balance weighs error and colour: AB error relative to leaving the image grey + histogram distance +
+        colourfulness gap. Error alone rewards dull colours, histogram and colourfulness alone colours in the wrong
+        places, colourfulness alone any strong tint.
         """
         means = self.scores.mean()
         true_colourfulness = means["truth_colourfulness"]
@@ -52,7 +53,7 @@ class Evaluation:
             )
             summary["histogram_distance"] = histogram_distance(self.histograms[method], self.histograms["truth"])
             relative_error = summary["ab_error"] / max(means["truth_ab_deviation"], 1e-9)
-            summary["balance"] = relative_error + summary["histogram_distance"]
+            summary["balance"] = relative_error + summary["histogram_distance"] + summary["colourfulness_gap"]
             result[method] = {name: round(float(value), 4) for name, value in summary.items()}
         result["truth"] = {"colourfulness": round(float(true_colourfulness), 4)}
         return result

@@ -32,7 +32,7 @@ _MEANING = (
     ("AB hist.", "total variation distance between the pooled histograms of colours, 0 equal, 1 disjoint"),
     (
         "balance",
-        "AB error relative to grey's + AB hist.: right and colourful at once; chooses the epoch on validation images",
+        "AB error relative to grey's + AB hist. + gap: right and colourful; chooses the epoch on validation images",
     ),
 )
 _STYLE = """

@@ -4,6 +4,7 @@ import pytest
 from colorizer.evaluation import constant_chroma, evaluate_images
 from colorizer.lab import codes_to_rgb
 from colorizer.metrics import colourfulness
+from colorizer.retention import chosen_epoch
 
 
 def test_evaluation_ranks_and_averages_over_images(photographs):
@@ -37,9 +38,41 @@ def test_evaluation_ranks_and_averages_over_images(photographs):
     assert summary["mean_chroma"]["ab_error"] == pytest.approx(expected, abs=1e-4)
     assert all(counts.sum() == 5 * 32 * 32 for counts in evaluation.histograms.values())
     assert set(evaluation.histograms) == {"model", "mean_chroma", "grey", "truth"}
-    assert summary["grey"]["balance"] == pytest.approx(1 + summary["grey"]["histogram_distance"], abs=1e-3)
-    relative = summary["model"]["ab_error"] / summary["grey"]["ab_error"]
-    assert summary["model"]["balance"] == pytest.approx(relative + summary["model"]["histogram_distance"], abs=1e-3)
+    assert summary["grey"]["balance"] == pytest.approx(1 + summary["grey"]["histogram_distance"] + 1, abs=1e-3)
+    parts = summary["model"]
+    expected = (
+        parts["ab_error"] / summary["grey"]["ab_error"] + parts["histogram_distance"] + parts["colourfulness_gap"]
+    )
+    assert parts["balance"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_balance_chooses_neither_dull_nor_garish_nor_tinted_colours(photographs):
+    truth = photographs[..., 1:].astype(np.float32) - 128
+    elsewhere = np.roll(truth, 1, axis=0)
+    epochs = {
+        "dull": 0.4 * truth,
+        "garish": elsewhere,  # the right colours in the wrong places
+        "tinted": np.broadcast_to(
+            2.36 * truth.mean(axis=(0, 1, 2)), truth.shape
+        ),  # as colourful as the truth by a gain
+        "good": np.concatenate([elsewhere[:, :, :18], 0.9 * truth[:, :, 18:]], axis=2),
+    }
+    history = []
+    for epoch, chroma in enumerate(epochs.values(), start=1):
+        evaluation = evaluate_images(
+            photographs,
+            np.arange(len(photographs)),
+            {"model": lambda lightness, chroma=chroma: chroma + 128},
+            batch_size=len(photographs),
+            on_images=lambda count: None,
+        )
+        scores = evaluation.summary()["model"]
+        history.append({"epoch": epoch} | {f"validation_{name}": score for name, score in scores.items()})
+    chosen = {
+        criterion: list(epochs)[chosen_epoch(history, criterion) - 1]
+        for criterion in ("ab_error", "histogram_distance", "colourfulness_gap", "balance")
+    }
+    assert list(chosen.values()) == ["dull", "garish", "tinted", "good"]
 
 
 def test_scores_depend_neither_on_batches_nor_on_cores(photographs, monkeypatch):
