@@ -22,6 +22,10 @@ _STEPS_BETWEEN_CHECKS = 100  # for divergence, which costs a synchronisation wit
 LOSSES = ("discriminator_loss", "adversarial_loss", "l1_loss")
 
 
+class DivergedError(UserError):
+    """Losses, weights or output are no longer finite; the message says which."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Adversaries:
     """The two networks with an optimizer each; training changes them in place.
@@ -146,7 +150,7 @@ def train_epoch(
     """Train on batches; returns the mean of every loss over the images, those of all processes.
 
     `first_step` is the number of steps that earlier epochs made. `on_batch` is called after every step with the number
-    of images in it and its losses. Raises UserError when a loss is no longer finite.
+    of images in it and its losses. Raises DivergedError when a loss is no longer finite.
     """
     adversaries.generator.train()
     adversaries.discriminator.train()
@@ -168,5 +172,5 @@ def _finite_means(sums: dict[str, Tensor], num_images: int, processes: Processes
     totals = processes.total(torch.stack(list(sums.values()))).tolist()
     means = {name: total / num_images for name, total in zip(sums, totals, strict=True)}
     if not all(math.isfinite(mean) for mean in means.values()):
-        raise UserError(f"training diverged: {means}; lower train.learning_rate in params.yaml")
+        raise DivergedError(f"training diverged: {', '.join(f'{name} {mean:.4g}' for name, mean in means.items())}")
     return means

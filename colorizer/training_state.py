@@ -7,21 +7,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from colorizer.safetensors_file import read_tensors, write_tensors
-from colorizer.training import Adversaries
+from colorizer.training import Adversaries, DivergedError
 
 
 def save_state(path: Path, adversaries: Adversaries, metadata: dict) -> None:
     """Write the whole state with `metadata` (JSON); `path` appears only when whole."""
-    tensors = {
-        f"{part}/{name}": tensor
-        for part, network in _networks(adversaries).items()
-        for name, tensor in network.state_dict().items()
-    }
-    for part, optimizer in _optimizers(adversaries).items():
-        for index, weight in enumerate(_weights(optimizer)):
-            for name, tensor in optimizer.state.get(weight, {}).items():
-                tensors[f"{part}/{index}/{name}"] = tensor
-    write_tensors(path, tensors, metadata)
+    write_tensors(path, _tensors(adversaries), metadata)
 
 
 def load_state(path: Path, adversaries: Adversaries) -> None:
@@ -38,6 +29,26 @@ def load_state(path: Path, adversaries: Adversaries) -> None:
             stored = _under(f"{part}/{index}/", tensors)
             if stored:  # the discriminator's Adam has none during the epochs of L1 alone
                 optimizer.state[weight] = {name: _placed(tensor, weight) for name, tensor in stored.items()}
+
+
+def check_finite(adversaries: Adversaries) -> None:
+    """Raise DivergedError when anything in the state is not finite: losses do not tell of the last update."""
+    for name, tensor in _tensors(adversaries).items():
+        if not tensor.isfinite().all():
+            raise DivergedError(f"training diverged: {name} is not finite")
+
+
+def _tensors(adversaries: Adversaries) -> dict[str, Tensor]:
+    tensors = {
+        f"{part}/{name}": tensor
+        for part, network in _networks(adversaries).items()
+        for name, tensor in network.state_dict().items()
+    }
+    for part, optimizer in _optimizers(adversaries).items():
+        for index, weight in enumerate(_weights(optimizer)):
+            for name, tensor in optimizer.state.get(weight, {}).items():
+                tensors[f"{part}/{index}/{name}"] = tensor
+    return tensors
 
 
 def _networks(adversaries: Adversaries) -> dict[str, torch.nn.Module]:

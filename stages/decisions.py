@@ -84,6 +84,18 @@ class Decisions:
         made = [_as_param(decision) for decision in self.all if decision.epoch < epoch]
         return {"decisions": made} if made else {}
 
+    def after_divergence(self, epoch: int) -> str:
+        """What is left and what to do, for a message, when this epoch diverged."""
+        rate = self.learning_rate_at(epoch)
+        if epoch == 1:
+            return f"no epoch is finished yet: lower train.learning_rate in params.yaml, for example to {rate / 10:g}"
+        good = epoch - 1
+        return (
+            f"epoch {good} is kept in {self._scratch.folder}: to go on from it, put "
+            f"`- {{epoch: {good}, learning_rate: {rate / 10:g}}}` or another rate below {rate:g} into train.decisions "
+            f"of params.yaml, in place of what stands there about epoch {good}, and run `dvc repro`"
+        )
+
     def declare(self) -> None:
         """Write the answers to params.yaml, which DVC reads after the stage: the lock then says what was trained."""
         if self._answered:

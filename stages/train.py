@@ -25,6 +25,7 @@ from colorizer.retention import perhaps_needed_epochs
 from colorizer.scratch import Finished, Scratch, open_scratch
 from colorizer.sheets import comparison_sheet, save_image
 from colorizer.timing import log_epoch
+from colorizer.training import DivergedError
 from colorizer.training_state import save_state
 from stages.decisions import Decisions
 from stages.dvc_run import project_root, starter, stop_if_orphaned
@@ -112,12 +113,15 @@ def train_epochs(
             progress.label = f"epoch {epoch}/{options.epochs}"
             learning_rate = decisions.learning_rate_at(epoch)
             trainer.processes.agree((epoch, learning_rate))
-            losses = trainer.train_epoch(epoch, learning_rate, on_batch)
-            seconds = time.monotonic() - started
-            scores = validate(predict, store, validation, batch_size=options.batch_size, on_step=on_step)
+            try:
+                losses = trainer.train_epoch(epoch, learning_rate, on_batch)
+                seconds = time.monotonic() - started
+                scores = validate(predict, store, validation, batch_size=options.batch_size, on_step=on_step)
+            except DivergedError as error:
+                raise UserError(f"epoch {epoch}: {error}; {decisions.after_divergence(epoch)}") from error
             history.append(
                 {"epoch": epoch, "learning_rate": learning_rate, **losses}
-                | {f"validation_{name}": score for name, score in scores.items()}
+                | {f"validation_{name}": value for name, value in scores.items()}
             )
             save_generator(
                 scratch.checkpoint(epoch),
@@ -175,11 +179,18 @@ def validate(
     batch_size: int,
     on_step: Callable[[], None],
 ) -> dict[str, float]:
-    """Scores on the validation images; none when there are no images."""
+    """Scores on the validation images, none when there are no images; DivergedError when the output is not finite."""
     if not len(images):
         return {}
+
+    def predict_finite(lightness: NDArray[np.uint8]) -> NDArray[np.float32]:
+        chroma = predict(lightness)
+        if not np.isfinite(chroma).all():
+            raise DivergedError("training diverged: the output is not finite")
+        return chroma
+
     evaluation = evaluate_images(
-        store, images, {"model": predict}, batch_size=batch_size, on_images=lambda count: on_step()
+        store, images, {"model": predict_finite}, batch_size=batch_size, on_images=lambda count: on_step()
     )
     return evaluation.summary()["model"]
 

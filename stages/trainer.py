@@ -14,8 +14,8 @@ from colorizer.networks import Discriminator, Generator, check_halvings, most_ha
 from colorizer.normalization_file import read_normalization
 from colorizer.processes import Processes, share_threads
 from colorizer.store import open_store
-from colorizer.training import make_adversaries, set_learning_rate, train_epoch
-from colorizer.training_state import load_state
+from colorizer.training import DivergedError, make_adversaries, set_learning_rate, train_epoch
+from colorizer.training_state import check_finite, load_state
 from stages.params import Train
 
 
@@ -47,7 +47,10 @@ class Trainer:
     def train_epoch(
         self, epoch: int, learning_rate: float, on_batch: Callable[[int, dict[str, Tensor], float], None]
     ) -> dict[str, float]:
-        """Returns the mean losses. `on_batch` gets a step's images, its losses, and the seconds waited for data."""
+        """Returns the mean losses. `on_batch` gets a step's images, its losses, and the seconds waited for data.
+
+        Raises DivergedError when losses or the state after the epoch are not finite, in all processes alike.
+        """
         options = self.options
         set_learning_rate(self.adversaries, learning_rate)
         batches = TrainingBatches(
@@ -61,7 +64,7 @@ class Trainer:
             device=self.device,
             processes=self.processes,
         )
-        return train_epoch(
+        losses = train_epoch(
             self.adversaries,
             batches,
             l1_weight=options.l1_weight,
@@ -70,6 +73,8 @@ class Trainer:
             first_step=(epoch - 1) * math.ceil(len(self.images) / options.batch_size),
             on_batch=lambda count, losses: on_batch(count, losses, batches.seconds_waited),
         )
+        check_finite(self.adversaries)
+        return losses
 
 
 def assist(processes: Processes, options: Train, device: torch.device) -> None:
@@ -83,7 +88,10 @@ def assist(processes: Processes, options: Train, device: torch.device) -> None:
     trainer.load(None)
     while order := processes.agree():
         epoch, learning_rate = order
-        trainer.train_epoch(epoch, learning_rate, lambda *_: None)
+        try:
+            trainer.train_epoch(epoch, learning_rate, lambda *_: None)
+        except DivergedError:
+            return  # the first process says so
 
 
 def build_networks(options: Train, *, image_shape: tuple[int, int]) -> tuple[Generator, Discriminator]:

@@ -102,6 +102,16 @@ def test_the_others_end_with_the_first_even_while_they_start(committed):
     wait_until(lambda: not other.is_running() or other.status() == psutil.STATUS_ZOMBIE, seconds=30)
 
 
+def test_divergence_ends_all_with_one_line(committed):
+    committed.edit_params(devices="2", batch_size="8", learning_rate="1e39")
+    result = committed.stage("train", check=False)
+    assert result.returncode == 1
+    [line] = result.stdout.splitlines()
+    assert line.startswith("train: epoch 1: training diverged: ")
+    assert line.endswith("no epoch is finished yet: lower train.learning_rate in params.yaml, for example to 1e+38")
+    assert not [*committed.path.glob("scratch/*/state-0001.safetensors")]
+
+
 def others_of(pid: int) -> list[psutil.Process]:
     children = psutil.Process(pid).children()
     return [child for child in children if any("spawn_main" in argument for argument in child.cmdline())]

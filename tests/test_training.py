@@ -16,7 +16,8 @@ from colorizer.errors import UserError
 from colorizer.lab import Normalization
 from colorizer.losses import adversarial_loss, l1_loss
 from colorizer.networks import Discriminator, Generator
-from colorizer.training import make_adversaries, train_epoch, train_step, update_average
+from colorizer.training import DivergedError, make_adversaries, train_epoch, train_step, update_average
+from stages.train import validate
 from tests.conftest import NO_GPU
 from tests.imports import ROOT
 
@@ -248,8 +249,14 @@ def test_divergence_is_reported(photographs):
     adversaries = adversaries_for(32)
     with torch.no_grad():
         next(adversaries.generator.parameters()).fill_(torch.nan)
-    with pytest.raises(UserError, match=r"training diverged.*lower train\.learning_rate"):
+    with pytest.raises(DivergedError, match="training diverged: l1_loss nan"):
         train_epoch(adversaries, batches_of(photographs), **RECIPE | {"adversarial": False}, on_batch=lambda *_: None)
+
+    def predict(lightness):
+        return np.full((*lightness.shape, 2), np.nan, np.float32)
+
+    with pytest.raises(DivergedError, match="the output is not finite"):
+        validate(predict, photographs, np.arange(4), batch_size=4, on_step=lambda: None)
 
 
 def test_asking_for_a_missing_gpu_is_refused(monkeypatch):

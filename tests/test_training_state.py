@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from colorizer.safetensors_file import DamagedFileError
-from colorizer.training import train_epoch
-from colorizer.training_state import load_state, save_state
+from colorizer.training import DivergedError, train_epoch
+from colorizer.training_state import check_finite, load_state, save_state
 from tests.test_training import RECIPE, adversaries_for, batches_of
 
 
@@ -58,3 +58,24 @@ def test_a_damaged_state_changes_nothing(tmp_path, photographs):
         load_state(tmp_path / "state", fresh)
     assert all(torch.equal(tensor, before[name]) for name, tensor in fresh.generator.state_dict().items())
     assert not fresh.generator_optimizer.state
+
+
+def test_the_last_update_of_an_epoch_is_checked_which_no_loss_tells_of(photographs):
+    adversaries = adversaries_for(32, learning_rate=1e39)  # infinite in float32
+    options = RECIPE | {"adversarial": False}
+    train_epoch(adversaries, batches_of(photographs, batch_size=64), **options, on_batch=lambda *_: None)
+    with pytest.raises(DivergedError, match=r"generator/.* is not finite"):
+        check_finite(adversaries)
+
+
+@pytest.mark.parametrize("part", ["average", "discriminator_optimizer"])
+def test_the_average_and_the_moments_are_checked_as_well(photographs, part):
+    adversaries = adversaries_for(32, keep_average=True)
+    train(adversaries, photographs, 2)
+    check_finite(adversaries)
+    holder = getattr(adversaries, part)
+    moments = adversaries.discriminator_optimizer.state
+    tensors = holder.state_dict() if part == "average" else next(iter(moments.values()))
+    list(tensors.values())[-2].fill_(torch.inf)
+    with pytest.raises(DivergedError, match=f"{part}/.* is not finite"):
+        check_finite(adversaries)
