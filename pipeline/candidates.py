@@ -101,13 +101,14 @@ def read_candidates(
 def read_scores(candidate: Candidate) -> Scores:
     """How a candidate whose training is done came out."""
     options = read_params(candidate.place / "params.yaml").train
+    lead = "validation_"
     with (candidate.place / "reports" / "history.csv").open(newline="") as file:
         history: list[dict] = [
-            {name: int(value) if name == "epoch" else float(value or "nan") for name, value in row.items()}
+            {"epoch": int(row["epoch"])}
+            | {name: float(value or "nan") for name, value in row.items() if name.startswith(lead)}
             for row in csv.DictReader(file)
         ]
     epoch = chosen_epoch(history, options.choose)
-    lead = "validation_"
     validation = {name.removeprefix(lead): value for name, value in history[epoch - 1].items() if name.startswith(lead)}
     return Scores(criterion=options.choose, epoch=epoch, validation=validation)
 

@@ -82,14 +82,16 @@ def publish(scratch: Scratch, options: Train, history: list[dict], decisions: De
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
-    model = scratch.checkpoint(chosen_epoch(history, options.choose, decisions.declined))
+    chosen = chosen_epoch(history, options.choose, decisions.declined)
     kept = kept_epochs(len(history), options.keep, decisions.declined)
     checkpoints = {CHECKPOINTS / scratch.checkpoint(epoch).name: scratch.checkpoint(epoch) for epoch in kept}
     sheets = {SHEETS / scratch.sample(row["epoch"]).name: scratch.sample(row["epoch"]) for row in history}
-    outputs = {MODEL: model, **checkpoints, **sheets}
+    outputs = {MODEL: scratch.checkpoint(chosen), **checkpoints, **sheets}
     for target, source in outputs.items():
         place(source, target)
     scores = sorted(name for name in history[-1] if name.startswith("validation_"))
-    write_csv(HISTORY, pd.DataFrame(history, columns=["epoch", "learning_rate", *LOSSES, *scores]))
+    write_csv(HISTORY, pd.DataFrame(history, columns=["epoch", "learning_rate", *LOSSES, *scores, "warnings"]))
     scratch.record(decisions.all, [])
     scratch.mark_published(len(history), outputs.values())
+    if warnings := history[chosen - 1]["warnings"]:
+        say(f"warning: the model, that of epoch {chosen}: {warnings}")

@@ -24,6 +24,7 @@ from colorizer.progress import Progress
 from colorizer.retention import perhaps_needed_epochs
 from colorizer.scratch import Finished, Scratch, open_scratch
 from colorizer.sheets import comparison_sheet, save_image
+from colorizer.symptoms import symptoms
 from colorizer.timing import log_epoch
 from colorizer.training import DivergedError
 from colorizer.training_state import save_state
@@ -93,9 +94,9 @@ def train_epochs(
         precision=adversaries.precision,
     )
     candidates = validation if len(validation) else images
-    shown = store[
-        candidates[np.linspace(0, len(candidates) - 1, min(options.sheet_images, len(candidates))).astype(int)]
-    ]
+    on_sheet = candidates[np.linspace(0, len(candidates) - 1, min(options.sheet_images, len(candidates))).astype(int)]
+    shown = store[on_sheet]
+    scored = validation if len(validation) else on_sheet  # without validation images, for warnings alone
 
     with Progress("train", total=(options.epochs - len(history)) * len(images)) as progress:
         started, waited = 0.0, 0.0
@@ -116,11 +117,13 @@ def train_epochs(
             try:
                 losses = trainer.train_epoch(epoch, learning_rate, on_batch)
                 seconds = time.monotonic() - started
-                scores = validate(predict, store, validation, batch_size=options.batch_size, on_step=on_step)
+                summary = validate(predict, store, scored, batch_size=options.batch_size, on_step=on_step)
             except DivergedError as error:
                 raise UserError(f"epoch {epoch}: {error}; {decisions.after_divergence(epoch)}") from error
+            scores = summary["model"] if len(validation) else {}
+            warnings = symptoms(losses, summary["model"], summary["truth"]["colourfulness"])
             history.append(
-                {"epoch": epoch, "learning_rate": learning_rate, **losses}
+                {"epoch": epoch, "learning_rate": learning_rate, **losses, "warnings": "; ".join(warnings)}
                 | {f"validation_{name}": value for name, value in scores.items()}
             )
             save_generator(
@@ -137,6 +140,10 @@ def train_epochs(
             files = scratch.relied_on(epoch, needed)
             save_state(scratch.state(epoch), adversaries, {"epoch": epoch, "history": history, "files": files})
             scratch.finish(epoch, files)
+            if epoch > options.l1_epochs:  # L1 alone is dull by nature
+                with progress.paused():
+                    for warning in warnings:
+                        say(f"warning: epoch {epoch}: {warning}")
             log_epoch(
                 Path("logs/train.csv"),
                 {
@@ -178,10 +185,8 @@ def validate(
     *,
     batch_size: int,
     on_step: Callable[[], None],
-) -> dict[str, float]:
-    """Scores on the validation images, none when there are no images; DivergedError when the output is not finite."""
-    if not len(images):
-        return {}
+) -> dict[str, dict[str, float]]:
+    """Scores of the `model` and the `truth` on images of the store; DivergedError when the output is not finite."""
 
     def predict_finite(lightness: NDArray[np.uint8]) -> NDArray[np.float32]:
         chroma = predict(lightness)
@@ -192,7 +197,7 @@ def validate(
     evaluation = evaluate_images(
         store, images, {"model": predict_finite}, batch_size=batch_size, on_images=lambda count: on_step()
     )
-    return evaluation.summary()["model"]
+    return evaluation.summary()
 
 
 def show_losses(losses: dict[str, torch.Tensor]) -> str:

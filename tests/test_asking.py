@@ -136,26 +136,33 @@ def test_a_rate_that_diverges_can_be_corrected_and_stop_publishes_what_there_is(
     terminal.sendline("")
     terminal.expect(RATE)
     terminal.sendline("1e30")
-    terminal.expect("training diverged")
-    terminal.expect(pexpect.EOF)
-    text = (workspace.path / "params.yaml").read_text()
-    assert text.count("learning_rate: 1e+30") == 1
-    (workspace.path / "params.yaml").write_text(
-        text.replace("  - {epoch: 1, save: true, learning_rate: 1e+30, stop: false}\n", "").replace(
-            "decisions: ", "decisions: []"
-        )
+    terminal.expect(
+        r"epoch 2: training diverged: discriminator_loss nan, .*; epoch 1 is kept in (scratch/\S+): to go on from it, "
+        r"put `(- {epoch: 1, learning_rate: )1e\+29}` .* into train.decisions of params.yaml"
     )
+    scratch, entry = workspace.path / terminal.match[1], terminal.match[2]
+    terminal.expect(pexpect.EOF)
+    state = (scratch / "state-0001.safetensors").read_bytes()
+    assert [path.name for path in scratch.glob("*/*")] == ["epoch-0001.safetensors", "epoch-0001.png"]
+    text = (workspace.path / "params.yaml").read_text()
+    bad = "- {epoch: 1, save: true, learning_rate: 1e+30, stop: false}"
+    assert text.count(bad) == 1
+    (workspace.path / "params.yaml").write_text(text.replace(bad, f"{entry}0.0003}}"))
     terminal = train_in_terminal(workspace)
     terminal.expect("going on after epoch 1")
+    terminal.expect("train: warning: epoch 2: the output is dull, grey or brown: colourfulness")
+    assert "warning" not in terminal.before  # of epoch 1, which is L1 alone
     terminal.expect(SAVE)
+    assert (scratch / "state-0001.safetensors").read_bytes() == state
     terminal.sendline("s")
-    terminal.expect("stopping after epoch 1 of 3, as decided")
+    terminal.expect("stopping after epoch 2 of 3, as decided")
+    terminal.expect("train: warning: the model, that of epoch 2: the output is dull")
     terminal.expect(pexpect.EOF)
-    assert len(pd.read_csv(workspace.path / "reports/history.csv")) == 1
-    assert [path.name for path in (workspace.path / "models/checkpoints").iterdir()] == ["epoch-0001.safetensors"]
+    assert pd.read_csv(workspace.path / "reports/history.csv")["learning_rate"].tolist() == [0.0006, 0.0003]
+    assert len([*(workspace.path / "models/checkpoints").iterdir()]) == 2
     assert "Data and pipelines are up to date" in workspace.dvc("status", "train").stdout
 
     path = workspace.path / "params.yaml"
     path.write_text(path.read_text().replace("stop: true", "stop: false").replace("ask: true", "ask: false"))
-    assert "going on after epoch 1" in workspace.dvc("repro", "train").stdout
+    assert "going on after epoch 2" in workspace.dvc("repro", "train").stdout
     assert len(pd.read_csv(workspace.path / "reports/history.csv")) == 3

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from colorizer.errors import UserError
-from pipeline.candidates import Candidate, Scores, read_candidates, write_ranking
+from pipeline.candidates import Candidate, Scores, read_candidates, read_scores, write_ranking
 from stages.params_file import read_params, write_params
 from tests.imports import ROOT
 
@@ -62,6 +62,16 @@ def test_decisions_would_decide_for_every_candidate(folder):
     write_params({"train.decisions": [{"epoch": 1, "learning_rate": 0.1}]}, folder / "params.yaml")
     with pytest.raises(UserError, match=r"train\.decisions in params.yaml would decide"):
         read_candidates(folder, folder / "places", {"train.learning_rate": [0.2, 0.3]}, [])
+
+
+def test_scores_are_those_of_the_epoch_that_became_the_model(folder):
+    (folder / "reports").mkdir()
+    (folder / "reports/history.csv").write_text(
+        "epoch,discriminator_loss,validation_balance,validation_psnr,warnings\n"
+        '1,,1.5,20.0,"the output is dull, grey or brown"\n2,1.2,0.9,21.0,\n3,1.2,,22.0,\n'
+    )
+    scores = read_scores(Candidate(settings="{}", place=folder))
+    assert scores == Scores(criterion="balance", epoch=2, validation={"balance": 0.9, "psnr": 21.0})
 
 
 def test_the_smallest_score_comes_first_and_what_failed_last(tmp_path):

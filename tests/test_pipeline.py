@@ -49,6 +49,7 @@ def test_everything_promised_is_there(workspace):
     assert "cpu" in card
     assert f"PyTorch {torch.__version__}" in card
     assert history["discriminator_loss"].isna().tolist() == [True, False]  # the first epoch is L1 alone
+    assert history["warnings"].str.contains("the output is dull, grey or brown: colourfulness").all()
     assert len(list((workspace.path / "reports/samples").iterdir())) == 2
     metrics = json.loads((workspace.path / "metrics.json").read_text())
     assert metrics["test_images"] == 16
