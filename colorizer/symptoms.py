@@ -14,7 +14,7 @@ _ONE_TINT = 0.75  # AB histogram distance; one colour has 0.83 and more however 
 def symptoms(losses: Mapping[str, float], scores: Mapping[str, float], true_colourfulness: float) -> list[str]:
     """A sentence about each symptom, with its numbers and advice; none for a healthy epoch.
 
-    `losses` are means over the epoch, without `discriminator_loss` when it trained on L1 alone. `scores` are those of
+    `losses` are means over the epoch, without `discriminator_loss` for one of L1 alone. `scores` are those of
     `Evaluation.summary`. A brown output may be as colourful as the truth: the histogram tells that it has one tint.
     """
     found = []

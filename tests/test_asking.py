@@ -6,6 +6,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from colorizer.decisions import Decision, ask
+from colorizer.scratch import Scratch
+from stages.decisions import Decisions
+from stages.params_file import read_params
+from tests.imports import ROOT
 from tests.workspace import BIN, Workspace
 
 SAVE, RATE = r"Save this model\?", r"Learning rate\?"
@@ -42,6 +46,13 @@ def test_nonsense_is_asked_again():
 
 def test_after_the_last_epoch_neither_learning_rate_nor_stop_is_asked():
     assert answers("s", "n", is_last=True)[0] == Decision(epoch=3, save=False)
+
+
+def test_when_the_first_epoch_diverges_there_is_nothing_to_go_on_from(tmp_path):
+    decisions = Decisions(Scratch(tmp_path), read_params(ROOT / "presets/sample.yaml").train, [])
+    assert decisions.after_divergence(1) == (
+        "no epoch is finished yet: lower train.learning_rate in params.yaml, for example to 6e-05"
+    )
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Several processes that train one model: the same as one, and one that dies ends them all."""
 
+import os
 import signal
 
 import numpy as np
@@ -12,7 +13,9 @@ from colorizer.batch_norm import over_all_processes
 from colorizer.batches import Batch, TrainingBatches
 from colorizer.lab import Normalization
 from colorizer.processes import Processes, together
-from colorizer.training import train_epoch
+from colorizer.training import DivergedError, train_epoch
+from stages import trainer
+from stages.params_file import read_params
 from tests.disturbed import ask_for_training, newest_epoch, results, training_process, wait_until
 from tests.test_training import CPU, adversaries_for
 from tests.workspace import BIN
@@ -103,14 +106,20 @@ def test_the_others_end_with_the_first_even_while_they_start(committed):
     wait_until(lambda: not other.is_running() or other.status() == psutil.STATUS_ZOMBIE, seconds=30)
 
 
-def test_divergence_ends_all_with_one_line(committed):
-    committed.edit_params(devices="2", batch_size="8", learning_rate="1e39")
-    result = committed.stage("train", check=False)
-    assert result.returncode == 1
-    [line] = result.stdout.splitlines()
-    assert line.startswith("train: epoch 1: training diverged: ")
-    assert line.endswith("no epoch is finished yet: lower train.learning_rate in params.yaml, for example to 1e+38")
-    assert not [*committed.path.glob("scratch/*/state-0001.safetensors")]
+def test_divergence_ends_all_processes_and_the_first_alone_speaks(committed, monkeypatch, capfd):
+    committed.edit_params(devices="2", batch_size="8")
+    monkeypatch.chdir(committed.path)
+    options = read_params().train
+    with together(2, CPU, trainer.assist, (options, CPU), print) as processes:
+        [other] = others_of(os.getpid())
+        processes.agree("fp32")
+        first = trainer.Trainer(options, CPU, "fp32", processes)
+        first.load(None)
+        processes.agree((2, 1e39))
+        with pytest.raises(DivergedError):
+            first.train_epoch(2, 1e39, lambda *_: None)
+        assert other.wait(timeout=30) in (0, None)  # None: what started it noticed first
+    assert capfd.readouterr() == ("", "")
 
 
 def others_of(pid: int) -> list[psutil.Process]:
