@@ -75,6 +75,14 @@ def make_adversaries(
     )
 
 
+def decayed(learning_rate: float, epoch: int, *, epochs: int, decay_epochs: int) -> float:
+    """The learning rate of an epoch (1, 2, ...): constant, then in the last `decay_epochs` falling in equal steps to 0.
+
+    Source: the training of Isola et al. (2017), whose 0 is reached after the last epoch too.
+    """
+    return learning_rate * min(1.0, (epochs - epoch + 1) / (decay_epochs + 1))
+
+
 def set_learning_rate(adversaries: Adversaries, learning_rate: float) -> None:
     """Of both networks."""
     for optimizer in (adversaries.generator_optimizer, adversaries.discriminator_optimizer):

@@ -12,9 +12,8 @@ from stages.params import Train
 from stages.params_file import flat
 
 # What device, devices and precision came to is in the environment. Whether somebody was asked decides nothing; the
-# answers do, and are compared on their own (Scratch.answers). No epoch depends on how many follow it: a longer training
-# goes on from a shorter one.
-_DECIDE_NOTHING = {"ask", "decisions", "device", "devices", "epochs", "precision"}
+# answers do, and are compared on their own (Scratch.answers).
+_DECIDE_NOTHING = {"ask", "decisions", "device", "devices", "precision"}
 
 
 def training_facts(options: Train, device: torch.device) -> dict[str, dict]:
@@ -27,9 +26,11 @@ def training_facts(options: Train, device: torch.device) -> dict[str, dict]:
         digests = {name: file_digest(Path(name)) for name in declared}
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is missing: run `dvc repro`") from error
+    # While the learning rate stays, no epoch depends on how many follow: a longer training goes on from a shorter one.
+    decide_nothing = _DECIDE_NOTHING if options.decay_epochs else {*_DECIDE_NOTHING, "epochs"}
     params = train_params(options)
     return {
-        "params": {name: value for name, value in params.items() if name.split(".")[1] not in _DECIDE_NOTHING},
+        "params": {name: value for name, value in params.items() if name.split(".")[1] not in decide_nothing},
         "inputs": {name: digest for name, digest in digests.items() if not name.endswith(".py")},
         "code": {name: digest for name, digest in digests.items() if name.endswith(".py")},
         "environment": environment(device, choose_precision(options.precision, device), options.devices),

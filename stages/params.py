@@ -93,6 +93,7 @@ class Train(Section):
     l1_epochs: Annotated[int, Field(ge=0)]
     batch_size: Count
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    decay_epochs: Annotated[int, Field(ge=0)]
     betas: Annotated[tuple[MomentumDecay, MomentumDecay], Field(strict=False)]
     l1_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     ema_decay: Annotated[float, Field(ge=0, lt=1)]
@@ -106,9 +107,13 @@ class Train(Section):
     decisions: Annotated[tuple[DecisionParams, ...], Field(strict=False)]
 
     @model_validator(mode="after")
-    def _l1_epochs_fit(self) -> Self:
+    def _epochs_fit(self) -> Self:
         if self.l1_epochs > self.epochs:
             raise ValueError(f"l1_epochs is {self.l1_epochs} but there are only {self.epochs} epochs: lower l1_epochs")
+        if self.decay_epochs > self.epochs:
+            raise ValueError(
+                f"decay_epochs is {self.decay_epochs} but there are only {self.epochs} epochs: lower decay_epochs"
+            )
         if self.l1_epochs and not self.l1_weight:
             raise ValueError("l1_epochs without an l1_weight would learn nothing: set l1_weight, or l1_epochs to 0")
         return self

@@ -26,7 +26,7 @@ from colorizer.scratch import Finished, Scratch, open_scratch
 from colorizer.sheets import comparison_sheet, save_image
 from colorizer.symptoms import symptoms
 from colorizer.timing import log_epoch
-from colorizer.training import DivergedError
+from colorizer.training import DivergedError, decayed
 from colorizer.training_state import save_state
 from stages.decisions import Decisions
 from stages.dvc_run import project_root, starter, stop_if_orphaned
@@ -112,7 +112,12 @@ def train_epochs(
             started = time.monotonic()
             epoch = len(history) + 1
             progress.label = f"epoch {epoch}/{options.epochs}"
-            learning_rate = decisions.learning_rate_at(epoch)
+            learning_rate = decayed(
+                decisions.learning_rate_at(epoch),
+                epoch,
+                epochs=options.epochs,
+                decay_epochs=options.decay_epochs,
+            )
             trainer.processes.agree((epoch, learning_rate))
             try:
                 losses = trainer.train_epoch(epoch, learning_rate, on_batch)

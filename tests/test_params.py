@@ -42,8 +42,8 @@ def test_the_committed_params_are_the_sample_preset():
 def test_the_paper_preset_is_the_recipe():
     params = read_params(ROOT / "presets" / "paper.yaml")
     train = params.train
-    assert (train.epochs, train.l1_epochs, train.batch_size, train.learning_rate) == (100, 0, 16, 2e-4)
-    assert (train.betas, train.l1_weight) == ((0.5, 0.999), 100)
+    assert (train.epochs, train.l1_epochs, train.decay_epochs, train.batch_size) == (100, 0, 0, 16)
+    assert (train.learning_rate, train.betas, train.l1_weight) == (2e-4, (0.5, 0.999), 100)
     assert (train.generator.upsampling, train.discriminator.sees, train.discriminator.judges) == (
         "transposed",
         "ab",
@@ -76,6 +76,7 @@ def test_the_paper_preset_is_the_recipe():
         (r"shuffle: false", "shuffle: 1", "split.shuffle: Input should be a valid boolean (it is 1)"),
         (r"shuffle: false", "shuffle: true", "would mix training and test crops of the built-in sample"),
         (r"l1_epochs: \d+", "l1_epochs: 1000", "train: l1_epochs is 1000 but there are only"),
+        (r"decay_epochs: \d+", "decay_epochs: 1000", "train: decay_epochs is 1000 but there are only"),
         (r"split:\n  train: 2000", "split:\n  train: 1900", "would mix training and test crops"),
         (r"(split:\n.*\n.*\n)  test: 500", r"\1  test: 501", "would mix training and test crops"),
         (r"min_chroma: 0.0", "min_chroma: 15.0", "would mix training and test crops"),

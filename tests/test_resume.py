@@ -72,6 +72,16 @@ def test_more_epochs_go_on_from_the_shorter_training(workspace, undisturbed):
     assert "is cached - skipping run" in workspace.dvc("repro", "train").stdout
 
 
+def test_with_a_falling_learning_rate_each_epoch_depends_on_how_many_there_are(workspace):
+    workspace.edit_params(epochs="1", l1_epochs="1", decay_epochs="1")
+    workspace.dvc("repro", "train")
+    workspace.edit_params(epochs="2")
+    output = workspace.dvc("repro", "train").stdout
+    assert "going on" not in output
+    rates = [row.split(",")[1] for row in (workspace.path / "reports" / "history.csv").read_text().splitlines()[1:]]
+    assert float(rates[1]) == float(rates[0]) / 2
+
+
 def test_an_experiment_in_a_temporary_folder_is_resumed_in_the_workspace(workspace, undisturbed):
     workspace.dvc("add", "data/l", "data/ab")  # or the copy would not have them
     workspace.git("add", "--all")

@@ -16,7 +16,7 @@ from colorizer.errors import UserError
 from colorizer.lab import Normalization
 from colorizer.losses import adversarial_loss, l1_loss
 from colorizer.networks import Discriminator, Generator
-from colorizer.training import DivergedError, make_adversaries, train_epoch, train_step, update_average
+from colorizer.training import DivergedError, decayed, make_adversaries, train_epoch, train_step, update_average
 from stages.train import validate
 from tests.conftest import NO_GPU
 from tests.imports import ROOT
@@ -49,6 +49,12 @@ def batches_of(store, *, batch_size=8, flip=False, seed=0, epoch=1, device=CPU):
 
 def first(batches):
     return next(iter(batches))
+
+
+def test_the_learning_rate_falls_in_equal_steps_in_the_last_epochs():
+    rates = [decayed(0.6, epoch, epochs=5, decay_epochs=3) for epoch in range(1, 6)]
+    assert rates == pytest.approx([0.6, 0.6, 0.45, 0.3, 0.15])
+    assert decayed(0.6, 5, epochs=5, decay_epochs=0) == 0.6
 
 
 def test_a_batch_is_normalised_pixels(photographs):
