@@ -14,12 +14,12 @@ from colorizer.batch_norm import over_all_processes
 from colorizer.batches import Batch
 from colorizer.devices import Precision, mixed
 from colorizer.errors import UserError
-from colorizer.losses import adversarial_loss, discriminator_loss, l1_loss
+from colorizer.losses import adversarial_loss, colour_loss, discriminator_loss, l1_loss
 from colorizer.networks import Discriminator, Generator
 from colorizer.processes import ALONE, Processes
 
 _STEPS_BETWEEN_CHECKS = 100  # for divergence, which costs a synchronisation with the device
-LOSSES = ("discriminator_loss", "adversarial_loss", "l1_loss")
+LOSSES = ("discriminator_loss", "adversarial_loss", "l1_loss", "colour_loss")
 
 
 class DivergedError(UserError):
@@ -90,7 +90,9 @@ def set_learning_rate(adversaries: Adversaries, learning_rate: float) -> None:
             group["lr"] = learning_rate
 
 
-def train_step(adversaries: Adversaries, batch: Batch, *, l1_weight: float, adversarial: bool) -> dict[str, Tensor]:
+def train_step(
+    adversaries: Adversaries, batch: Batch, *, l1_weight: float, adversarial: bool, colour_weight: float = 0.0
+) -> dict[str, Tensor]:
     """Update the discriminator, then the generator; with `adversarial` off, the generator alone on L1.
 
     Returns the mean losses of this process's images as detached scalars.
@@ -121,6 +123,10 @@ def train_step(adversaries: Adversaries, batch: Batch, *, l1_weight: float, adve
         discriminator.requires_grad_(True)
         objective = deceived + objective
         losses["adversarial_loss"] = deceived.detach()
+    if adversarial and colour_weight:
+        unlike = colour_loss(generated, chroma)
+        objective = objective + colour_weight * unlike
+        losses["colour_loss"] = unlike.detach()
     adversaries.generator_optimizer.zero_grad(set_to_none=True)
     (objective * share).backward()
     adversaries.generator_optimizer.step()
@@ -153,6 +159,7 @@ def train_epoch(
     adversarial: bool,
     ema_decay: float,
     first_step: int,
+    colour_weight: float = 0.0,
     on_batch: Callable[[int, dict[str, Tensor]], None],
 ) -> dict[str, float]:
     """Train on batches; returns the mean of every loss over the images, those of all processes.
@@ -165,7 +172,9 @@ def train_epoch(
     sums: dict[str, Tensor] = {}
     num_images = 0
     for step, batch in enumerate(batches, start=first_step):
-        losses = train_step(adversaries, batch, l1_weight=l1_weight, adversarial=adversarial)
+        losses = train_step(
+            adversaries, batch, l1_weight=l1_weight, adversarial=adversarial, colour_weight=colour_weight
+        )
         update_average(adversaries, decay=ema_decay, step=step)
         for name, loss in losses.items():
             sums[name] = sums.get(name, torch.zeros((), device=loss.device)) + loss * len(batch.lightness)

@@ -96,6 +96,7 @@ class Train(Section):
     decay_epochs: Annotated[int, Field(ge=0)]
     betas: Annotated[tuple[MomentumDecay, MomentumDecay], Field(strict=False)]
     l1_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    colour_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     ema_decay: Annotated[float, Field(ge=0, lt=1)]
     flip: bool
     generator: GeneratorParams

@@ -207,7 +207,7 @@ def validate(
 
 def show_losses(losses: dict[str, torch.Tensor]) -> str:
     """Of this process's part of the batch; D and G are the two binary cross-entropies."""
-    short = {"discriminator_loss": "D", "adversarial_loss": "G", "l1_loss": "L1"}
+    short = {"discriminator_loss": "D", "adversarial_loss": "G", "l1_loss": "L1", "colour_loss": "colours"}
     return " ".join(f"{short[name]} {float(loss):.3f}" for name, loss in losses.items())
 
 

@@ -68,6 +68,7 @@ class Trainer:
             self.adversaries,
             batches,
             l1_weight=options.l1_weight,
+            colour_weight=options.colour_weight,
             adversarial=epoch > options.l1_epochs,
             ema_decay=options.ema_decay,
             first_step=(epoch - 1) * math.ceil(len(self.images) / options.batch_size),

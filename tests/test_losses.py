@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 import torch
+from scipy.stats import wasserstein_distance
 from torch import sigmoid
 
-from colorizer.losses import adversarial_loss, discriminator_loss, l1_loss
+from colorizer.losses import adversarial_loss, colour_loss, discriminator_loss, l1_loss
 
 REAL, GENERATED = torch.tensor([[2.0], [-1.0], [0.5]]), torch.tensor([[0.3], [-2.0], [1.5]])
 
@@ -25,3 +27,28 @@ def test_losses_stay_finite_where_a_sigmoid_would_saturate():
 def test_l1_loss_is_the_mean_absolute_difference():
     generated = torch.tensor([0.5, -0.5])[:, None, None].expand(3, 2, 4, 4)
     assert l1_loss(generated, torch.zeros(3, 2, 4, 4)).item() == pytest.approx(0.5)
+
+
+def test_colour_loss_is_the_mean_wasserstein_distance_in_four_directions():
+    random = torch.Generator().manual_seed(0)
+    generated, truth = torch.rand(2, 3, 2, 8, 6, generator=random, dtype=torch.float64)
+    colours = [
+        chroma.reshape(3, 2, 4, 2, 3, 2).mean(dim=(3, 5)).numpy() for chroma in (generated, truth)
+    ]  # 2 x 2 means
+    distances = []
+    for degrees in (0, 45, 90, 135):
+        a, b = (np.cos(np.radians(degrees)) * c[:, 0] + np.sin(np.radians(degrees)) * c[:, 1] for c in colours)
+        distances.append(wasserstein_distance(a.ravel(), b.ravel()))
+    assert colour_loss(generated, truth).item() == pytest.approx(np.mean(distances), rel=1e-9)
+
+
+def test_colour_loss_ignores_where_colours_are_and_leads_grey_to_colour():
+    truth = (
+        torch.rand(2, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+        .repeat_interleave(2, 2)
+        .repeat_interleave(2, 3)
+    )
+    assert colour_loss(truth.flip(0, 2, 3), truth).item() == pytest.approx(0, abs=1e-7)
+    grey = (1e-3 * truth).requires_grad_()
+    colour_loss(grey, truth).backward()
+    assert (grey.grad * truth).sum() < 0

@@ -14,7 +14,7 @@ from colorizer.batches import TrainingBatches, to_batch
 from colorizer.devices import choose_device, choose_precision
 from colorizer.errors import UserError
 from colorizer.lab import Normalization
-from colorizer.losses import adversarial_loss, l1_loss
+from colorizer.losses import adversarial_loss, colour_loss, l1_loss
 from colorizer.networks import Discriminator, Generator
 from colorizer.training import DivergedError, decayed, make_adversaries, train_epoch, train_step, update_average
 from stages.train import validate
@@ -97,6 +97,21 @@ def test_the_average_forgets_the_start_and_then_moves_slowly(photographs):
         expected = decay * expected + (1 - decay) * weight.detach()
         torch.testing.assert_close(mean, expected)
     assert not mean.requires_grad
+
+
+def test_the_colour_weight_pulls_the_generator_towards_the_true_colours(photographs):
+    def train(colour_weight):
+        adversaries = adversaries_for(32, learning_rate=1e-3)
+        for _ in range(20):
+            batch = first(batches_of(photographs))
+            losses = train_step(adversaries, batch, l1_weight=1.0, adversarial=True, colour_weight=colour_weight)
+        return losses, colour_loss(adversaries.generator(batch.lightness), batch.chroma).item()
+
+    without, far = train(0.0)
+    losses, near = train(100.0)
+    assert "colour_loss" not in without
+    assert losses["colour_loss"] > 0
+    assert near < 0.8 * far
 
 
 def test_the_step_follows_the_recipe(photographs):
