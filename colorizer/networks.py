@@ -14,6 +14,7 @@ from colorizer.errors import UserError
 
 Upsampling = Literal["transposed", "resize"]
 Sees = Literal["ab", "lab"]
+Resolution = Literal["full", "half"]
 Judges = Literal["image", "patches"]
 
 
@@ -40,19 +41,22 @@ class Generator(nn.Module):
     Every encoder level halves the size (convolution, batch norm, LeakyReLU) and doubles the channels, from `width`
     up to 8 x width; every decoder level doubles the size (batch norm, ReLU) and takes the encoder's features of that
     size beside its own. `upsampling` is `transposed` convolution, or `resize`: nearest neighbour, then a convolution,
-    which leaves no checkerboard.
+    which leaves no checkerboard. With `resolution` half the network ends at half the size, and chroma is enlarged
+    bilinearly.
     """
 
-    def __init__(self, *, width: int, halvings: int, upsampling: Upsampling) -> None:
+    def __init__(self, *, width: int, halvings: int, upsampling: Upsampling, resolution: Resolution = "full") -> None:
         super().__init__()
-        self.arguments = {"width": width, "halvings": halvings, "upsampling": upsampling}
+        self.arguments = {"width": width, "halvings": halvings, "upsampling": upsampling, "resolution": resolution}
+        self.resolution = resolution
         channels = [1] + [width * min(2**level, 8) for level in range(halvings)]
         self.encoder = nn.ModuleList(_Down(channels[level], channels[level + 1]) for level in range(halvings))
         self.decoder = nn.ModuleList(
             _Up(channels[level + 1] * (1 if level == halvings - 1 else 2), channels[level], upsampling)
             for level in reversed(range(1, halvings))
         )
-        self.to_chroma = _upsample(channels[1] * (1 if halvings == 1 else 2), 2, upsampling, bias=True)
+        last = upsampling if resolution == "full" else "resize"
+        self.to_chroma = _upsample(channels[1] * (1 if halvings == 1 else 2), 2, last, bias=True)
         self.apply(_initialise)
 
     def forward(self, lightness: Tensor) -> Tensor:
@@ -64,6 +68,8 @@ class Generator(nn.Module):
         skips.pop()
         for up in self.decoder:
             x = torch.cat([up(x, sizes.pop()), skips.pop()], dim=1)
+        if self.resolution == "half":
+            return functional.interpolate(torch.tanh(self.to_chroma(x)), size=sizes.pop(), mode="bilinear")
         return torch.tanh(_upsample_to(self.to_chroma, x, sizes.pop()))
 
 
@@ -71,10 +77,20 @@ class Discriminator(nn.Module):
     """CNN: lightness (N, 1, H, W) and chroma (N, 2, H, W) -> logits, positive for real.
 
     `sees` ab: the chroma alone; lab: lightness and chroma. `judges` image: one logit per image (N, 1); patches: one
-    per overlapping patch (N, 1, h, w). No batch norm on the first and last layer.
+    per overlapping patch (N, 1, h, w). No batch norm on the first and last layer. `spectral_norm` bounds every layer's
+    gain (Miyato et al., 2018).
     """
 
-    def __init__(self, *, width: int, halvings: int, sees: Sees, judges: Judges, image_shape: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        *,
+        width: int,
+        halvings: int,
+        sees: Sees,
+        judges: Judges,
+        spectral_norm: bool = False,
+        image_shape: tuple[int, int],
+    ) -> None:
         super().__init__()
         self.sees = sees
         channels = [2 if sees == "ab" else 3] + [width * min(2**level, 8) for level in range(halvings)]
@@ -91,6 +107,10 @@ class Discriminator(nn.Module):
             layers += [nn.Flatten(), nn.Linear(channels[-1] * height * width_left, 1)]
         self.layers = nn.Sequential(*layers)
         self.apply(_initialise)
+        if spectral_norm:
+            for layer in layers:
+                if isinstance(layer, nn.Conv2d | nn.Linear):
+                    torch.nn.utils.parametrizations.spectral_norm(layer)
 
     def forward(self, lightness: Tensor, chroma: Tensor) -> Tensor:
         return self.layers(chroma if self.sees == "ab" else torch.cat([lightness, chroma], dim=1))
