@@ -41,8 +41,8 @@ class Generator(nn.Module):
     Every encoder level halves the size (convolution, batch norm, LeakyReLU) and doubles the channels, from `width`
     up to 8 x width; every decoder level doubles the size (batch norm, ReLU) and takes the encoder's features of that
     size beside its own. `upsampling` is `transposed` convolution, or `resize`: nearest neighbour, then a convolution,
-    which leaves no checkerboard. With `resolution` half the network ends at half the size, and chroma is enlarged
-    bilinearly.
+    which leaves no checkerboard. With `resolution` half the network ends at half the size: so does its output in
+    training mode, `chroma_shape`, and in evaluation mode it is enlarged bilinearly.
     """
 
     def __init__(self, *, width: int, halvings: int, upsampling: Upsampling, resolution: Resolution = "full") -> None:
@@ -68,9 +68,15 @@ class Generator(nn.Module):
         skips.pop()
         for up in self.decoder:
             x = torch.cat([up(x, sizes.pop()), skips.pop()], dim=1)
-        if self.resolution == "half":
-            return functional.interpolate(torch.tanh(self.to_chroma(x)), size=sizes.pop(), mode="bilinear")
-        return torch.tanh(_upsample_to(self.to_chroma, x, sizes.pop()))
+        if self.resolution == "full":
+            return torch.tanh(_upsample_to(self.to_chroma, x, sizes.pop()))
+        chroma = torch.tanh(self.to_chroma(x))
+        return chroma if self.training else functional.interpolate(chroma, size=sizes.pop(), mode="bilinear")
+
+    def chroma_shape(self, image_shape: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of the chroma that is trained on images of this height and width."""
+        height, width = image_shape
+        return image_shape if self.resolution == "full" else (height // 2, width // 2)
 
 
 class Discriminator(nn.Module):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.optim import Optimizer
 
 from colorizer.adam import ChannelsLastAdam
@@ -108,7 +109,11 @@ def train_step(
     discriminator, device = adversaries.discriminator, lightness.device
     share = len(lightness) * adversaries.processes.count / num_images  # gradients are averaged: parts may differ by one
     with mixed(adversaries.precision, device):
-        generated = adversaries.generate(lightness).to(chroma.dtype)  # (n, 2, H, W)
+        generated = adversaries.generate(lightness).to(chroma.dtype)  # (n, 2, H, W), or half of that size
+    if generated.shape != chroma.shape:
+        lightness, chroma = (
+            functional.interpolate(x, size=generated.shape[-2:], mode="area") for x in (lightness, chroma)
+        )
     losses: dict[str, Tensor] = {}
 
     if adversarial:

@@ -104,8 +104,9 @@ def build_networks(options: Train, *, image_shape: tuple[int, int]) -> tuple[Gen
     size = min(image_shape)
     halvings = most_halvings(size) if options.generator.halvings == "auto" else options.generator.halvings
     check_halvings(halvings, size, "train.generator.halvings")
-    check_halvings(options.discriminator.halvings, size, "train.discriminator.halvings")
     torch.manual_seed(options.seed)
     generator = Generator(**options.generator.model_dump() | {"halvings": halvings})
-    discriminator = Discriminator(**options.discriminator.model_dump(), image_shape=image_shape)
+    chroma_shape = generator.chroma_shape(image_shape)
+    check_halvings(options.discriminator.halvings, min(chroma_shape), "train.discriminator.halvings")
+    discriminator = Discriminator(**options.discriminator.model_dump(), image_shape=chroma_shape)
     return generator, discriminator

@@ -10,9 +10,13 @@ UPSAMPLINGS = ("transposed", "resize")
 @pytest.mark.parametrize("upsampling", UPSAMPLINGS)
 @pytest.mark.parametrize("shape", [(32, 32), (37, 51), (33, 16), (47, 31)])
 def test_chroma_has_the_size_of_lightness(upsampling, shape):
-    chroma = Generator(width=4, halvings=4, upsampling=upsampling)(torch.randn(2, 1, *shape))
-    assert chroma.shape == (2, 2, *shape)
-    assert chroma.abs().max() < 1
+    for resolution in ("full", "half"):
+        generator = Generator(width=4, halvings=4, upsampling=upsampling, resolution=resolution)
+        lightness = torch.randn(2, 1, *shape)
+        assert generator(lightness).shape == (2, 2, *generator.chroma_shape(shape))
+        chroma = generator.eval()(lightness)
+        assert chroma.shape == (2, 2, *shape)
+        assert chroma.abs().max() < 1
 
 
 @pytest.mark.parametrize("upsampling", UPSAMPLINGS)
