@@ -15,6 +15,7 @@ from colorizer.metrics import (
     ab_histogram,
     colourfulness,
     histogram_distance,
+    image_properties,
     score_images,
 )
 
@@ -27,8 +28,9 @@ _TASK_PIXELS = 2**17  # that a thread scores at a time: with fewer, threads wait
 class Evaluation:
     """Scores of every image, and pooled AB histograms (22, 22).
 
-    `scores` has one row per image: `image`, `<method>_<score>` for every method, `truth_colourfulness`, and
-    `truth_ab_deviation`, the AB error of a grey image.
+    `scores` has one row per image: `image`, `<method>_<score>` for every method, and of the truth
+    `truth_colourfulness`, `truth_ab_deviation`, the AB error of a grey image, and `truth_lightness`, `truth_chroma` and
+    `truth_texture`, its `image_properties`.
     `histograms` is keyed by method and `truth`.
     """
 
@@ -111,6 +113,7 @@ def _score(
     lightness = truth[..., 0]
     true = Colouring(lightness, truth[..., 1:])
     scores = {"truth_colourfulness": colourfulness(true.rgb), "truth_ab_deviation": ab_deviation(true)}
+    scores |= {f"truth_{name}": values for name, values in image_properties(lightness, true).items()}
     histograms = {"truth": ab_histogram(true.a, true.b)}
     for method, chroma in predicted.items():
         colouring = Colouring(lightness, chroma)

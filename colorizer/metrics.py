@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizer.ciede2000 import chroma_difference
-from colorizer.lab import codes_to_lab, lab_to_rgb
+from colorizer.lab import LIGHTNESS_SCALE, codes_to_lab, lab_to_rgb
 from colorizer.ssim import Windows, ssim
 
 # Pooled histograms of a*, b*: 22 x 22 bins of 10 over +-110, as in Zhang et al., "Colorful Image Colorization" (2016).
@@ -37,6 +37,22 @@ def score_images(colouring: Colouring, truth: Colouring) -> dict[str, NDArray]:
         "ciede2000": _mean(chroma_difference(colouring.a, colouring.b, truth.a, truth.b)),
         "ab_error": _mean(np.abs(colouring.a - truth.a) + np.abs(colouring.b - truth.b)) / 2,
         "colourfulness": colourfulness(colouring.rgb),
+    }
+
+
+def image_properties(lightness: NDArray[np.uint8], truth: Colouring) -> dict[str, NDArray]:
+    """What n images are like, (n,) each: mean L*, mean chroma sqrt(a*^2 + b*^2), and texture.
+
+    Texture is the mean absolute difference of L* between pixels that touch by a side: 0 for a flat area. Takes the
+    images' codes of L (n, H, W) besides; H, W > 1.
+    """
+    codes = lightness.astype(np.int16)
+    steps = [np.abs(np.diff(codes, axis=axis)).reshape(len(codes), -1) for axis in (1, 2)]
+    num_steps = sum(step.shape[1] for step in steps)
+    return {
+        "lightness": lightness.reshape(len(lightness), -1).mean(axis=1) / LIGHTNESS_SCALE,
+        "chroma": _mean(np.hypot(truth.a, truth.b)),
+        "texture": sum(step.sum(axis=1) for step in steps) / (num_steps * LIGHTNESS_SCALE),
     }
 
 

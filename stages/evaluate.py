@@ -11,6 +11,7 @@ from colorizer.devices import choose_device, choose_precision
 from colorizer.digests import fingerprint
 from colorizer.errors import UserError
 from colorizer.evaluation import Evaluation, constant_chroma, evaluate_images
+from colorizer.failures import where_it_fails, worst_by_kind
 from colorizer.figures import plot_histograms, plot_history, save_figure
 from colorizer.files import write_csv, write_text
 from colorizer.lab import NEUTRAL
@@ -23,6 +24,8 @@ from stages.entry import run_stage
 from stages.params import Params
 
 REPORTS, METRICS, MODEL = Path("reports/evaluation"), Path("metrics.json"), Path("models/generator.safetensors")
+
+_OF_EACH_KIND = 3  # images on the sheet of the worst by kind: a row
 
 
 def evaluate(params: Params) -> None:
@@ -50,26 +53,37 @@ def evaluate(params: Params) -> None:
             on_images=progress.advance,
         )
 
+    failures = where_it_fails(evaluation.scores)
     write_csv(REPORTS / "scores.csv", evaluation.scores.round(4))
+    write_csv(REPORTS / "failures.csv", failures.round(4))
     history = pd.read_csv("reports/history.csv")
     save_figure(plot_history(history), REPORTS / "curves.png")
     save_figure(
         plot_histograms({name: evaluation.histograms[name] for name in ("truth", "model")}), REPORTS / "histograms.png"
     )
-    for name, chosen in pick(evaluation, options.sheet_images).items():
-        truth = store[chosen]
-        ciede2000 = evaluation.scores.set_index("image").loc[chosen, "model_ciede2000"]
-        captions = [f"image {image}, CIEDE2000 {score:.1f}" for image, score in ciede2000.items()]
+    sheets = {name: dict.fromkeys(chosen, "") for name, chosen in pick(evaluation, options.sheet_images).items()}
+    kinds = worst_by_kind(evaluation.scores, _OF_EACH_KIND)
+    sheets["worst_by_kind"] = {image: f"{kind}: " for kind, chosen in kinds.items() for image in chosen}
+    ciede2000 = evaluation.scores.set_index("image")["model_ciede2000"]
+    for name, kind_of in sheets.items():
+        truth = store[list(kind_of)]
+        captions = [f"{kind}image {image}, CIEDE2000 {ciede2000[image]:.1f}" for image, kind in kind_of.items()]
         save_image(comparison_sheet(truth, predict(truth[..., 0]), captions=captions), REPORTS / f"{name}.png")
 
     metrics = {"test_images": len(images), "epoch": metadata["epoch"], "epochs": len(history), **evaluation.summary()}
     write_text(METRICS, json.dumps(metrics, indent=2) + "\n")
     origin = [f"{len(images)} test images. {why_this_epoch(metadata, len(history))}", trained_by(metadata["training"])]
-    write_text(REPORTS / "score_card.txt", score_card(metrics, origin))
+    write_text(REPORTS / "score_card.txt", score_card(metrics, origin, failures))
     pictures = [
         ("Median images", "Those in the middle of the ranking by CIEDE2000.", REPORTS / "median.png"),
         ("Best images", "The smallest CIEDE2000.", REPORTS / "best.png"),
         ("Worst images", "The largest CIEDE2000.", REPORTS / "worst.png"),
+        (
+            "Worst images by kind",
+            "The largest CIEDE2000 among dark, bright, pale, colourful, smooth and textured images, then those whose "
+            "colourfulness is farthest below and above the truth's; no image twice.",
+            REPORTS / "worst_by_kind.png",
+        ),
         (
             "Training",
             "Mean losses of each epoch, and scores of the validation images. The discriminator joins after "
@@ -78,7 +92,7 @@ def evaluate(params: Params) -> None:
         ),
         ("Colours", "How often each a*, b* occurs in the test images and in the model's.", REPORTS / "histograms.png"),
     ]
-    write_text(REPORTS / "report.html", report_page(metrics, origin, metadata["training"], pictures))
+    write_text(REPORTS / "report.html", report_page(metrics, origin, failures, metadata["training"], pictures))
     model, grey = metrics["model"]["psnr"], metrics["grey"]["psnr"]
     print(f"evaluate: PSNR {model:.2f} dB (grey {grey:.2f}), report in {REPORTS}/report.html")
 

@@ -9,13 +9,14 @@ from skimage.color import deltaE_ciede2000
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from colorizer.ciede2000 import chroma_difference
-from colorizer.lab import codes_to_lab, codes_to_rgb
+from colorizer.lab import codes_to_lab, codes_to_rgb, mean_chroma
 from colorizer.metrics import (
     Colouring,
     ab_deviation,
     ab_histogram,
     colourfulness,
     histogram_distance,
+    image_properties,
     psnr,
     score_images,
 )
@@ -159,6 +160,19 @@ def test_colourfulness_follows_its_formula():
     expected = np.sqrt(rg.var() + yb.var()) + 0.3 * np.sqrt(rg.mean() ** 2 + yb.mean() ** 2)
     grey = np.repeat(rgb[..., :1], 3, axis=-1)
     assert colourfulness(np.stack([rgb, grey])) == pytest.approx([expected, 0])
+
+
+def test_properties_of_flat_and_striped_images(photographs):
+    flat = np.full((1, 4, 6, 3), (51, 128 + 3, 128 - 4), np.uint8)  # L* is 20
+    stripes = flat.copy()
+    stripes[:, :, ::2, 0] = 102  # L* is 40
+    codes = np.concatenate([flat, stripes])
+    properties = image_properties(codes[..., 0], colouring_of(codes))
+    assert properties["lightness"] == pytest.approx([20, 30])
+    assert properties["chroma"] == pytest.approx([5, 5])
+    assert properties["texture"] == pytest.approx([0, 20 * 20 / 38])  # of 4 x 5 + 3 x 6 steps, 4 x 5 are of 20
+    chroma = image_properties(photographs[..., 0], colouring_of(photographs))["chroma"]
+    assert chroma == pytest.approx([mean_chroma(image) for image in photographs], rel=1e-5)
 
 
 def test_ssim_takes_tiny_images():

@@ -57,6 +57,11 @@ def test_everything_promised_is_there(workspace):
     scores = pd.read_csv(workspace.path / "reports/evaluation/scores.csv")
     assert scores["image"].tolist() == list(range(48, 64))
     assert scores["model_psnr"].mean() == pytest.approx(metrics["model"]["psnr"], abs=1e-3)
+    assert scores["truth_texture"].min() > 0
+    failures = pd.read_csv(workspace.path / "reports/evaluation/failures.csv")
+    assert failures["images"].tolist() == [16, *[6, 5, 5] * 3]
+    assert failures["psnr"][0] == pytest.approx(metrics["model"]["psnr"], abs=1e-3)
+    assert (workspace.path / "reports/evaluation/worst_by_kind.png").is_file()
     assert (workspace.path / "reports/evaluation/report.html").stat().st_size > 10_000
 
 

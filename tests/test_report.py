@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from colorizer.failures import where_it_fails
 from colorizer.figures import plot_histograms, plot_history, save_figure
 from colorizer.lab import codes_to_rgb
 from colorizer.report import report_page, score_card
 from colorizer.sheets import comparison_sheet, save_image
+from tests.test_failures import made_scores
 
 SCORES = {
     "psnr": 24.567,
@@ -29,25 +31,43 @@ METRICS = {
     "grey": SCORES | {"psnr": 20.0},
     "truth": {"colourfulness": 40.5},
 }
+FAILURES = where_it_fails(made_scores(9))
 
 
 def test_score_card_lines_up():
-    lines = score_card(METRICS, ["First sentence.", "Second."]).splitlines()
+    lines = score_card(METRICS, ["First sentence.", "Second."], FAILURES).splitlines()
     assert lines[:3] == ["First sentence.", "Second.", ""]
-    assert [line.split()[0] for line in lines[4:]] == ["this", "mean", "grey", "truth"]
+    assert [line.split()[0] for line in lines[4:8]] == ["this", "mean", "grey", "truth"]
     assert {line.index("24.57") + 5 for line in lines if "24.57" in line} == {
         lines[3].index("PSNR dB ↑") + len("PSNR dB ↑")
     }
+    assert [line.split()[:4] for line in lines[10:]] == [
+        ["lightness", "dark", "9.00", "(0%)"],
+        ["chroma", "pale", "9.00", "(0%)"],
+        ["texture", "smooth", "3.00", "(100%)"],
+    ]
+
+
+def test_one_test_image_is_reported_without_thirds():
+    failures = where_it_fails(made_scores(1))
+    assert score_card(METRICS, ["First."], failures).splitlines()[-1].startswith("truth")
+    assert "by lightness" not in report_page(METRICS, [], failures, {}, [])
 
 
 def test_report_needs_no_other_file(tmp_path):
     picture = tmp_path / "a.png"
     Image.new("RGB", (4, 4)).save(picture)
-    page = report_page(METRICS, ["By <whom>."], {"code": {"a.py": "1<2"}}, [("Worst <images>", "The largest", picture)])
+    worst = ("Worst <images>", "The largest", picture)
+    page = report_page(METRICS, ["By <whom>."], FAILURES, {"code": {"a.py": "1<2"}}, [worst])
     assert "Worst &lt;images&gt;" in page
     assert "<p>By &lt;whom&gt;.</p>" in page
     assert "a.py&quot;: &quot;1&lt;2" in page
     assert "24.57" in page
+    assert re.findall(r'<tr class="worst"><td>(\w+)</td><td>([^<]*)</td>', page) == [
+        ("dark", "82.0 to 84.0"),
+        ("pale", "32.0 to 34.0"),
+        ("textured", "3.0 to 4.0"),
+    ]
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert len(sources) == 1
     assert sources[0].startswith("data:image/png;base64,")

@@ -1,0 +1,72 @@
+"""Where a model fails: on dark or bright, pale or colourful, smooth or textured images; too dull, too colourful."""
+
+import numpy as np
+import pandas as pd
+
+THIRDS = {  # by property: what to call the images of its lowest, middle and highest third
+    "lightness": ("dark", "medium", "bright"),
+    "chroma": ("pale", "medium", "colourful"),
+    "texture": ("smooth", "medium", "textured"),
+}
+_MEANS = {
+    "psnr": "model_psnr",
+    "ab_error": "model_ab_error",
+    "ciede2000": "model_ciede2000",
+    "colourfulness": "model_colourfulness",
+    "truth_colourfulness": "truth_colourfulness",
+}
+
+
+def where_it_fails(scores: pd.DataFrame) -> pd.DataFrame:
+    """Mean scores of the method `model` on all images, and on each third of them by lightness, chroma and texture.
+
+    Takes the `scores` of an `Evaluation`. Columns: property and third, as in THIRDS (`all` images have none, and stand
+    first); from and to, the third's smallest and largest property; images, their number; the means; beats_grey, the
+    share of images whose AB error is smaller than that of leaving them grey. Images of equal property are divided by
+    their number. Fewer than 3 images have no thirds.
+    """
+    rows = [{"property": "", "third": "all", **_row(scores)}]
+    for name, third, part in _thirds(scores):
+        values = part[f"truth_{name}"]
+        rows.append({"property": name, "third": third, "from": values.min(), "to": values.max(), **_row(part)})
+    return pd.DataFrame(rows, columns=["property", "third", "from", "to", "images", *_MEANS, "beats_grey"])
+
+
+def worst_by_kind(scores: pd.DataFrame, count: int) -> dict[str, list[int]]:
+    """For each kind of image and of error the `count` worst images, none twice; fewer if there are no more.
+
+    Kinds of images are the outer thirds by each property, from the largest CIEDE2000; kinds of errors are too dull and
+    too colourful, from the largest difference of colourfulness.
+    """
+    excess = scores["model_colourfulness"] - scores["truth_colourfulness"]
+    badness = {third: part["model_ciede2000"] for _, third, part in _thirds(scores) if third != "medium"}
+    badness |= {"too dull": -excess[excess < 0], "too colourful": excess[excess > 0]}
+    left, worst = scores["image"], {}
+    for kind, values in badness.items():
+        candidates = values[values.index.isin(left.index)].sort_values(ascending=False, kind="stable")
+        chosen = candidates.index[:count]
+        worst[kind] = left[chosen].tolist()
+        left = left.drop(chosen)
+    return worst
+
+
+def _thirds(scores: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """Property, name of the third, its rows; nothing when there are fewer than 3 images."""
+    if len(scores) < 3:
+        return []
+    return [
+        (name, third, scores.iloc[part])
+        for name, thirds in THIRDS.items()
+        for third, part in zip(thirds, _split(scores[f"truth_{name}"]), strict=True)
+    ]
+
+
+def _split(values: pd.Series) -> list[np.ndarray]:
+    """Positions of the lowest, middle and highest third."""
+    return np.array_split(np.argsort(values.to_numpy(), kind="stable"), 3)
+
+
+def _row(part: pd.DataFrame) -> dict[str, float]:
+    means = {name: part[column].mean() for name, column in _MEANS.items()}
+    beats_grey = (part["model_ab_error"] < part["truth_ab_deviation"]).mean()
+    return {"images": len(part), **means, "beats_grey": beats_grey}
