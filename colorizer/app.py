@@ -45,7 +45,7 @@ class Coloured:
 def colour(photograph: Path, model: str, strength: float, folder: Path) -> Coloured:
     """Colour a file into a new folder inside `folder`. Raises UserError for a bad photograph or model."""
     started = time.monotonic()
-    loaded = _load(model)
+    loaded = load_at_hand(model)
     original = read_photograph(photograph)
     coloured = Colorizer(model=loaded, size=loaded.facts.training_size, strength=strength)(original)
     out = Path(tempfile.mkdtemp(dir=folder))
@@ -65,8 +65,9 @@ def colour(photograph: Path, model: str, strength: float, folder: Path) -> Colou
     )
 
 
-def _load(name: str) -> Model:
-    if name not in models_at_hand(Path.cwd()).values():  # not any file of this machine
+def load_at_hand(name: str) -> Model:
+    """By its path or registered name. Raises UserError when it is not among the models at hand, or damaged."""
+    if name not in models_at_hand(Path.cwd()).values():  # no other file of this machine
         raise UserError(f"{name} is not among the models at hand")
     path = find_model(Path.cwd(), name)
     return _load_file(path, path.stat().st_mtime_ns)

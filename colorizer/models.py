@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from colorizer.digests import fingerprint
 from colorizer.errors import UserError
 from colorizer.evaluation import Predict
 from colorizer.lab import Lightness, Normalization
@@ -37,10 +38,15 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """`predict` turns codes of L (N, H, W) uint8 into codes of A, B (N, H, W, 2) float32; H, W as `facts` demand."""
+    """`predict` turns codes of L (N, H, W) uint8 into codes of A, B (N, H, W, 2) float32; H, W as `facts` demand.
+
+    identity: the fingerprint of the training, and the epoch. It is the model's own, whatever its file is called: the
+    chosen epoch, its checkpoint, its export and its registered version share it.
+    """
 
     predict: Predict
     facts: Facts
+    identity: str
 
 
 def load_model(path: Path, device: str = "auto", precision: "PrecisionOrAuto" = "auto") -> Model:
@@ -85,7 +91,12 @@ def _load_safetensors(path: Path, device: str, precision: "PrecisionOrAuto") -> 
             precision=choose_precision(precision, chosen),
         ),
         facts=facts_of(metadata),
+        identity=_identity(metadata["training"], metadata["epoch"]),
     )
+
+
+def _identity(training: dict, epoch: int) -> str:
+    return f"{fingerprint(training)}/{epoch}"
 
 
 def _load_onnx(path: Path) -> Model:
@@ -99,6 +110,7 @@ def _load_onnx(path: Path) -> Model:
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         about = json.loads(session.get_modelmeta().custom_metadata_map[ONNX_METADATA])
         facts, digest = Facts(**about["facts"]), str(about["sha256"])
+        identity = _identity(about["training"], facts.epoch)
     except (
         errors.Fail,
         errors.InvalidArgument,
@@ -118,4 +130,4 @@ def _load_onnx(path: Path) -> Model:
         [chroma] = session.run(None, {"lightness": lightness[:, None].astype(np.float32)})
         return np.moveaxis(chroma, 1, -1)
 
-    return Model(predict=predict, facts=facts)
+    return Model(predict=predict, facts=facts, identity=identity)

@@ -1,6 +1,5 @@
 """What the page of `python -m colorizer app` looks like, and what its parts do. Importing Gradio takes seconds."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from colorizer.decoding import MAX_PIXELS
 from colorizer.errors import UserError
 from colorizer.photographs import SUFFIXES
 from colorizer.registry import PATH, models_at_hand
+from colorizer.uploads import MAX_PHOTOGRAPHS, fetch_nothing, page_error, uploaded, without_folder
+from colorizer.voting_page import add_judging
 
-MAX_PHOTOGRAPHS = 20  # at a time
 _WAITING = 32  # requests; more are turned away
 _LIMITS = (
     f"Up to {MAX_PHOTOGRAPHS} at a time, each up to {MAX_UPLOAD_MEGABYTES} MB and {MAX_PIXELS // 1_000_000} megapixels"
@@ -38,17 +38,17 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
             nothing = gr.DownloadButton("Download", value=None, interactive=False)
             return [], None, "", nothing, gr.Gallery(visible=False)
         if len(files) > MAX_PHOTOGRAPHS:
-            raise _error(f"{len(files)} photographs: at most {MAX_PHOTOGRAPHS} at a time")
+            raise page_error(f"{len(files)} photographs: at most {MAX_PHOTOGRAPHS} at a time")
         remove_old(results)
         done: list[Coloured] = []
         wrong: list[str] = []
         for name in progress.tqdm(files, desc="colouring", unit="photographs"):
             try:
-                done.append(colour(_uploaded(name), model, strength, results))
+                done.append(colour(uploaded(name), model, strength, results))
             except UserError as error:
-                wrong.append(_without_folder(error, Path(name)))
+                wrong.append(without_folder(error, Path(name)))
         if not done:
-            raise _error("; ".join(wrong))
+            raise page_error("; ".join(wrong))
         for message in wrong:
             gr.Warning(message)
         gallery = gr.Gallery([(item.after, item.full.stem) for item in done], visible=len(done) > 1)
@@ -66,22 +66,22 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
 
     def colorize(photograph: gr.FileData, model: str = str(PATH), strength: float = 1.0) -> gr.FileData:
         """Colour one photograph, as the page does; gives a PNG of its size."""
-        source = _uploaded(photograph.get("path") if isinstance(photograph, dict) else None)
+        source = uploaded(photograph.get("path") if isinstance(photograph, dict) else None)
         if not isinstance(strength, int | float):
-            raise _error(f"strength is {strength!r}: it has to be a number")
+            raise page_error(f"strength is {strength!r}: it has to be a number")
         try:
             remove_old(results)
             full = colour(source, str(model), strength, results).full
         except UserError as error:
-            raise _error(_without_folder(error, source)) from None
+            raise page_error(without_folder(error, source)) from None
         return gr.FileData(path=str(full), orig_name=full.name)
 
     # Whoever gave an address in the place of an upload would make this server ask other hosts.
-    processing_utils.async_ssrf_protected_download = _fetch_nothing
+    processing_utils.async_ssrf_protected_download = fetch_nothing
     with gr.Blocks(title="Colorizer", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         done = gr.State([])
         gr.Markdown("# Colorizer\nThe lightness stays the photograph's own; a network predicts the colours.")
-        with gr.Row():
+        with gr.Tab("Colour"), gr.Row():
             with gr.Column(scale=1, min_width=370):
                 files = gr.File(
                     label="Photographs",
@@ -110,6 +110,8 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
                 gallery = gr.Gallery(
                     visible=False, show_label=False, columns=4, height=220, allow_preview=False, buttons=[]
                 )
+        with gr.Tab("Judge"):
+            add_judging(page, _ONE_AT_A_TIME)
 
         shown = [slider, caption, download]
         everything: dict[str, Any] = {
@@ -126,24 +128,3 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
         page.load(lambda: gr.Dropdown(choices()), None, model, api_visibility="private")
         gr.api(colorize, api_name="colorize", **_ONE_AT_A_TIME)
     return page.queue(max_size=_WAITING)
-
-
-def _uploaded(name: str | None) -> Path:
-    """Gradio checks only paths that the request marks as such; this refuses all that is not an upload."""
-    path = Path(str(name))
-    if Path(os.environ["GRADIO_TEMP_DIR"]).resolve() not in path.resolve().parents:
-        raise _error("no photograph: upload one, and give the path that the upload gave")
-    return path
-
-
-async def _fetch_nothing(url: str, cache_dir: str) -> str:
-    raise _error("addresses are not fetched: upload the photograph")
-
-
-def _without_folder(error: UserError, path: Path) -> str:
-    """Uploads lie in folders that are nobody's business."""
-    return str(error).replace(f"{path.parent}/", "")
-
-
-def _error(message: str) -> gr.Error:
-    return gr.Error(message, print_exception=False)

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +16,13 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
+from playwright.sync_api import Locator, Page
 
 from colorizer.app import LOGIN, MAX_UPLOAD_MEGABYTES, check_access
 from colorizer.errors import UserError
+from colorizer.lab import codes_to_rgb
 from colorizer.sample import built_in_photographs
+from colorizer.votes import read_votes
 from pipeline.server import free_port
 from tests.browser import BROWSER, open_page
 from tests.disturbed import wait_until
@@ -42,6 +46,7 @@ sys.addaudithook(note)
 class App:
     url: str
     asked: Path
+    workspace: Workspace
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +57,7 @@ def app(miniature, tmp_path_factory) -> Iterator[App]:
     (folder / "audit" / "sitecustomize.py").write_text(AUDIT)
     port = free_port()
     process = start(workspace, port, PYTHONPATH=str(folder / "audit"), ASKED=str(folder / "asked"))
-    yield App(f"http://127.0.0.1:{port}", folder / "asked")
+    yield App(f"http://127.0.0.1:{port}", folder / "asked", workspace)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=4) == 0, workspace.printed
 
@@ -73,15 +78,29 @@ def photograph(tmp_path) -> Path:
     return path
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on the PATH")
-def test_a_person_colours_photographs(app, photograph, tmp_path):
-    photograph = photograph.rename(tmp_path / "after.jpg")  # what the page itself calls one of its files
-    (tmp_path / "broken.jpg").write_text("not a photograph")
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on the PATH")
+
+
+@contextmanager
+def open_app(app: App) -> Iterator[Page]:
     with open_page(app.url) as page:
         page.fill("input[type=text]", "tests")
         page.fill("input[type=password]", "something secret")
         page.get_by_role("button", name="Login").click()
+        yield page
 
+
+def picture(page: Page, image: Locator) -> np.ndarray:
+    """RGB (H, W, 3) uint8."""
+    response = page.request.get(image.get_attribute("src"))
+    return np.asarray(Image.open(io.BytesIO(response.body())).convert("RGB"))
+
+
+@needs_browser
+def test_a_person_colours_photographs(app, photograph, tmp_path):
+    photograph = photograph.rename(tmp_path / "after.jpg")  # what the page itself calls one of its files
+    (tmp_path / "broken.jpg").write_text("not a photograph")
+    with open_app(app) as page:
         page.locator(".grid-container button").first.click()  # an example
         page.get_by_text("512 x 512 px, model of epoch").wait_for()
         page.locator("button[aria-label='Clear']").first.click()
@@ -89,7 +108,7 @@ def test_a_person_colours_photographs(app, photograph, tmp_path):
         page.locator("input[type=file]").first.set_input_files(photograph)
         page.get_by_text("after.jpg: 123 x 77 px, model of epoch").wait_for()
         before, after = (
-            np.asarray(Image.open(io.BytesIO(page.request.get(image.get_attribute("src")).body())).convert("RGB"))
+            picture(page, image)
             for image in page.locator(".slider-wrap img, [data-testid=slider] img, .image-container img").all()[:2]
         )
         assert np.ptp(before.astype(int), axis=-1).max() == 0
@@ -105,6 +124,41 @@ def test_a_person_colours_photographs(app, photograph, tmp_path):
 
         page.locator("input[type=file]").first.set_input_files(tmp_path / "broken.jpg")
         page.get_by_text("broken.jpg is not a JPEG, PNG, WebP or TIFF photograph").wait_for()
+
+
+@needs_browser
+def test_a_person_judges_blind(app, photograph, photographs):
+    table = app.workspace.path / "votes/votes.csv"
+    with open_app(app) as page:
+        page.get_by_role("tab", name="Judge").click()
+        page.get_by_text("the 16 test images of the data here").wait_for()
+        page.get_by_role("button", name="Start").click()
+        shown = []
+        for number, choice in enumerate(["Left", "Right", "Cannot tell"], start=1):
+            page.get_by_text(f"Photograph {number}, ").wait_for()
+            shown.append({side: picture(page, page.get_by_alt_text(side)) for side in ("left", "right")})
+            assert "generator" not in page.locator("body").inner_text()
+            page.wait_for_timeout(500)  # sooner it would be a double click
+            page.get_by_role("button", name=choice, exact=True).click()
+        page.get_by_text("Photograph 4, 3 votes so far").wait_for()
+        votes = read_votes(table)
+        assert [vote.chosen for vote in votes] == ["left", "right", "neither"]
+        for vote, pair in zip(votes, shown, strict=True):
+            truth = Image.fromarray(codes_to_rgb(photographs[int(vote.image.removeprefix("test image "))]))
+            truth = np.asarray(truth.resize((384, 384), Image.Resampling.BICUBIC))
+            assert [(pair[side] == truth).all() for side in pair] == [vote.left == "original", vote.right == "original"]
+
+        page.get_by_role("button", name="Show the result").click()
+        page.get_by_text("No difference can be told from 2 votes yet.").wait_for()
+        taken_for_real = [vote.winner for vote in votes].count("original")
+        counts = page.get_by_role("row", name="this test").get_by_role("cell").all_inner_texts()
+        assert counts[1:4] == [str(2 - taken_for_real), str(taken_for_real), "1"]
+
+        page.locator("input[type=file]:visible, [role=tabpanel]:visible input[type=file]").set_input_files(photograph)
+        page.get_by_text("old photograph.jpg").wait_for()
+        page.get_by_role("button", name="Start").click()
+        page.get_by_text("old photograph.jpg has no colours of its own").wait_for()
+        page.get_by_text("All 1 photographs were shown.").wait_for()
 
 
 def test_a_program_colours_photographs(app, photograph, tmp_path):

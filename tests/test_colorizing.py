@@ -20,7 +20,7 @@ def photograph(pixels) -> Photograph:
 
 def constant(chroma=(190, 60), lightness_is="L*") -> Model:
     facts = Facts(side_multiple=8, training_size=32, lightness_is=lightness_is, epoch=1)
-    return Model(predict=constant_chroma(chroma), facts=facts)
+    return Model(predict=constant_chroma(chroma), facts=facts, identity="a test")
 
 
 @pytest.fixture(scope="module")

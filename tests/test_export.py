@@ -77,6 +77,7 @@ def test_it_gives_what_pytorch_gives(exported, upsampling):
     _, normalization, _ = load_generator(model, torch.device("cpu"))
     ours, theirs = load_model(model, "cpu", "fp32"), load_model(out)
     assert ours.facts == theirs.facts
+    assert ours.identity == theirs.identity
     for shape in SHAPES:
         lightness = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         expected, chroma = ours.predict(lightness), theirs.predict(lightness)
