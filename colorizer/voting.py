@@ -66,7 +66,6 @@ class BlindTest:
         if first.identity == second.identity:
             raise UserError(f"{first.name} and {second.name} are the same: choose two that differ")
         self.first, self.second = first, second
-        self.num_photographs = len(photographs)
         self.votes: list[Vote] = []
         self._left_over = rng.sample(photographs, len(photographs))
         self._path, self._rng = path, rng

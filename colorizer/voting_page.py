@@ -18,8 +18,9 @@ from colorizer.votes import VOTES, Choice, Tally, read_votes, tally, verdict
 from colorizer.voting import ORIGINAL, BlindTest, Contender, Photographs, held_out_photographs
 
 _DATA = Path("data")
-_INTRODUCTION = """Two pictures of one photograph, side by side and without names: which is better? Pick two models, or
-a model and the original colours; then the question is which picture is the real one. The votes stay on this machine."""
+_INTRODUCTION = """Two pictures of one photograph, side by side and without names: whose colours look more natural?
+Pick two models; or a model and the original colours, and the question is which picture is the real one. Votes stay on
+this machine."""
 _WHICH_IS_REAL, _WHICH_IS_BETTER = "### Which picture shows the real colours?", "### Whose colours look more natural?"
 
 
@@ -47,8 +48,8 @@ def add_judging(page: gr.Blocks, one_at_a_time: dict[str, Any]) -> None:
                 gr.Warning(str(error))
         buttons = [gr.Button(interactive=shown is not None)] * 3
         if shown is None:
-            return 0, None, None, None, *buttons, f"All {test.num_photographs} photographs were shown."
-        counted = f"Photograph {shown.number}, {_votes(len(test.votes))} so far"
+            return 0, None, None, None, *buttons, f"All photographs were shown; {_votes(len(test.votes))}"
+        counted = f"Photograph {shown.number}; {_votes(len(test.votes))} so far"
         return shown.number, shown.grey, shown.left, shown.right, *buttons, counted
 
     def vote(test: BlindTest | None, number: int, chosen: Choice) -> tuple[Any, ...]:
@@ -95,11 +96,13 @@ def add_judging(page: gr.Blocks, one_at_a_time: dict[str, Any]) -> None:
 
     rounds = [number, grey, left, right, left_button, neither_button, right_button, counted]
     event: dict[str, Any] = {"api_visibility": "private", **one_at_a_time}
-    start.click(begin, [first, second, files], [test, *rounds, question, setting_up, judging, result], **event)
+    started = [test, *rounds, question, setting_up, judging, result]
+    start.click(begin, [first, second, files], started, show_progress_on=result, **event)  # errors cover what is there
     choose: dict[gr.Button, Choice] = {left_button: "left", neither_button: "neither", right_button: "right"}
     for button, chosen in choose.items():
-        button.click(partial(vote, chosen=chosen), [test, number], rounds, **event)
-    show_result.click(reveal, test, [result, setting_up, judging], api_visibility="private")
+        button.click(partial(vote, chosen=chosen), [test, number], rounds, show_progress_on=[left, right], **event)
+    revealed = [result, setting_up, judging]
+    show_result.click(reveal, test, revealed, show_progress="hidden", api_visibility="private")
     page.load(refresh, None, [first, second, source], api_visibility="private")
 
 
@@ -141,7 +144,7 @@ def _read(path: Path) -> Photograph:
 def _where_from(test_images: Photographs) -> str:
     if test_images:
         return f"Shown are the {len(test_images)} test images of the data here, or photographs of your own:"
-    return "There are no test images here, `dvc repro` makes them: upload photographs to judge."
+    return "There are no test images here (`dvc repro` makes them): upload photographs to judge."
 
 
 def _votes(count: int) -> str:
@@ -153,12 +156,12 @@ def _result(test: BlindTest) -> str:
     first, second = test.first, test.second
     earlier = tally(read_votes(VOTES), first.identity, second.identity)
     rows = {"this test": tally(test.votes, first.identity, second.identity), "all tests of these two": earlier}
-    lines = [f"| | {first.name} | {second.name} | cannot tell | share of {first.name} (95% interval) |"]
+    lines = [f"| | {first.name} | {second.name} | cannot tell | the first's share, 95% interval |"]
     lines += ["|---|---:|---:|---:|---:|", *(_row(name, counted) for name, counted in rows.items())]
     return "\n".join(["### Result", verdict(earlier, first.name, second.name), "", *lines])
 
 
 def _row(name: str, counted: Tally) -> str:
     low, high = counted.interval()
-    share = f"{counted.first / counted.decided:.0%} ({low:.0%} to {high:.0%})" if counted.decided else ""
+    share = f"{counted.first / counted.decided:.0%}, {low:.0%} to {high:.0%}" if counted.decided else ""
     return f"| {name} | {counted.first} | {counted.second} | {counted.neither} | {share} |"

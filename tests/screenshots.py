@@ -1,6 +1,6 @@
 """Make the guides' pictures of pages, in a real browser.
 
-    .venv/bin/python -m tests.screenshots app        # docs/app.png: the page that colours, with the model at hand
+    .venv/bin/python -m tests.screenshots app        # docs/app.png, docs/judging.png: the page, with the models at hand
     .venv/bin/python -m tests.screenshots prefect    # docs/prefect-*.png: Prefect's pages of a rebuild of the sample
 
 The latter works on a temporary clone of the last commit and takes about four minutes on two cores.
@@ -49,6 +49,10 @@ def take_app() -> None:
             page.locator("input[type=file]").first.set_input_files(photographs[::-1])
             page.get_by_text("china.png: ").wait_for()
             save(page, "app")
+            page.get_by_role("tab", name="Judge").click()
+            page.get_by_role("button", name="Start").click()
+            page.get_by_text("Photograph 1; ").wait_for()
+            save(page, "judging")
         process.send_signal(signal.SIGINT)
         process.wait()
 

@@ -135,12 +135,12 @@ def test_a_person_judges_blind(app, photograph, photographs):
         page.get_by_role("button", name="Start").click()
         shown = []
         for number, choice in enumerate(["Left", "Right", "Cannot tell"], start=1):
-            page.get_by_text(f"Photograph {number}, ").wait_for()
+            page.get_by_text(f"Photograph {number}; ").wait_for()
             shown.append({side: picture(page, page.get_by_alt_text(side)) for side in ("left", "right")})
             assert "generator" not in page.locator("body").inner_text()
             page.wait_for_timeout(500)  # sooner it would be a double click
             page.get_by_role("button", name=choice, exact=True).click()
-        page.get_by_text("Photograph 4, 3 votes so far").wait_for()
+        page.get_by_text("Photograph 4; 3 votes so far").wait_for()
         votes = read_votes(table)
         assert [vote.chosen for vote in votes] == ["left", "right", "neither"]
         for vote, pair in zip(votes, shown, strict=True):
@@ -158,7 +158,7 @@ def test_a_person_judges_blind(app, photograph, photographs):
         page.get_by_text("old photograph.jpg").wait_for()
         page.get_by_role("button", name="Start").click()
         page.get_by_text("old photograph.jpg has no colours of its own").wait_for()
-        page.get_by_text("All 1 photographs were shown.").wait_for()
+        page.get_by_text("All photographs were shown; 0 votes").wait_for()
 
 
 def test_a_program_colours_photographs(app, photograph, tmp_path):
