@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-THIRDS = {  # by property: what to call the images of its lowest, middle and highest third
+_THIRDS = {  # by property: what to call the images of its lowest, middle and highest third
     "lightness": ("dark", "medium", "bright"),
     "chroma": ("pale", "medium", "colourful"),
     "texture": ("smooth", "medium", "textured"),
@@ -20,15 +20,15 @@ _MEANS = {
 def where_it_fails(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean scores of the method `model` on all images, and on each third of them by lightness, chroma and texture.
 
-    Takes the `scores` of an `Evaluation`. Columns: property and third, as in THIRDS (`all` images have none, and stand
-    first); from and to, the third's smallest and largest property; images, their number; the means; beats_grey, the
-    share of images whose AB error is smaller than that of leaving them grey. Images of equal property are divided by
-    their number. Fewer than 3 images have no thirds.
+    Takes the `scores` of an `Evaluation`. Columns: property and third, say lightness and dark (the first row is `all`,
+    without a property); from and to, the property's bounds in the third; images, their number; the means; beats_grey,
+    the share of images whose AB error is smaller than that of leaving them grey. Images of equal property are divided
+    in the order of the rows. Fewer than 3 images have no thirds.
     """
-    rows = [{"property": "", "third": "all", **_row(scores)}]
+    rows = [{"property": "", "third": "all", **_means(scores)}]
     for name, third, part in _thirds(scores):
         values = part[f"truth_{name}"]
-        rows.append({"property": name, "third": third, "from": values.min(), "to": values.max(), **_row(part)})
+        rows.append({"property": name, "third": third, "from": values.min(), "to": values.max(), **_means(part)})
     return pd.DataFrame(rows, columns=["property", "third", "from", "to", "images", *_MEANS, "beats_grey"])
 
 
@@ -52,21 +52,16 @@ def worst_by_kind(scores: pd.DataFrame, count: int) -> dict[str, list[int]]:
 
 def _thirds(scores: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     """Property, name of the third, its rows; nothing when there are fewer than 3 images."""
-    if len(scores) < 3:
-        return []
-    return [
-        (name, third, scores.iloc[part])
-        for name, thirds in THIRDS.items()
-        for third, part in zip(thirds, _split(scores[f"truth_{name}"]), strict=True)
-    ]
+    thirds = []
+    for name, names in _THIRDS.items() if len(scores) >= 3 else ():
+        order = np.argsort(scores[f"truth_{name}"].to_numpy(), kind="stable")
+        thirds += [
+            (name, third, scores.iloc[part]) for third, part in zip(names, np.array_split(order, 3), strict=True)
+        ]
+    return thirds
 
 
-def _split(values: pd.Series) -> list[np.ndarray]:
-    """Positions of the lowest, middle and highest third."""
-    return np.array_split(np.argsort(values.to_numpy(), kind="stable"), 3)
-
-
-def _row(part: pd.DataFrame) -> dict[str, float]:
+def _means(part: pd.DataFrame) -> dict[str, float]:
     means = {name: part[column].mean() for name, column in _MEANS.items()}
     beats_grey = (part["model_ab_error"] < part["truth_ab_deviation"]).mean()
     return {"images": len(part), **means, "beats_grey": beats_grey}

@@ -70,7 +70,8 @@ def append_vote(path: Path, vote: Vote) -> None:
                 writer.writerow(_COLUMNS)
             elif not path.read_bytes().endswith(b"\n"):
                 file.write("\n")
-            writer.writerow([datetime.now(UTC).isoformat(timespec="seconds"), *asdict(vote).values()])
+            values = (" ".join(value.split()) for value in asdict(vote).values())  # a vote is one line
+            writer.writerow([datetime.now(UTC).isoformat(timespec="seconds"), *values])
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

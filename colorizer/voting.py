@@ -57,7 +57,8 @@ class Round:
 class BlindTest:
     """Rounds on photographs in random order, none twice, each with the contenders at random sides.
 
-    Votes go into the table at `path`, and into `votes`. Raises UserError when both contenders are the same.
+    Votes go into the table at `path`, and into `votes`; `shown` is the round that awaits one, if any. Raises UserError
+    when both contenders are the same.
     """
 
     def __init__(
@@ -67,15 +68,16 @@ class BlindTest:
             raise UserError(f"{first.name} and {second.name} are the same: choose two that differ")
         self.first, self.second = first, second
         self.votes: list[Vote] = []
+        self.shown: Round | None = None
         self._left_over = rng.sample(photographs, len(photographs))
         self._path, self._rng = path, rng
-        self._number = 0
-        self._sides: tuple[str, str, str] | None = None  # image, identities at the left and the right
+        self._num_shown = 0
         self._shown_at = 0.0
+        self._sides = "", "", ""  # image, identities at the left and the right
 
     def next_round(self) -> Round | None:
-        """Another photograph; nothing when all were shown. Raises UserError when it cannot be shown: take the next."""
-        self._sides = None
+        """Show another photograph; nothing when all were. Raises UserError when it cannot be shown: take the next."""
+        self.shown = None
         if not self._left_over:
             return None
         image, read = self._left_over.pop()
@@ -86,10 +88,12 @@ class BlindTest:
         except UserError as error:
             raise UserError(f"{image} {error}") from error
         pictures["grey"] = codes_to_rgb(grey_codes(rgb_to_codes(photograph.rgb)))
-        self._number += 1
+        self._num_shown += 1
         self._sides = image, left.identity, right.identity
+        large = {name: _made_large(pixels) for name, pixels in pictures.items()}
+        self.shown = Round(number=self._num_shown, **large)
         self._shown_at = time.monotonic()
-        return Round(number=self._number, **{name: _made_large(pixels) for name, pixels in pictures.items()})
+        return self.shown
 
     def vote(self, number: int, chosen: Choice) -> bool:
         """Count a vote on the round of that number, once. Returns whether it counted.
@@ -97,13 +101,14 @@ class BlindTest:
         It does not when that round is over, or has begun so short a time ago that it is the end of a double click on
         the one before. Raises UserError when it cannot be kept; then it can be given again.
         """
-        if self._sides is None or number != self._number or time.monotonic() - self._shown_at < _DOUBLE_CLICK:
+        is_stale = self.shown is None or number != self.shown.number
+        if is_stale or time.monotonic() - self._shown_at < _DOUBLE_CLICK:
             return False
         image, left, right = self._sides
         vote = Vote(image=image, left=left, right=right, chosen=chosen)
         append_vote(self._path, vote)
         self.votes.append(vote)
-        self._sides = None
+        self.shown = None
         return True
 
 

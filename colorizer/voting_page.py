@@ -42,22 +42,32 @@ def add_judging(page: gr.Blocks, one_at_a_time: dict[str, Any]) -> None:
     def next_round(test: BlindTest) -> tuple[Any, ...]:
         while True:
             try:
-                shown = test.next_round()
-                break
+                test.next_round()
+                return show(test)
             except UserError as error:
                 gr.Warning(str(error))
+
+    def show(test: BlindTest) -> tuple[Any, ...]:
+        shown, counted = test.shown, f"{len(test.votes)} vote{'s' * (len(test.votes) != 1)}"
         buttons = [gr.Button(interactive=shown is not None)] * 3
         if shown is None:
-            return 0, None, None, None, *buttons, f"All photographs were shown; {_votes(len(test.votes))}"
-        counted = f"Photograph {shown.number}; {_votes(len(test.votes))} so far"
-        return shown.number, shown.grey, shown.left, shown.right, *buttons, counted
+            return 0, None, None, None, *buttons, f"All photographs were shown; {counted}"
+        return (
+            shown.number,
+            shown.grey,
+            shown.left,
+            shown.right,
+            *buttons,
+            f"Photograph {shown.number}; {counted} so far",
+        )
 
     def vote(test: BlindTest | None, number: int, chosen: Choice) -> tuple[Any, ...]:
+        test = _running(test)
         try:
-            counted = _running(test).vote(number, chosen)
+            is_counted = test.vote(number, chosen)
         except UserError as error:
             raise page_error(str(error)) from None
-        return next_round(_running(test)) if counted else (gr.skip(),) * len(rounds)
+        return next_round(test) if is_counted else show(test)
 
     def reveal(test: BlindTest | None) -> tuple[Any, ...]:
         return _result(_running(test)), gr.Column(visible=True), gr.Column(visible=False)
@@ -108,7 +118,7 @@ def add_judging(page: gr.Blocks, one_at_a_time: dict[str, Any]) -> None:
 
 def _running(test: BlindTest | None) -> BlindTest:
     if test is None:
-        raise page_error("this test is over, the server was started anew: load the page again")
+        raise page_error("this test is over: load the page again")
     return test
 
 
@@ -147,18 +157,14 @@ def _where_from(test_images: Photographs) -> str:
     return "There are no test images here (`dvc repro` makes them): upload photographs to judge."
 
 
-def _votes(count: int) -> str:
-    return f"{count} vote" if count == 1 else f"{count} votes"
-
-
 def _result(test: BlindTest) -> str:
-    """As Markdown: this test's votes, and with those of earlier ones."""
+    """As Markdown: the votes of this test, and of all that are kept."""
     first, second = test.first, test.second
-    earlier = tally(read_votes(VOTES), first.identity, second.identity)
-    rows = {"this test": tally(test.votes, first.identity, second.identity), "all tests of these two": earlier}
+    of_this, of_all = (tally(votes, first.identity, second.identity) for votes in (test.votes, read_votes(VOTES)))
+    rows = {"this test": of_this, "all tests of these two": of_all}
     lines = [f"| | {first.name} | {second.name} | cannot tell | the first's share, 95% interval |"]
     lines += ["|---|---:|---:|---:|---:|", *(_row(name, counted) for name, counted in rows.items())]
-    return "\n".join(["### Result", verdict(earlier, first.name, second.name), "", *lines])
+    return "\n".join(["### Result", verdict(of_all, first.name, second.name), "", *lines])
 
 
 def _row(name: str, counted: Tally) -> str:

@@ -38,7 +38,7 @@ def test_thirds_have_bounds_means_and_a_share_that_beats_grey():
     assert (table["truth_colourfulness"] == 30).all()
 
 
-def test_images_of_equal_property_are_divided_by_their_number():
+def test_images_of_equal_property_are_divided_in_their_order():
     scores = made_scores(9).assign(truth_chroma=20.0)
     table = where_it_fails(scores).set_index(["property", "third"]).loc["chroma"]
     assert table["images"].tolist() == [3, 3, 3]

@@ -52,10 +52,12 @@ def test_a_difference_is_told_when_the_interval_leaves_a_half_out(first, second,
 def test_votes_are_read_as_they_were_appended(tmp_path):
     path = tmp_path / "votes" / "votes.csv"
     assert read_votes(path) == []
-    votes = [vote_of("a/1", "original"), vote_of("original", "a/1", "neither", image='Nürnberg, "old".jpg')]
-    for vote in votes:
-        append_vote(path, vote)
-    assert read_votes(path) == votes
+    append_vote(path, vote_of("a/1", "original"))
+    append_vote(path, vote_of("original", "a/1", "neither", image='Nürnberg,\n"old".jpg'))
+    assert read_votes(path) == [
+        vote_of("a/1", "original"),
+        vote_of("original", "a/1", "neither", image='Nürnberg, "old".jpg'),
+    ]
     assert path.read_text().splitlines()[0] == "voted_at,image,left,right,chosen"
 
 

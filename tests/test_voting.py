@@ -67,6 +67,7 @@ def test_a_vote_counts_once_and_for_the_round_that_was_shown(table):
     assert not test.vote(first.number, "left")
     second = test.next_round()
     assert not test.vote(first.number, "right")  # its page still showed the first
+    assert test.shown is second
     assert test.vote(second.number, "right")
     assert len(read_votes(table)) == 2
 
