@@ -154,8 +154,8 @@ def test_a_person_judges_blind(app, photograph, photographs):
         counts = page.get_by_role("row", name="this test").get_by_role("cell").all_inner_texts()
         assert counts[1:4] == [str(2 - taken_for_real), str(taken_for_real), "1"]
 
-        page.locator("input[type=file]:visible, [role=tabpanel]:visible input[type=file]").set_input_files(photograph)
-        page.get_by_text("old photograph.jpg").wait_for()
+        page.locator("[role=tabpanel]:visible input[type=file]").set_input_files(photograph)
+        page.locator(".file-preview:visible").wait_for()  # before, its name shows that it is on its way
         page.get_by_role("button", name="Start").click()
         page.get_by_text("old photograph.jpg has no colours of its own").wait_for()
         page.get_by_text("All photographs were shown; 0 votes").wait_for()
