@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+_MOST_COLOURS = 2**15  # sorting takes longer than a training step from there on
+
 
 def discriminator_loss(real_logits: Tensor, generated_logits: Tensor) -> Tensor:
     """Binary cross-entropy with real as 1 and generated as 0, on logits of any shape; a scalar."""
@@ -34,9 +36,12 @@ def colour_loss(generated: Tensor, truth: Tensor) -> Tensor:
 
     The sliced Wasserstein distance of the two sets of colours: the mean over four directions of the plane of the mean
     distance between the values of equal rank. It is 0 for the right amount of every colour, and bounded, as the truth
-    is its aim. Source: Bonneel et al., "Sliced and Radon Wasserstein Barycenters of Measures" (2015).
+    is its aim. Of many pixels, about 32,768 at equal steps are taken.
+    Source: Bonneel et al., "Sliced and Radon Wasserstein Barycenters of Measures" (2015).
     """
     angles = torch.arange(4, device=truth.device, dtype=truth.dtype) * math.pi / 4
     directions = torch.stack([angles.cos(), angles.sin()], dim=1)  # (4, 2)
-    ranked = [(directions @ chroma.movedim(1, 0).flatten(1)).sort(dim=1).values for chroma in (generated, truth)]
+    colours = [chroma.movedim(1, 0).flatten(1) for chroma in (generated, truth)]  # (2, N x H x W)
+    step = -(-colours[0].shape[1] // _MOST_COLOURS) | 1  # odd: the same columns of every row would train alone
+    ranked = [(directions @ colour[:, ::step]).sort(dim=1).values for colour in colours]
     return (ranked[0] - ranked[1]).abs().mean()

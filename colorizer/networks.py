@@ -30,7 +30,7 @@ def check_halvings(halvings: int, image_size: int, name: str) -> None:
     """Raise UserError when images of this side (H or W, the smaller) cannot be halved that often."""
     if not 1 <= halvings <= most_halvings(image_size):
         raise UserError(
-            f"{name}: {halvings} halvings of {image_size} px images are impossible: "
+            f"{name}: {halvings} halvings of {image_size} px are impossible: "
             f"at most {most_halvings(image_size)}, so that 2 px are left"
         )
 

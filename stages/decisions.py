@@ -114,7 +114,10 @@ class Decisions:
         with progress.paused():
             criterion = f"validation_{self._options.choose}"
             score = f", {criterion.replace('_', ' ')} {last[criterion]:.3f}" if criterion in last else ""
-            summary = f"epoch {epoch} of {self._options.epochs}: L1 {last['l1_loss']:.4f}{score}"
+            falling = f", learning rate falling in the last {self._options.decay_epochs}" * bool(
+                self._options.decay_epochs
+            )
+            summary = f"epoch {epoch} of {self._options.epochs}{falling}: L1 {last['l1_loss']:.4f}{score}"
             say(f"{summary}; its pictures are in {self._scratch.sample(epoch)}")
             if self._questions:
                 question = Question(

@@ -49,6 +49,7 @@ def differences(before: dict[str, dict], now: dict[str, dict]) -> list[str]:
         old, new = before.get(kind, {}), now[kind]
         for name in sorted(old.keys() | new.keys()):
             if old.get(name) != new.get(name):
-                was = "" if kind in ("inputs", "code") else f" from {old.get(name)} to {new.get(name)}"
+                told = kind not in ("inputs", "code") and name in old and name in new
+                was = f" from {old[name]} to {new[name]}" if told else ""
                 phrases.append(f"{name} changed{was}")
     return phrases

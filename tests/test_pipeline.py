@@ -187,9 +187,7 @@ def test_impossible_halvings_are_refused_before_training(restored):
     restored.edit_params(generator__halvings="5")
     result = restored.stage("train", check=False)
     assert result.returncode == 1
-    assert result.stdout.startswith(
-        "train: train.generator.halvings: 5 halvings of 32 px images are impossible: at most 4"
-    )
+    assert result.stdout.startswith("train: train.generator.halvings: 5 halvings of 32 px are impossible: at most 4")
     assert (restored.path / "models/generator.safetensors").exists()
 
 

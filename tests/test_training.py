@@ -51,6 +51,20 @@ def first(batches):
     return next(iter(batches))
 
 
+def test_at_half_resolution_the_truth_is_the_mean_of_four_pixels(photographs):
+    torch.manual_seed(0)
+    generator = Generator(width=8, halvings=3, upsampling="resize", resolution="half")
+    discriminator = Discriminator(width=8, halvings=2, sees="lab", judges="image", image_shape=(16, 16))
+    adversaries = make_adversaries(
+        generator, discriminator, learning_rate=1e-3, betas=(0.5, 0.999), keep_average=False, device=CPU
+    )
+    lightness, chroma, _ = batch = first(batches_of(photographs))
+    small = chroma.reshape(8, 2, 16, 2, 16, 2).mean(dim=(3, 5))
+    expected = l1_loss(copy.deepcopy(generator)(lightness), small).item()
+    losses = train_step(adversaries, batch, l1_weight=100.0, adversarial=True)
+    assert losses["l1_loss"].item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_the_learning_rate_falls_in_equal_steps_in_the_last_epochs():
     rates = [decayed(0.6, epoch, epochs=5, decay_epochs=3) for epoch in range(1, 6)]
     assert rates == pytest.approx([0.6, 0.6, 0.45, 0.3, 0.15])
