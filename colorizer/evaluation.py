@@ -16,7 +16,9 @@ from colorizer.metrics import (
     colourfulness,
     histogram_distance,
     image_properties,
+    mean_colour,
     score_images,
+    tint,
 )
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -26,20 +28,22 @@ _TASK_PIXELS = 2**17  # that a thread scores at a time: with fewer, threads wait
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Scores of every image, and pooled AB histograms (22, 22).
+    """Scores of every image, pooled AB histograms (22, 22), and the `mean_colour` of every image (N, 3).
 
     `scores` has one row per image: `image`, `<method>_<score>` for every method, and of the truth
     `truth_colourfulness`, `truth_ab_deviation`, the AB error of a grey image, and `truth_lightness`, `truth_chroma` and
     `truth_texture`, its `image_properties`.
-    `histograms` is keyed by method and `truth`.
+    `histograms` and `colours` are keyed by method and `truth`.
     """
 
     scores: pd.DataFrame
     histograms: dict[str, NDArray[np.float64]]
+    colours: dict[str, NDArray[np.float64]]
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Per method: mean of every score, colourfulness gap |out - truth| / truth, histogram distance, balance.
+        """Per method: mean of every score, colourfulness gap |out - truth| / truth, histogram distance, tint, balance.
 
+        Of the truth: colourfulness and tint. The tint tells one hue alone, such as brown, from colours that balance.
         The balance weighs error and colour: AB error relative to leaving the image grey + histogram distance +
         colourfulness gap. Error alone rewards dull colours, histogram and colourfulness alone colours in the wrong
         places, colourfulness alone any strong tint.
@@ -54,10 +58,12 @@ class Evaluation:
                 true_colourfulness, 1e-9
             )
             summary["histogram_distance"] = histogram_distance(self.histograms[method], self.histograms["truth"])
+            summary["tint"] = tint(self.colours[method])
             relative_error = summary["ab_error"] / max(means["truth_ab_deviation"], 1e-9)
             summary["balance"] = relative_error + summary["histogram_distance"] + summary["colourfulness_gap"]
             result[method] = {name: round(float(value), 4) for name, value in summary.items()}
-        result["truth"] = {"colourfulness": round(float(true_colourfulness), 4)}
+        truth = {"colourfulness": true_colourfulness, "tint": tint(self.colours["truth"])}
+        result["truth"] = {name: round(float(value), 4) for name, value in truth.items()}
         return result
 
     def ranked(self) -> NDArray[np.int64]:
@@ -84,7 +90,7 @@ def evaluate_images(
     has all cores to itself, as scoring has afterwards. `on_images` is told how many more images are done. What a
     prediction scores depends neither on `batch_size` nor on the number of cores.
     """
-    parts = []
+    parts, colours = [], []
     histograms = {name: np.zeros((22, 22)) for name in (*methods, "truth")}
     cores = os.cpu_count() or 1
     step = max(1, min(-(-batch_size // cores), _TASK_PIXELS // (store.shape[1] * store.shape[2])))
@@ -97,26 +103,35 @@ def evaluate_images(
                 for i in range(0, len(truth), step)
             ]
             for future in futures:
-                scores, counts = future.result()
+                scores, counts, means = future.result()
                 parts.append(scores)
+                colours.append(means)
                 for name in histograms:
                     histograms[name] += counts[name]
             on_images(len(truth))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return Evaluation(scores=pd.DataFrame({"image": images, **columns}), histograms=histograms)
+    return Evaluation(
+        scores=pd.DataFrame({"image": images, **columns}),
+        histograms=histograms,
+        colours={name: np.concatenate([part[name] for part in colours]) for name in histograms},
+    )
 
 
 def _score(
     truth: NDArray[np.uint8], predicted: dict[str, NDArray[np.float32]]
-) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.int64]]]:
-    """Scores (n,) and histograms of what the methods predicted for n images; what the truth brings is made once."""
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.int64]], dict[str, NDArray[np.float64]]]:
+    """Scores (n,), histograms and mean colours (n, 3) of what the methods predicted for n images.
+
+    What the truth brings is made once.
+    """
     lightness = truth[..., 0]
     true = Colouring(lightness, truth[..., 1:])
     scores = {"truth_colourfulness": colourfulness(true.rgb), "truth_ab_deviation": ab_deviation(true)}
     scores |= {f"truth_{name}": values for name, values in image_properties(lightness, true).items()}
-    histograms = {"truth": ab_histogram(true.a, true.b)}
+    histograms, colours = {"truth": ab_histogram(true.a, true.b)}, {"truth": mean_colour(true)}
     for method, chroma in predicted.items():
         colouring = Colouring(lightness, chroma)
         scores |= {f"{method}_{name}": score for name, score in score_images(colouring, true).items()}
         histograms[method] = ab_histogram(colouring.a, colouring.b)
-    return {name: score.astype(np.float64) for name, score in scores.items()}, histograms
+        colours[method] = mean_colour(colouring)
+    return {name: score.astype(np.float64) for name, score in scores.items()}, histograms, colours

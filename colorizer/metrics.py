@@ -56,6 +56,22 @@ def image_properties(lightness: NDArray[np.uint8], truth: Colouring) -> dict[str
     }
 
 
+def mean_colour(colouring: Colouring) -> NDArray[np.float64]:
+    """Mean a*, b* and chroma sqrt(a*^2 + b*^2) of n images, (n, 3)."""
+    values = colouring.a, colouring.b, np.hypot(colouring.a, colouring.b)
+    return np.stack([_mean(value) for value in values], axis=-1).astype(np.float64)
+
+
+def tint(colours: NDArray[np.float64]) -> float:
+    """How much images of one size have one hue in common, from their `mean_colour` (n, 3): in [0, 1].
+
+    The distance of their mean colour from grey, relative to their mean chroma: 0 when hues balance out, 1 for one hue
+    alone, however strong. Grey has 0.
+    """
+    a, b, chroma = colours.mean(axis=0)
+    return float(np.hypot(a, b) / max(chroma, 1e-9))
+
+
 def psnr(rgb: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Peak signal-to-noise ratio of 8-bit images (n, H, W, 3) in dB, (n,), at most 100 (equal images)."""
     difference = rgb.astype(np.float32) - truth

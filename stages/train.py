@@ -126,7 +126,7 @@ def train_epochs(
             except DivergedError as error:
                 raise UserError(f"epoch {epoch}: {error}; {decisions.after_divergence(epoch)}") from error
             scores = summary["model"] if len(validation) else {}
-            warnings = symptoms(losses, summary["model"], summary["truth"]["colourfulness"])
+            warnings = symptoms(losses, summary["model"], summary["truth"])
             history.append(
                 {"epoch": epoch, "learning_rate": learning_rate, **losses, "warnings": "; ".join(warnings)}
                 | {f"validation_{name}": value for name, value in scores.items()}

@@ -34,6 +34,10 @@ def test_evaluation_ranks_and_averages_over_images(photographs):
     assert summary["grey"]["colourfulness_gap"] == 1
     truth = np.mean([colourfulness(codes_to_rgb(photographs[image])[None]) for image in test_images])
     assert summary["truth"]["colourfulness"] == pytest.approx(truth, abs=1e-4)
+    chroma = photographs[test_images][..., 1:].astype(float) - 128
+    tint = np.hypot(*chroma.mean(axis=(0, 1, 2))) / np.hypot(chroma[..., 0], chroma[..., 1]).mean()
+    assert summary["truth"]["tint"] == pytest.approx(tint, abs=1e-4)
+    assert [summary[method]["tint"] for method in ("mean_chroma", "grey")] == [1, 0]
     expected = np.abs(photographs[test_images][..., 1:] - np.array([140.0, 120.0])).mean()
     assert summary["mean_chroma"]["ab_error"] == pytest.approx(expected, abs=1e-4)
     assert all(counts.sum() == 5 * 32 * 32 for counts in evaluation.histograms.values())
@@ -88,6 +92,7 @@ def test_scores_depend_neither_on_batches_nor_on_cores(photographs, monkeypatch)
     for other in evaluations[1:]:
         assert other.scores.equals(evaluations[0].scores)
         assert all((other.histograms[name] == evaluations[0].histograms[name]).all() for name in other.histograms)
+        assert all((other.colours[name] == evaluations[0].colours[name]).all() for name in other.colours)
 
 
 def test_an_error_in_a_method_ends_the_evaluation(photographs):
