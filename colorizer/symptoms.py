@@ -43,7 +43,7 @@ def symptoms(losses: Mapping[str, float], scores: Mapping[str, float], truth: Ma
         )
     if judged is not None and judged > _LOST:
         found.append(
-            f"the discriminator has lost: its loss is {judged:.2f}, that of guessing {_GUESSING:.2f}, so it teaches "
-            "nothing (raise train.discriminator.width)"
+            f"the discriminator is no better than guessing: its loss is {judged:.2f}, guessing costs {_GUESSING:.2f}, "
+            "so it teaches nothing (if this lasts, raise train.discriminator.width)"
         )
     return found

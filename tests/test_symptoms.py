@@ -77,8 +77,12 @@ def test_a_healthy_epoch_has_no_symptoms(loss):
         ),
         (None, {"tint": 0.86}, "nearly one hue, such as brown: tint 0.86, truth 0.70"),
         (0.05, {}, "discriminator has won: its loss is 0.05"),
-        (1.387, {}, "discriminator has lost: its loss is 1.39, that of guessing 1.39"),
-        (2.5, {}, "discriminator has lost: its loss is 2.50"),
+        (
+            1.387,
+            {},
+            "no better than guessing: its loss is 1.39, guessing costs 1.39, so it teaches nothing (if this lasts",
+        ),
+        (2.5, {}, "no better than guessing: its loss is 2.50"),
     ],
 )
 def test_each_symptom_is_one_sentence_with_its_numbers(loss, scores, told):
