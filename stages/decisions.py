@@ -7,7 +7,7 @@ colorizer/questions.py).
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from colorizer.decisions import Decision, ask
@@ -90,9 +90,10 @@ class Decisions:
         if epoch == 1:
             return f"no epoch is finished yet: lower train.learning_rate in params.yaml, for example to {rate / 10:g}"
         good = epoch - 1
+        advised = replace(self._about(good) or Decision(epoch=good), learning_rate=rate / 10)
         return (
             f"epoch {good} is kept in {self._scratch.folder}: to go on from it, put "
-            f"`- {{epoch: {good}, learning_rate: {rate / 10:g}}}` or another rate below {rate:g} into train.decisions "
+            f"`- {_in_short(advised)}` or another rate below {rate:g} into train.decisions "
             f"of params.yaml, in place of what stands there about epoch {good}, and run `dvc repro`"
         )
 
@@ -143,6 +144,14 @@ class Decisions:
 
 def _as_param(decision: Decision) -> dict:
     return {name: value for name, value in asdict(decision).items() if value is not None}
+
+
+def _in_short(decision: Decision) -> str:
+    """In one line of YAML, without what is so by default."""
+    usual = asdict(Decision(epoch=decision.epoch))
+    told = {name: value for name, value in asdict(decision).items() if name == "epoch" or value != usual[name]}
+    shown = {name: f"{value:g}" if isinstance(value, float) else str(value).lower() for name, value in told.items()}
+    return f"{{{', '.join(f'{name}: {value}' for name, value in shown.items())}}}"
 
 
 def _read() -> str:

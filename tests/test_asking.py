@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 from colorizer.decisions import Decision, ask
 from colorizer.scratch import Scratch
 from stages.decisions import Decisions
+from stages.params import DecisionParams
 from stages.params_file import read_params
 from tests.imports import ROOT
 from tests.workspace import BIN, Workspace
@@ -53,6 +54,22 @@ def test_when_the_first_epoch_diverges_there_is_nothing_to_go_on_from(tmp_path):
     assert decisions.after_divergence(1) == (
         "no epoch is finished yet: lower train.learning_rate in params.yaml, for example to 6e-05"
     )
+
+
+@pytest.mark.parametrize(
+    ("known", "advised"),
+    [
+        ([], "{epoch: 1, learning_rate: 6e-05}"),
+        ([DecisionParams(epoch=1, learning_rate=0.5)], "{epoch: 1, learning_rate: 0.05}"),
+        ([DecisionParams(epoch=1, save=False, learning_rate=0.5)], "{epoch: 1, save: false, learning_rate: 0.05}"),
+        ([DecisionParams(epoch=1, save=False)], "{epoch: 1, save: false, learning_rate: 6e-05}"),
+    ],
+)
+def test_what_is_known_about_the_last_good_epoch_stays_in_the_advice(tmp_path, known, advised):
+    options = read_params(ROOT / "presets/sample.yaml").train.model_copy(update={"decisions": known})
+    message = Decisions(Scratch(tmp_path), options, []).after_divergence(2)
+    assert f"put `- {advised}` or another rate" in message
+    assert DecisionParams(**YAML(typ="safe").load(advised)).save == all(decision.save for decision in known)
 
 
 @pytest.fixture
