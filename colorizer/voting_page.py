@@ -37,37 +37,7 @@ def add_judging(page: gr.Blocks, one_at_a_time: dict[str, Any]) -> None:
         except UserError as error:
             raise page_error(str(error)) from None
         asked = _WHICH_IS_REAL if ORIGINAL in contenders else _WHICH_IS_BETTER
-        return test, *next_round(test), asked, gr.Column(visible=False), gr.Column(visible=True), ""
-
-    def next_round(test: BlindTest) -> tuple[Any, ...]:
-        while True:
-            try:
-                test.next_round()
-                return show(test)
-            except UserError as error:
-                gr.Warning(str(error))
-
-    def show(test: BlindTest) -> tuple[Any, ...]:
-        shown, counted = test.shown, f"{len(test.votes)} vote{'s' * (len(test.votes) != 1)}"
-        buttons = [gr.Button(interactive=shown is not None)] * 3
-        if shown is None:
-            return 0, None, None, None, *buttons, f"All photographs were shown; {counted}"
-        return (
-            shown.number,
-            shown.grey,
-            shown.left,
-            shown.right,
-            *buttons,
-            f"Photograph {shown.number}; {counted} so far",
-        )
-
-    def vote(test: BlindTest | None, number: int, chosen: Choice) -> tuple[Any, ...]:
-        test = _running(test)
-        try:
-            is_counted = test.vote(number, chosen)
-        except UserError as error:
-            raise page_error(str(error)) from None
-        return next_round(test) if is_counted else show(test)
+        return test, *_next_round(test), asked, gr.Column(visible=False), gr.Column(visible=True), ""
 
     def reveal(test: BlindTest | None) -> tuple[Any, ...]:
         return _result(_running(test)), gr.Column(visible=True), gr.Column(visible=False)
@@ -114,6 +84,36 @@ def add_judging(page: gr.Blocks, one_at_a_time: dict[str, Any]) -> None:
     revealed = [result, setting_up, judging]
     show_result.click(reveal, test, revealed, show_progress="hidden", api_visibility="private")
     page.load(refresh, None, [first, second, source], api_visibility="private")
+
+
+def vote(test: BlindTest | None, number: int, chosen: Choice) -> tuple[Any, ...]:
+    """Count a vote on the round of that number, as `BlindTest.vote` does; the values of `rounds` that the page shows.
+
+    That is the next round; the same one again when the vote does not count.
+    """
+    test = _running(test)
+    try:
+        test.vote(number, chosen)
+    except UserError as error:
+        raise page_error(str(error)) from None
+    return _show(test) if test.shown else _next_round(test)  # none is shown either where an error broke in meanwhile
+
+
+def _next_round(test: BlindTest) -> tuple[Any, ...]:
+    while True:
+        try:
+            test.next_round()
+            return _show(test)
+        except UserError as error:
+            gr.Warning(str(error))
+
+
+def _show(test: BlindTest) -> tuple[Any, ...]:
+    shown, counted = test.shown, f"{len(test.votes)} vote{'s' * (len(test.votes) != 1)}"
+    buttons = [gr.Button(interactive=shown is not None)] * 3
+    if shown is None:
+        return 0, None, None, None, *buttons, f"All photographs were shown; {counted}"
+    return shown.number, shown.grey, shown.left, shown.right, *buttons, f"Photograph {shown.number}; {counted} so far"
 
 
 def _running(test: BlindTest | None) -> BlindTest:

@@ -1,0 +1,39 @@
+"""What the page's tab for judging answers, without a browser; with one: tests/test_app.py."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from colorizer.votes import read_votes
+from colorizer.voting import BlindTest
+from colorizer.voting_page import vote
+from tests.test_voting import BLUE, RED, TWELVE
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    monkeypatch.setattr("colorizer.voting._DOUBLE_CLICK", 0)
+    monkeypatch.setattr("colorizer.voting_page.VOTES", tmp_path / "votes.csv")
+    return tmp_path / "votes.csv"
+
+
+def test_after_an_unexpected_error_the_next_click_shows_the_next_round(table):
+    errors = iter([None, MemoryError(), None])
+
+    def paint(photograph):
+        if error := next(errors):
+            raise error
+        return RED.paint(photograph)
+
+    test = BlindTest(replace(RED, paint=paint), BLUE, TWELVE[:3], table, random.Random(0))
+    first = test.next_round()
+    with pytest.raises(MemoryError):
+        vote(test, first.number, "left")
+    number, *_, counted = vote(test, first.number, "left")  # on the page that still shows the first
+    assert (number, counted) == (2, "Photograph 2; 1 vote so far")
+    assert len(read_votes(table)) == 1
+    assert vote(test, first.number, "left")[-1] == counted
+    number, *_, counted = vote(test, number, "left")
+    assert (number, counted) == (0, "All photographs were shown; 2 votes")
+    assert vote(test, number, "left")[-1] == counted
