@@ -79,10 +79,16 @@ def append_vote(path: Path, vote: Vote) -> None:
 
 
 def read_votes(path: Path) -> list[Vote]:
-    """The votes in a table, oldest first; lines that are none, as the heading or a torn one, are left out."""
-    if not path.exists():
+    """The votes in a table, oldest first; lines that are none, as the heading or a torn one, are left out.
+
+    Raises UserError when there is a table that cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
         return []
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {(error.strerror or '').lower()}") from error
     rows = (next(csv.reader([line]), []) for line in lines)  # each on its own: a torn one may end inside quotes
     return [
         Vote(image=row[1], left=row[2], right=row[3], chosen=row[4])  # type: ignore[arg-type]

@@ -39,9 +39,6 @@ def add_judging(page: gr.Blocks, one_at_a_time: dict[str, Any]) -> None:
         asked = _WHICH_IS_REAL if ORIGINAL in contenders else _WHICH_IS_BETTER
         return test, *_next_round(test), asked, gr.Column(visible=False), gr.Column(visible=True), ""
 
-    def reveal(test: BlindTest | None) -> tuple[Any, ...]:
-        return _result(_running(test)), gr.Column(visible=True), gr.Column(visible=False)
-
     def refresh() -> tuple[Any, ...]:
         choices = _choices()
         return gr.Dropdown(choices), gr.Dropdown(choices), _where_from(held_out_photographs(_DATA))
@@ -97,6 +94,14 @@ def vote(test: BlindTest | None, number: int, chosen: Choice) -> tuple[Any, ...]
     except UserError as error:
         raise page_error(str(error)) from None
     return _show(test) if test.shown else _next_round(test)  # none is shown either where an error broke in meanwhile
+
+
+def reveal(test: BlindTest | None) -> tuple[Any, ...]:
+    """The result as Markdown, then the parts for setting up and for judging, of which the first is shown again."""
+    try:
+        return _result(_running(test)), gr.Column(visible=True), gr.Column(visible=False)
+    except UserError as error:
+        raise page_error(str(error)) from None
 
 
 def _next_round(test: BlindTest) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from colorizer.errors import UserError
 from colorizer.votes import VOTES, Tally, Vote, append_vote, read_votes, tally, verdict, wilson_interval
 from tests.imports import ROOT
 
@@ -59,6 +60,14 @@ def test_votes_are_read_as_they_were_appended(tmp_path):
         vote_of("original", "a/1", "neither", image='Nürnberg, "old".jpg'),
     ]
     assert path.read_text().splitlines()[0] == "voted_at,image,left,right,chosen"
+
+
+def test_a_table_that_cannot_be_read_is_a_mistake_of_whoever_put_it_there(tmp_path):
+    with pytest.raises(UserError, match="cannot be read: is a directory"):
+        read_votes(tmp_path)
+    (tmp_path / "votes").write_text("a file where the folder should be")
+    with pytest.raises(UserError, match=r"votes.csv cannot be read: not a directory"):
+        read_votes(tmp_path / "votes" / "votes.csv")
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 import random
 from dataclasses import replace
 
+import gradio as gr
 import pytest
 
 from colorizer.votes import read_votes
 from colorizer.voting import BlindTest
-from colorizer.voting_page import vote
+from colorizer.voting_page import reveal, vote
 from tests.test_voting import BLUE, RED, TWELVE
 
 
@@ -37,3 +38,11 @@ def test_after_an_unexpected_error_the_next_click_shows_the_next_round(table):
     number, *_, counted = vote(test, number, "left")
     assert (number, counted) == (0, "All photographs were shown; 2 votes")
     assert vote(test, number, "left")[-1] == counted
+
+
+def test_a_table_that_cannot_be_read_is_told_in_one_line(table):
+    test = BlindTest(RED, BLUE, TWELVE, table, random.Random(0))
+    table.mkdir()
+    with pytest.raises(gr.Error, match=r"^'\S+votes.csv cannot be read: is a directory'$") as raised:
+        reveal(test)
+    assert not raised.value.print_exception
