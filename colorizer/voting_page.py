@@ -169,7 +169,8 @@ def _result(test: BlindTest) -> str:
     rows = {"this test": of_this, "all tests of these two": of_all}
     lines = [f"| | {first.name} | {second.name} | cannot tell | the first's share, 95% interval |"]
     lines += ["|---|---:|---:|---:|---:|", *(_row(name, counted) for name, counted in rows.items())]
-    return "\n".join(["### Result", verdict(of_all, first.name, second.name), "", *lines])
+    said = f"All votes on these two so far: {verdict(of_all, first.name, second.name)}"
+    return "\n".join(["### Result", said, "", *lines])
 
 
 def _row(name: str, counted: Tally) -> str:

@@ -9,7 +9,7 @@ import pytest
 from colorizer.votes import read_votes
 from colorizer.voting import BlindTest
 from colorizer.voting_page import reveal, vote
-from tests.test_voting import BLUE, RED, TWELVE
+from tests.test_voting import BLUE, RED, TWELVE, is_red
 
 
 @pytest.fixture
@@ -46,3 +46,14 @@ def test_a_table_that_cannot_be_read_is_told_in_one_line(table):
     with pytest.raises(gr.Error, match=r"^'\S+votes.csv cannot be read: is a directory'$") as raised:
         reveal(test)
     assert not raised.value.print_exception
+
+
+def test_the_result_says_which_votes_it_counts(table):
+    for count in (9, 1):
+        test = BlindTest(RED, BLUE, TWELVE, table, random.Random(0))
+        for _ in range(count):
+            shown = test.next_round()
+            test.vote(shown.number, "left" if is_red(shown.left) else "right")
+    lines = reveal(test)[0].splitlines()
+    assert lines[1] == "All votes on these two so far: More votes go to red/1 than chance explains."
+    assert [line.split(" | ")[:2] for line in lines[-2:]] == [["| this test", "1"], ["| all tests of these two", "10"]]
