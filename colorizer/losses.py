@@ -25,10 +25,9 @@ def adversarial_loss(generated_logits: Tensor) -> Tensor:
     )  # -log D(G(L))
 
 
-def l1_loss(generated: Tensor, truth: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean absolute difference of normalised chroma (N, 2, H, W), pixels weighed (N, 1, H, W); a scalar."""
-    differences = (generated - truth).abs()
-    return (differences if weights is None else weights * differences).mean()
+def l1_loss(generated: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute difference of normalised chroma (N, 2, H, W); a scalar."""
+    return (generated - truth).abs().mean()
 
 
 def colour_loss(generated: Tensor, truth: Tensor) -> Tensor:

@@ -83,20 +83,10 @@ class Discriminator(nn.Module):
     """CNN: lightness (N, 1, H, W) and chroma (N, 2, H, W) -> logits, positive for real.
 
     `sees` ab: the chroma alone; lab: lightness and chroma. `judges` image: one logit per image (N, 1); patches: one
-    per overlapping patch (N, 1, h, w). No batch norm on the first and last layer. `spectral_norm` bounds every layer's
-    gain (Miyato et al., 2018).
+    per overlapping patch (N, 1, h, w). No batch norm on the first and last layer.
     """
 
-    def __init__(
-        self,
-        *,
-        width: int,
-        halvings: int,
-        sees: Sees,
-        judges: Judges,
-        spectral_norm: bool = False,
-        image_shape: tuple[int, int],
-    ) -> None:
+    def __init__(self, *, width: int, halvings: int, sees: Sees, judges: Judges, image_shape: tuple[int, int]) -> None:
         super().__init__()
         self.sees = sees
         channels = [2 if sees == "ab" else 3] + [width * min(2**level, 8) for level in range(halvings)]
@@ -113,10 +103,6 @@ class Discriminator(nn.Module):
             layers += [nn.Flatten(), nn.Linear(channels[-1] * height * width_left, 1)]
         self.layers = nn.Sequential(*layers)
         self.apply(_initialise)
-        if spectral_norm:
-            for layer in layers:
-                if isinstance(layer, nn.Conv2d | nn.Linear):
-                    torch.nn.utils.parametrizations.spectral_norm(layer)
 
     def forward(self, lightness: Tensor, chroma: Tensor) -> Tensor:
         return self.layers(chroma if self.sees == "ab" else torch.cat([lightness, chroma], dim=1))

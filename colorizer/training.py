@@ -18,7 +18,6 @@ from colorizer.errors import UserError
 from colorizer.losses import adversarial_loss, colour_loss, discriminator_loss, l1_loss
 from colorizer.networks import Discriminator, Generator
 from colorizer.processes import ALONE, Processes
-from colorizer.rarity import weights_of
 
 _STEPS_BETWEEN_CHECKS = 100  # for divergence, which costs a synchronisation with the device
 LOSSES = ("discriminator_loss", "adversarial_loss", "l1_loss", "colour_loss")
@@ -93,13 +92,7 @@ def set_learning_rate(adversaries: Adversaries, learning_rate: float) -> None:
 
 
 def train_step(
-    adversaries: Adversaries,
-    batch: Batch,
-    *,
-    l1_weight: float,
-    adversarial: bool,
-    colour_weight: float = 0.0,
-    rarity: Tensor | None = None,
+    adversaries: Adversaries, batch: Batch, *, l1_weight: float, adversarial: bool, colour_weight: float = 0.0
 ) -> dict[str, Tensor]:
     """Update the discriminator, then the generator; with `adversarial` off, the generator alone on L1.
 
@@ -125,7 +118,7 @@ def train_step(
         adversaries.discriminator_optimizer.step()
         losses["discriminator_loss"] = judged.detach()
 
-    reconstruction = l1_loss(generated, chroma, None if rarity is None else weights_of(chroma, rarity))
+    reconstruction = l1_loss(generated, chroma)
     objective = l1_weight * reconstruction
     if adversarial:
         discriminator.requires_grad_(False)  # its weight gradients would be thrown away
@@ -172,7 +165,6 @@ def train_epoch(
     ema_decay: float,
     first_step: int,
     colour_weight: float = 0.0,
-    rarity: Tensor | None = None,
     on_batch: Callable[[int, dict[str, Tensor]], None],
 ) -> dict[str, float]:
     """Train on batches; returns the mean of every loss over the images, those of all processes.
@@ -186,12 +178,7 @@ def train_epoch(
     num_images = 0
     for step, batch in enumerate(batches, start=first_step):
         losses = train_step(
-            adversaries,
-            batch,
-            l1_weight=l1_weight,
-            adversarial=adversarial,
-            colour_weight=colour_weight,
-            rarity=rarity,
+            adversaries, batch, l1_weight=l1_weight, adversarial=adversarial, colour_weight=colour_weight
         )
         update_average(adversaries, decay=ema_decay, step=step)
         for name, loss in losses.items():

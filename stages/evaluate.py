@@ -4,7 +4,9 @@ import json
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from colorizer.checkpoints import generate_chroma, load_generator
 from colorizer.devices import choose_device, choose_precision
@@ -75,8 +77,8 @@ def evaluate(params: Params) -> None:
     origin = [f"{len(images)} test images. {why_this_epoch(metadata, len(history))}", trained_by(metadata["training"])]
     write_text(REPORTS / "score_card.txt", score_card(metrics, origin, failures))
     pictures = [
+        ("From the best to the worst", "At equal steps of the ranking by CIEDE2000.", REPORTS / "ranking.png"),
         ("Median images", "Those in the middle of the ranking by CIEDE2000.", REPORTS / "median.png"),
-        ("Best images", "The smallest CIEDE2000.", REPORTS / "best.png"),
         ("Worst images", "The largest CIEDE2000.", REPORTS / "worst.png"),
         (
             "Worst images by kind",
@@ -126,12 +128,16 @@ def trained_by(facts: dict) -> str:
     )
 
 
-def pick(evaluation: Evaluation, count: int) -> dict:
-    """Images for the contact sheets: `count` each (or all) from the start, middle and end of the ranking."""
+def pick(evaluation: Evaluation, count: int) -> dict[str, NDArray[np.int64]]:
+    """Images for the contact sheets, `count` each (or all): at equal steps of the ranking, its middle, and its end."""
     ranked = evaluation.ranked()
     count = min(count, len(ranked))
     middle = (len(ranked) - count) // 2
-    return {"best": ranked[:count], "median": ranked[middle : middle + count], "worst": ranked[-count:][::-1]}
+    return {
+        "ranking": ranked[np.linspace(0, len(ranked) - 1, count).astype(int)],
+        "median": ranked[middle : middle + count],
+        "worst": ranked[-count:][::-1],
+    }
 
 
 if __name__ == "__main__":

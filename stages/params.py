@@ -76,7 +76,6 @@ class DiscriminatorParams(Section):
     halvings: Count
     sees: Literal["ab", "lab"]
     judges: Literal["image", "patches"]
-    spectral_norm: bool
 
 
 class DecisionParams(Section):
@@ -98,7 +97,6 @@ class Train(Section):
     decay_epochs: Annotated[int, Field(ge=0)]
     betas: Annotated[tuple[MomentumDecay, MomentumDecay], Field(strict=False)]
     l1_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    rarity: Share
     colour_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     ema_decay: Annotated[float, Field(ge=0, lt=1)]
     flip: bool

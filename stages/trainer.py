@@ -13,7 +13,6 @@ from colorizer.devices import Precision, make_repeatable
 from colorizer.networks import Discriminator, Generator, check_halvings, most_halvings
 from colorizer.normalization_file import read_normalization
 from colorizer.processes import Processes, share_threads
-from colorizer.rarity import rarity_weights
 from colorizer.store import open_store
 from colorizer.training import DivergedError, make_adversaries, set_learning_rate, train_epoch
 from colorizer.training_state import check_finite, load_state
@@ -28,8 +27,6 @@ class Trainer:
         self.store = open_store(Path("data/lab.npy"))
         self.normalization = read_normalization(Path("data/normalization.json"))
         self.images = pd.read_csv("data/split/train.csv")["image"].to_numpy()
-        some = self.images[:: max(1, len(self.images) // 4000)]
-        self.rarity = rarity_weights(self.store[some, ..., 1:], options.rarity) if options.rarity else None
         generator, discriminator = build_networks(options, image_shape=self.store.shape[1:3])
         self.adversaries = make_adversaries(
             generator,
@@ -72,7 +69,6 @@ class Trainer:
             batches,
             l1_weight=options.l1_weight,
             colour_weight=options.colour_weight,
-            rarity=self.rarity,
             adversarial=epoch > options.l1_epochs,
             ema_decay=options.ema_decay,
             first_step=(epoch - 1) * math.ceil(len(self.images) / options.batch_size),

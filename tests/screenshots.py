@@ -1,9 +1,10 @@
 """Make the guides' pictures of pages, in a real browser.
 
     .venv/bin/python -m tests.screenshots app        # docs/app.png, docs/judging.png: the page, with the models at hand
+    .venv/bin/python -m tests.screenshots example    # docs/example.png: test images of the built-in sample
     .venv/bin/python -m tests.screenshots prefect    # docs/prefect-*.png: Prefect's pages of a rebuild of the sample
 
-The latter works on a temporary clone of the last commit and takes about four minutes on two cores.
+The last works on a temporary clone of the last commit and takes about four minutes on two cores.
 """
 
 import os
@@ -16,11 +17,16 @@ from itertools import product
 from pathlib import Path
 
 import httpx
+import torch
 from PIL import Image
 from playwright.sync_api import Page
 
 from benchmarks.kill_training import clone
+from colorizer.checkpoints import generate_chroma, load_generator
+from colorizer.registry import PATH
 from colorizer.sample import built_in_photographs
+from colorizer.sheets import comparison_sheet, save_image
+from colorizer.store import open_store
 from pipeline.server import free_port, temporary_server
 from tests.browser import open_page, open_prefect
 from tests.disturbed import wait_until
@@ -29,11 +35,12 @@ from tests.prefect_server import PASSWORD, PrefectServer
 from tests.rebuilding import EVERYTHING, run_id
 from tests.workspace import BIN, Workspace
 
-EPOCHS, SHOWN = 16, 12  # of presets/sample.yaml; the epoch whose form is shown
+EXAMPLES = [2490, 2032, 2345, 2321, 2117, 2402]  # test images of the sample
+EPOCHS, SHOWN = 24, 18  # of presets/sample.yaml; the epoch whose form is shown
 
 
 def main() -> None:
-    {"app": take_app, "prefect": take_prefect}[sys.argv[1]]()
+    {"app": take_app, "example": make_example, "prefect": take_prefect}[sys.argv[1]]()
 
 
 def take_app() -> None:
@@ -55,6 +62,13 @@ def take_app() -> None:
             save(page, "judging")
         process.send_signal(signal.SIGINT)
         process.wait()
+
+
+def make_example() -> None:
+    generator, normalization, _ = load_generator(PATH, torch.device("cpu"))
+    truth = open_store(ROOT / "data" / "lab.npy")[EXAMPLES]
+    chroma = generate_chroma(generator, normalization, truth[..., 0], torch.device("cpu"))
+    save_image(comparison_sheet(truth, chroma), ROOT / "docs" / "example.png")
 
 
 def answers(port: int) -> bool:
