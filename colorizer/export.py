@@ -103,10 +103,7 @@ def _trace(network: nn.Module, side_multiple: int) -> onnx.ModelProto:
 
 def _compare(exported: Model, original: Model, normalization: Normalization) -> Check:
     """On the built-in photographs, at the size of the training and at twice that, alone and as a batch."""
-    photographs = [
-        Photograph(pixels=pixels, alpha=None, exif=None, icc_profile=None, dpi=None)
-        for _, pixels in built_in_photographs()
-    ]
+    photographs = [Photograph(pixels=pixels) for _, pixels in built_in_photographs()]
     largest = 0.0
     for size in (exported.facts.training_size, 2 * exported.facts.training_size):
         looks = [Colorizer(model=original, size=size).look(photograph) for photograph in photographs]

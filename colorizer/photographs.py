@@ -36,10 +36,10 @@ class Photograph:
     """
 
     pixels: NDArray[np.uint8]
-    alpha: NDArray[np.uint8] | None
-    exif: bytes | None
-    icc_profile: bytes | None
-    dpi: tuple[float, float] | None
+    alpha: NDArray[np.uint8] | None = None
+    exif: bytes | None = None
+    icc_profile: bytes | None = None
+    dpi: tuple[float, float] | None = None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -124,15 +124,11 @@ def held_out_photographs(folder: Path) -> Photographs:
 
 
 def _from_store(store: NDArray[np.uint8], image: int) -> Photograph:
-    return _bare(codes_to_rgb(store[image]))
-
-
-def _bare(pixels: NDArray[np.uint8]) -> Photograph:
-    return Photograph(pixels=pixels, alpha=None, exif=None, icc_profile=None, dpi=None)
+    return Photograph(pixels=codes_to_rgb(store[image]))
 
 
 def _made_small(photograph: Photograph) -> Photograph:
-    return _bare(np.asarray(thumbnail(photograph, _LARGEST_SIDE)))
+    return Photograph(pixels=np.asarray(thumbnail(photograph, _LARGEST_SIDE)))
 
 
 def _made_large(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from colorizer.sample import built_in_photographs
 
 
 def photograph(pixels) -> Photograph:
-    return Photograph(pixels=pixels, alpha=None, exif=None, icc_profile=None, dpi=None)
+    return Photograph(pixels=pixels)
 
 
 def constant(chroma=(190, 60), lightness_is="L*") -> Model:

@@ -133,7 +133,7 @@ def test_what_a_format_cannot_hold(tmp_path):
     photograph = save(tmp_path / "a.png", Image.fromarray(np.dstack([RGB, GREY])))
     with pytest.raises(UserError, match="transparency: use png"):
         write_photograph(tmp_path / "a.jpg", photograph, "jpeg")
-    wide = Photograph(pixels=np.zeros((1, 16_384), np.uint8), alpha=None, exif=None, icc_profile=None, dpi=None)
+    wide = Photograph(pixels=np.zeros((1, 16_384), np.uint8))
     with pytest.raises(UserError, match="at most 16383 px a side: use png"):
         write_photograph(tmp_path / "a.webp", wide, "webp")
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

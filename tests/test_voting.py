@@ -15,7 +15,7 @@ from colorizer.voting import ORIGINAL, BlindTest, Contender, held_out_photograph
 
 
 def photograph_of(pixels) -> Photograph:
-    return Photograph(pixels=pixels, alpha=None, exif=None, icc_profile=None, dpi=None)
+    return Photograph(pixels=pixels)
 
 
 def painter(identity: str, colour: tuple[int, int, int]) -> Contender:
