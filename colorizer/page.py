@@ -12,7 +12,7 @@ from colorizer.decoding import MAX_PIXELS
 from colorizer.errors import UserError
 from colorizer.photographs import SUFFIXES
 from colorizer.registry import PATH, models_at_hand
-from colorizer.uploads import MAX_PHOTOGRAPHS, fetch_nothing, page_error, uploaded, without_folder
+from colorizer.uploads import MAX_PHOTOGRAPHS, fetch_nothing, page_error, refuse_too_many, uploaded, without_folder
 from colorizer.voting_page import add_judging
 
 _WAITING = 32  # requests; more are turned away
@@ -37,8 +37,7 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
         if not files:
             nothing = gr.DownloadButton("Download", value=None, interactive=False)
             return [], None, "", nothing, gr.Gallery(visible=False)
-        if len(files) > MAX_PHOTOGRAPHS:
-            raise page_error(f"{len(files)} photographs: at most {MAX_PHOTOGRAPHS} at a time")
+        refuse_too_many(files)
         remove_old(results)
         done: list[Coloured] = []
         wrong: list[str] = []

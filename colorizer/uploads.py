@@ -1,6 +1,7 @@
 """What the page takes from whoever uses it: uploads, and nothing else."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -16,6 +17,12 @@ def uploaded(name: str | None) -> Path:
     if Path(os.environ["GRADIO_TEMP_DIR"]).resolve() not in path.resolve().parents:
         raise page_error("no photograph: upload one, and give the path that the upload gave")
     return path
+
+
+def refuse_too_many(files: Sequence[str]) -> None:
+    """More than can be waited for."""
+    if len(files) > MAX_PHOTOGRAPHS:
+        raise page_error(f"{len(files)} photographs: at most {MAX_PHOTOGRAPHS} at a time")
 
 
 async def fetch_nothing(url: str, cache_dir: str) -> str:

@@ -13,7 +13,7 @@ from colorizer.decoding import read_photograph
 from colorizer.errors import UserError
 from colorizer.photographs import SUFFIXES, Photograph
 from colorizer.registry import models_at_hand
-from colorizer.uploads import MAX_PHOTOGRAPHS, page_error, uploaded, without_folder
+from colorizer.uploads import page_error, refuse_too_many, uploaded, without_folder
 from colorizer.votes import VOTES, Choice, Tally, read_votes, tally, verdict
 from colorizer.voting import ORIGINAL, BlindTest, Contender, Photographs, held_out_photographs
 
@@ -144,8 +144,7 @@ def _contender(chosen: str) -> Contender:
 
 
 def _uploads(files: list[str]) -> Photographs:
-    if len(files) > MAX_PHOTOGRAPHS:
-        raise UserError(f"{len(files)} photographs: at most {MAX_PHOTOGRAPHS} at a time")
+    refuse_too_many(files)
     return [(path.name, partial(_read, path)) for path in map(uploaded, files)]
 
 
