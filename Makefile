@@ -19,7 +19,7 @@ serve: .venv/.runtime
 	$(BIN)/python -m pipeline serve
 
 test: .venv/.development
-	STRICT=$(STRICT) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	STRICT=$(STRICT) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.development
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

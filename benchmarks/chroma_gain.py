@@ -23,7 +23,8 @@ from colorizer.registry import PATH
 from colorizer.store import open_store
 
 GAINS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3]
-SCORES = ("psnr", "ssim", "ciede2000", "ab_error", "colourfulness", "colourfulness_gap", "histogram_distance")
+SCORES = ["psnr", "ssim", "ciede2000", "ab_error"]
+SCORES += ["colourfulness", "colourfulness_gap", "histogram_distance", "balance"]
 
 
 def main() -> None:

@@ -38,8 +38,8 @@ def pytest_sessionfinish(session):
 
 
 def pytest_collection_modifyitems(items):
-    """Files with Prefect's server, which take minutes, first: no worker is left alone with one at the end."""
-    slow = {item.path for item in items if "prefect" in item.fixturenames}
+    """Files that take minutes first (see --no-loadscope-reorder): no worker is left alone with one at the end."""
+    slow = {item.path for item in items if {"prefect", "followed"} & set(item.fixturenames)}
     items.sort(key=lambda item: item.path not in slow)
 
 
