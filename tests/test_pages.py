@@ -30,7 +30,7 @@ def test_a_review_is_answered_on_the_page(committed: Workspace, prefect):
         form.get_by_role("button", name="Submit").click()
         form.wait_for(state="hidden")
         page.goto("about:blank")  # a live page would take the cores that the training needs
-        assert process.wait(timeout=120) == 0
+        assert process.wait(timeout=60) == 0
         [decision] = read_params(committed.path / "params.yaml").train.decisions
         assert (decision.save, decision.learning_rate, decision.stop) == (True, 0.0003, True)
 
