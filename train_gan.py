@@ -3,8 +3,8 @@
 import os
 import sys
 
-from colorizer.errors import UserError
-from stages.params_file import write_params
+from colorizer.core.errors import UserError
+from settings.params_file import write_params
 
 if __name__ == "__main__":
     try:

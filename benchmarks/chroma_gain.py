@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from colorizer.checkpoints import generate_chroma, load_generator
-from colorizer.devices import choose_device, choose_precision
-from colorizer.evaluation import Predict, evaluate_images
-from colorizer.lab import NEUTRAL
-from colorizer.progress import Progress
-from colorizer.registry import PATH
-from colorizer.store import open_store
+from colorizer.core.lab import NEUTRAL, Predict
+from colorizer.core.progress import Progress
+from colorizer.core.store import open_store
+from colorizer.models.registry import PATH
+from colorizer.networks.checkpoints import generate_chroma, load_generator
+from colorizer.networks.devices import choose_device, choose_precision
+from colorizer.scoring.evaluation import evaluate_images
 
 GAINS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3]
 SCORES = ["psnr", "ssim", "ciede2000", "ab_error"]

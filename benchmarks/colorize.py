@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorizer.decoding import read_photograph
+from colorizer.data.sample import built_in_photographs
 from colorizer.export import export_onnx
-from colorizer.models import Model, load_model
-from colorizer.photographs import find_photographs
-from colorizer.registry import PATH
-from colorizer.sample import built_in_photographs
+from colorizer.models.model import Model, load_model
+from colorizer.models.registry import PATH
+from colorizer.photographs.decoding import read_photograph
+from colorizer.photographs.photographs import find_photographs
 
 ROUNDS = 5
 LARGE = {"24 megapixels": (6000, 4000), "100 megapixels": (10_000, 10_000)}  # width, height

@@ -24,7 +24,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from colorizer.sample import make_sample
+from colorizer.data.sample import make_sample
 
 PROJECT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent

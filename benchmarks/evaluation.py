@@ -22,12 +22,13 @@ from skimage.metrics import structural_similarity
 
 from benchmarks.data_stages import PROJECT, STAGES, write_stand_in
 from benchmarks.textbook import seconds_of
-from colorizer.checkpoints import generate_chroma, save_generator
-from colorizer.evaluation import Predict, constant_chroma, evaluate_images
-from colorizer.lab import Normalization, codes_to_lab, codes_to_rgb
-from colorizer.metrics import colourfulness, psnr
-from colorizer.networks import Generator, most_halvings
-from colorizer.store import open_store
+from colorizer.core.lab import Normalization, Predict, codes_to_lab, codes_to_rgb
+from colorizer.core.store import open_store
+from colorizer.networks.checkpoints import generate_chroma, save_generator
+from colorizer.networks.generator import Generator
+from colorizer.networks.layers import most_halvings
+from colorizer.scoring.evaluation import constant_chroma, evaluate_images
+from colorizer.scoring.metrics import colourfulness, psnr
 
 BATCH = 64
 

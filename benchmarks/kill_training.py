@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from colorizer.digests import file_digest
+from colorizer.core.digests import file_digest
 
 DVC = Path(sys.executable).with_name("dvc")
 

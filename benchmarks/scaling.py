@@ -13,11 +13,11 @@ import torch
 from ruamel.yaml import YAML
 
 from benchmarks.textbook import CPU, networks, read_codes
-from colorizer.batches import TrainingBatches
-from colorizer.devices import choose_precision
-from colorizer.lab import Normalization
-from colorizer.processes import Processes, together
-from colorizer.training import make_adversaries, train_epoch
+from colorizer.core.lab import Normalization
+from colorizer.networks.devices import choose_precision
+from colorizer.training.batches import TrainingBatches
+from colorizer.training.distributed import Processes, together
+from colorizer.training.gan import make_adversaries, train_epoch
 
 WARM_UP = 2  # steps
 

@@ -23,14 +23,16 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from colorizer.batches import Batch, TrainingBatches
-from colorizer.devices import Precision, choose_precision
-from colorizer.lab import Normalization
-from colorizer.networks import Discriminator, Generator, most_halvings
-from colorizer.raw import open_raw
-from colorizer.sample import make_sample
-from colorizer.store import interleave
-from colorizer.training import make_adversaries, train_step
+from colorizer.core.lab import Normalization
+from colorizer.core.store import interleave
+from colorizer.data.raw import open_raw
+from colorizer.data.sample import make_sample
+from colorizer.networks.devices import Precision, choose_precision
+from colorizer.networks.discriminator import Discriminator
+from colorizer.networks.generator import Generator
+from colorizer.networks.layers import most_halvings
+from colorizer.training.batches import Batch, TrainingBatches
+from colorizer.training.gan import make_adversaries, train_step
 
 CPU = torch.device("cpu")
 Losses = tuple[float, float, float]  # of the discriminator, adversarial, L1

@@ -18,12 +18,14 @@ import numpy as np
 import torch
 
 from benchmarks.data_stages import BIN, PROJECT, write_stand_in
-from colorizer.batches import to_batch
-from colorizer.checkpoints import save_generator
-from colorizer.lab import Normalization
-from colorizer.networks import Discriminator, Generator, most_halvings
-from colorizer.training import make_adversaries, train_step
-from colorizer.training_state import load_state, save_state
+from colorizer.core.lab import Normalization
+from colorizer.networks.checkpoints import save_generator
+from colorizer.networks.discriminator import Discriminator
+from colorizer.networks.generator import Generator
+from colorizer.networks.layers import most_halvings
+from colorizer.training.batches import to_batch
+from colorizer.training.gan import make_adversaries, train_step
+from colorizer.training.training_state import load_state, save_state
 
 
 def main() -> None:

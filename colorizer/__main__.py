@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from colorizer.errors import UserError
-from colorizer.imported_folder import TABLE_FILE
-from colorizer.importing import Fit
-from colorizer.jobs import plan_jobs, shard_of
-from colorizer.photographs import Format, find_photographs
-from colorizer.raw import SMALLEST_SIDE
-from colorizer.registry import PATH, find_model
+from colorizer.core.errors import UserError
+from colorizer.data.raw import SMALLEST_SIDE
+from colorizer.models.registry import PATH, find_model
+from colorizer.photographs.imported_folder import TABLE_FILE
+from colorizer.photographs.importing import Fit
+from colorizer.photographs.jobs import plan_jobs, shard_of
+from colorizer.photographs.photographs import Format, find_photographs
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -46,8 +46,8 @@ def import_(
 
     Example: python -m colorizer import ~/Pictures --out data/mine --size 64
     """
-    from colorizer.importing import import_photographs
-    from colorizer.progress import Progress
+    from colorizer.core.progress import Progress
+    from colorizer.photographs.importing import import_photographs
 
     found = find_photographs(photographs)
     with Progress("import", total=len(found)) as progress:
@@ -105,11 +105,11 @@ def colorize(
 
         python -m colorizer colorize album/ --out try --model models/checkpoints/epoch-0003.safetensors
     """
-    from colorizer.colorizing import Colorizer
-    from colorizer.folders import Summary, colorize_photographs
-    from colorizer.models import load_model
-    from colorizer.progress import Progress
-    from colorizer.sheets import PairSheets
+    from colorizer.core.progress import Progress
+    from colorizer.models.model import load_model
+    from colorizer.photographs.batch import Summary, colorize_photographs
+    from colorizer.photographs.before_after import PairSheets
+    from colorizer.photographs.colorizing import Colorizer
 
     jobs = shard_of(plan_jobs(inputs, out, format), shard)
     wanted = jobs if force else [job for job in jobs if not job.target.exists()]
@@ -180,7 +180,7 @@ def app_(
 
     Example: python -m colorizer app --port 8000
     """
-    from colorizer.app import run_app
+    from colorizer.page.server import run_app
 
     run_app(host, port)
 

@@ -12,15 +12,15 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from colorizer.checkpoints import load_generator
-from colorizer.colorizing import Colorizer
-from colorizer.errors import UserError
-from colorizer.files import replacing
-from colorizer.lab import Normalization
-from colorizer.models import NO_DIGEST, ONNX_METADATA, Model, facts_of, load_model
-from colorizer.networks import Generator
-from colorizer.photographs import Photograph
-from colorizer.sample import built_in_photographs
+from colorizer.core.errors import UserError
+from colorizer.core.files import replacing
+from colorizer.core.lab import Normalization
+from colorizer.data.sample import built_in_photographs
+from colorizer.models.model import NO_DIGEST, ONNX_METADATA, Model, facts_of, load_model
+from colorizer.networks.checkpoints import load_generator
+from colorizer.networks.generator import Generator
+from colorizer.photographs.colorizing import Colorizer
+from colorizer.photographs.photographs import Photograph
 
 LARGEST_DIFFERENCE = 1e-4  # of normalised chroma
 _OPSET = 18

@@ -10,12 +10,12 @@ import typer
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from colorizer.errors import UserError
-from colorizer.photographs import Format
-from colorizer.registry import PATH
-from pipeline.plan import begin_plan
-from pipeline.registry import Criterion
-from pipeline.server import connected
+from colorizer.core.errors import UserError
+from colorizer.models.registry import PATH
+from colorizer.photographs.photographs import Format
+from pipeline.process.server import connected
+from pipeline.workspace.plan import begin_plan
+from pipeline.workspace.promotion import Criterion
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -187,10 +187,10 @@ def parse_candidate(text: str) -> dict[str, Any]:
 
 
 def run_flow(name: str, **parameters: Any) -> None:
-    """Run the flow `name` of `pipeline.<name>`, with a server to report to; exit as its final state says."""
+    """Run the flow `name` of `pipeline.flows.<name>`, with a server to report to; exit as its final state says."""
     try:
         with connected(Path.cwd()) as wait:
-            flow = getattr(import_module(f"pipeline.{name}"), name)  # while a temporary server starts
+            flow = getattr(import_module(f"pipeline.flows.{name}"), name)  # while a temporary server starts
             wait()
             from prefect.logging.handlers import APILogHandler
 

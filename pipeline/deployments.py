@@ -8,10 +8,10 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import EntrypointType, Flow
 
-from pipeline.colorize_folder import colorize_folder
-from pipeline.rebuild import rebuild
-from pipeline.refresh import refresh
-from pipeline.sweep import sweep
+from pipeline.flows.colorize_folder import colorize_folder
+from pipeline.flows.rebuild import rebuild
+from pipeline.flows.refresh import refresh
+from pipeline.flows.sweep import sweep
 
 NAME = "workspace"
 

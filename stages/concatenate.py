@@ -3,11 +3,11 @@
 from contextlib import closing
 from pathlib import Path
 
-from colorizer.parallel import in_order
-from colorizer.raw import open_raw
-from colorizer.store import interleave, write_store
+from colorizer.core.store import interleave, write_store
+from colorizer.data.parallel import in_order
+from colorizer.data.raw import open_raw
+from settings.params import Params
 from stages.entry import run_stage
-from stages.params import Params
 
 
 def concatenate(params: Params) -> None:

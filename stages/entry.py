@@ -4,10 +4,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from colorizer.errors import UserError
-from colorizer.files import out_of_room
-from stages.params import Params
-from stages.params_file import read_params
+from colorizer.core.errors import UserError
+from colorizer.core.files import out_of_room
+from settings.params import Params
+from settings.params_file import read_params
 
 
 def run_stage(stage: Callable[[Params], None]) -> None:
@@ -29,4 +29,10 @@ def run_stage(stage: Callable[[Params], None]) -> None:
 
 def say(text: str) -> None:
     """One line on standard error, with the stage's name before it."""
-    print(f"{Path(sys.argv[0]).stem}: {text}", file=sys.stderr, flush=True)
+    print(f"{_stage_name()}: {text}", file=sys.stderr, flush=True)
+
+
+def _stage_name() -> str:
+    """Of the stage that this process, or the one that started it, was started as."""
+    program = Path(sys.argv[0])
+    return program.parent.name if program.name == "__main__.py" else program.stem

@@ -8,22 +8,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from colorizer.checkpoints import generate_chroma, load_generator
-from colorizer.devices import choose_device, choose_precision
-from colorizer.digests import fingerprint
-from colorizer.errors import UserError
-from colorizer.evaluation import Evaluation, constant_chroma, evaluate_images
-from colorizer.failures import where_it_fails, worst_by_kind
-from colorizer.figures import plot_histograms, plot_history, save_figure
-from colorizer.files import write_csv, write_text
-from colorizer.lab import NEUTRAL
-from colorizer.normalization_file import read_normalization
-from colorizer.progress import Progress
-from colorizer.report import report_page, score_card
-from colorizer.sheets import comparison_sheet, save_image
-from colorizer.store import open_store
+from colorizer.core.digests import fingerprint
+from colorizer.core.errors import UserError
+from colorizer.core.files import save_image, write_csv, write_text
+from colorizer.core.lab import NEUTRAL
+from colorizer.core.normalization_file import read_normalization
+from colorizer.core.progress import Progress
+from colorizer.core.store import open_store
+from colorizer.networks.checkpoints import generate_chroma, load_generator
+from colorizer.networks.devices import choose_device, choose_precision
+from colorizer.report.failures import where_it_fails, worst_by_kind
+from colorizer.report.figures import plot_histograms, plot_history, save_figure
+from colorizer.report.html import report_page, score_card
+from colorizer.scoring.evaluation import Evaluation, constant_chroma, evaluate_images
+from colorizer.scoring.sheets import comparison_sheet
+from settings.params import Params
 from stages.entry import run_stage
-from stages.params import Params
 
 REPORTS, METRICS, MODEL = Path("reports/evaluation"), Path("metrics.json"), Path("models/generator.safetensors")
 

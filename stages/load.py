@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from colorizer.files import write_columns
-from colorizer.inventory import take_inventory
-from colorizer.raw import open_raw
-from colorizer.statistics import check_encoding, measure
-from colorizer.store import interleave, iterate_store
+from colorizer.core.files import write_columns
+from colorizer.core.store import interleave, iterate_store
+from colorizer.data.inventory import take_inventory
+from colorizer.data.pixel_statistics import check_encoding, measure
+from colorizer.data.raw import open_raw
+from settings.params import Params
 from stages.entry import run_stage
-from stages.params import Params
 
 
 def load(params: Params) -> None:

@@ -5,10 +5,10 @@ DVC stops at a missing dependency before the stage that needs it can explain; th
 
 from pathlib import Path
 
-from colorizer.files import write_text
-from colorizer.raw import find_chroma_files, find_lightness_file
+from colorizer.core.files import write_text
+from colorizer.data.raw import find_chroma_files, find_lightness_file
+from settings.params import Params
 from stages.entry import run_stage
-from stages.params import Params
 
 
 def locate(params: Params) -> None:

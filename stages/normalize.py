@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from colorizer.files import write_columns, write_text
-from colorizer.statistics import check_encoding, measure, to_document
-from colorizer.store import iterate_store, open_store
+from colorizer.core.files import write_columns, write_text
+from colorizer.core.store import iterate_store, open_store
+from colorizer.data.pixel_statistics import check_encoding, measure, to_document
+from settings.params import Params
 from stages.entry import run_stage
-from stages.params import Params
 
 
 def normalize(params: Params) -> None:

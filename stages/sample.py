@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from colorizer.files import write_csv
-from colorizer.raw import write_raw
-from colorizer.sample import make_sample
+from colorizer.core.files import write_csv
+from colorizer.data.raw import write_raw
+from colorizer.data.sample import make_sample
+from settings.params import SAMPLE_ROOT, Params
 from stages.entry import run_stage
-from stages.params import SAMPLE_ROOT, Params
 
 
 def sample(params: Params) -> None:

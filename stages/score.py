@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from colorizer.checkpoints import generate_chroma, load_generator
-from colorizer.devices import choose_device, choose_precision
-from colorizer.evaluation import Predict, evaluate_images
-from colorizer.files import write_text
-from colorizer.progress import Progress
-from colorizer.store import open_store
+from colorizer.core.files import write_text
+from colorizer.core.lab import Predict
+from colorizer.core.progress import Progress
+from colorizer.core.store import open_store
+from colorizer.networks.checkpoints import generate_chroma, load_generator
+from colorizer.networks.devices import choose_device, choose_precision
+from colorizer.scoring.evaluation import evaluate_images
+from settings.params import Params
 from stages.entry import run_stage
-from stages.params import Params
 
 
 def score(params: Params, out: Path, models: list[Path]) -> None:

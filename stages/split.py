@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from colorizer.files import write_columns
-from colorizer.splitting import read_candidates, split_images
+from colorizer.core.files import write_columns
+from colorizer.data.splitting import read_candidates, split_images
+from settings.params import Params
 from stages.entry import run_stage
-from stages.params import Params
 
 
 def split(params: Params) -> None:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 
-from colorizer.sample import make_sample
-from tests.disturbed import ask_for_training, results
-from tests.prefect_server import ALIVE, PrefectServer, running_server
-from tests.workspace import Workspace, make_miniature
+from colorizer.data.sample import make_sample
+from tests.support.disturbed import ask_for_training, results
+from tests.support.prefect_server import ALIVE, PrefectServer, running_server
+from tests.support.workspace import Workspace, make_miniature
 
 NO_GPU = "no GPU"
 
@@ -23,7 +23,7 @@ settings.load_profile("repeatable")
 
 
 def pytest_sessionstart(session):
-    """What ends with the tests, however they end, watches this pipe: see tests/prefect_server.py."""
+    """What ends with the tests, however they end, watches this pipe: see tests/support/prefect_server.py."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         alive = Path(tempfile.mkdtemp(prefix="tests-")) / "alive"
         os.mkfifo(alive)
@@ -96,7 +96,7 @@ def committed(miniature, tmp_path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def undisturbed(miniature, tmp_path_factory) -> dict[str, bytes]:
-    """What the training of tests/disturbed.py leaves behind when nothing disturbs it."""
+    """What the training of tests/support/disturbed.py leaves behind when nothing disturbs it."""
     folder = shared_folder(tmp_path_factory)
     with filelock.FileLock(folder / "undisturbed.lock"):
         workspace = Workspace(folder / "undisturbed")

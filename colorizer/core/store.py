@@ -1,0 +1,68 @@
+"""The pixel store: one uint8 .npy file (N, H, W, 3) of L, A, B codes, written once, memory-mapped after."""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from colorizer.core.errors import UserError
+from colorizer.core.files import replacing
+
+_FLUSH_BYTES = 32 * 2**20
+
+
+def write_store(path: Path, chunks: Iterable[NDArray[np.uint8]], shape: tuple[int, int, int, int]) -> None:
+    """Stream chunks (n, H, W, 3) uint8 into a .npy file of `shape`; `path` appears only when it is whole.
+
+    Raises UserError when the disk is too small, before the first byte is written or when it fills up meanwhile.
+    """
+    needed = int(np.prod(shape, dtype=np.int64))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise UserError(
+            f"{path} needs {needed / 1e9:.2f} GB but only {free / 1e9:.2f} GB are free on its disk: make room"
+        )
+    with replacing(path) as partial, partial.open("xb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        written = flushed = 0
+        for chunk in chunks:
+            file.write(np.ascontiguousarray(chunk).data)
+            written += chunk.size
+            if written - flushed >= _FLUSH_BYTES:
+                _begin_to_flush(file, flushed, written - flushed)
+                flushed = written
+        assert written == needed, (written, needed)
+
+
+def _begin_to_flush(file: BinaryIO, start: int, size: int) -> None:
+    """Have the disk begin with what was written, instead of at the end. Pages on their way to it stay in memory."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.fileno(), start, size, os.POSIX_FADV_DONTNEED)
+
+
+def interleave(lightness: NDArray[np.uint8], chroma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Join L (n, H, W) and A, B (n, H, W, 2) to codes (n, H, W, 3)."""
+    n, height, width = lightness.shape
+    planes = [lightness.reshape(n * height, width), chroma.reshape(n * height, width, 2)]
+    codes = np.asarray(cv2.merge(planes), np.uint8)  # several times as fast as numpy.concatenate
+    return codes.reshape(n, height, width, 3)
+
+
+def open_store(path: Path) -> NDArray[np.uint8]:
+    """Memory-map a store read-only: (N, H, W, 3) uint8 codes. Raises UserError when it is missing."""
+    if not path.is_file():
+        raise UserError(f"{path} is missing: run `dvc repro concatenate`")
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def iterate_store(store: NDArray[np.uint8], chunk_bytes: int = 2 * 2**20) -> Iterator[NDArray[np.uint8]]:
+    """Yield the images in order as chunks (n, H, W, 3) uint8 of at most `chunk_bytes`, or one image if it is larger."""
+    rows = max(1, chunk_bytes // int(np.prod(store.shape[1:])))
+    for start in range(0, len(store), rows):
+        yield store[start : start + rows]

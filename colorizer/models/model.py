@@ -1,0 +1,132 @@
+"""Trained models of every kind behind one door: the pipeline's own files, and their exports to ONNX."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorizer.core.digests import fingerprint
+from colorizer.core.errors import UserError
+from colorizer.core.lab import Lightness, Normalization, Predict
+
+if TYPE_CHECKING:
+    from colorizer.networks.devices import PrecisionOrAuto  # imports PyTorch, which takes seconds
+
+ONNX_METADATA = "colorizer"  # the key under which an ONNX file holds its `Facts`, and the digest of its bytes
+NO_DIGEST = "0" * 64  # what stands in the place of the digest when it is taken
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What has to be known of a model to use it.
+
+    side_multiple: of what both sides of its input have to be a multiple. training_size: the shorter side of the images
+    that it was trained on. lightness_is: what codes of L it was trained on.
+    """
+
+    side_multiple: int
+    training_size: int
+    lightness_is: Lightness
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """`predict` turns codes of L (N, H, W) uint8 into codes of A, B (N, H, W, 2) float32; H, W as `facts` demand.
+
+    identity: the fingerprint of the training, and the epoch. It is the model's own, whatever its file is called: the
+    chosen epoch, its checkpoint, its export and its registered version share it.
+    """
+
+    predict: Predict
+    facts: Facts
+    identity: str
+
+
+def load_model(path: Path, device: str = "auto", precision: "PrecisionOrAuto" = "auto") -> Model:
+    """A model from a .safetensors file of the pipeline, or from an .onnx file exported from one.
+
+    `device` (auto, cpu or cuda) and `precision` (auto is bf16 where the device is fast at it) are for the former; ONNX
+    runs on the CPU in fp32, without importing PyTorch. Raises UserError when the file is missing, damaged or of another
+    kind.
+    """
+    if path.suffix == ".onnx":
+        return _load_onnx(path)
+    if path.suffix == ".safetensors":
+        return _load_safetensors(path, device, precision)
+    raise UserError(f"{path} is not a model: expected a .safetensors file of the pipeline or an .onnx export of one")
+
+
+def facts_of(metadata: dict) -> Facts:
+    """Of a generator, from the metadata of its file."""
+    halvings = metadata["generator"]["halvings"]
+    # Files from before the shape was recorded were trained, with as many halvings as possible, on about this size.
+    image_shape = metadata.get("image_shape", [2 ** (halvings + 1)])
+    return Facts(
+        side_multiple=2**halvings,
+        training_size=min(image_shape),
+        lightness_is=Normalization(**metadata["normalization"]).lightness_is,
+        epoch=metadata["epoch"],
+    )
+
+
+def _load_safetensors(path: Path, device: str, precision: "PrecisionOrAuto") -> Model:
+    from colorizer.networks.checkpoints import generate_chroma, load_generator  # PyTorch takes seconds to import
+    from colorizer.networks.devices import choose_device, choose_precision
+
+    chosen = choose_device(device)
+    generator, normalization, metadata = load_generator(path, chosen)
+    return Model(
+        predict=partial(
+            generate_chroma,
+            generator,
+            normalization,
+            device=chosen,
+            precision=choose_precision(precision, chosen),
+        ),
+        facts=facts_of(metadata),
+        identity=_identity(metadata["training"], metadata["epoch"]),
+    )
+
+
+def _identity(training: dict, epoch: int) -> str:
+    return f"{fingerprint(training)}/{epoch}"
+
+
+def _load_onnx(path: Path) -> Model:
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    if not path.is_file():
+        raise UserError(f"{path} is missing: make it with `python -m colorizer export --onnx {path}`")
+    try:
+        content = path.read_bytes()
+        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        about = json.loads(session.get_modelmeta().custom_metadata_map[ONNX_METADATA])
+        facts, digest = Facts(**about["facts"]), str(about["sha256"])
+        identity = _identity(about["training"], facts.epoch)
+    except (
+        errors.Fail,
+        errors.InvalidArgument,
+        errors.InvalidGraph,
+        errors.InvalidProtobuf,
+        errors.NotImplemented,
+        errors.RuntimeException,
+    ) as error:
+        raise UserError(f"{path} is damaged or not an ONNX file: export it again") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is an ONNX file, but not one that `python -m colorizer export` made") from error
+
+    if hashlib.sha256(content.replace(digest.encode(), NO_DIGEST.encode())).hexdigest() != digest:
+        raise UserError(f"{path} is damaged (its checksum does not match its contents): export it again")
+
+    def predict(lightness: NDArray[np.uint8]) -> NDArray[np.float32]:
+        [chroma] = session.run(None, {"lightness": lightness[:, None].astype(np.float32)})
+        return np.moveaxis(chroma, 1, -1)
+
+    return Model(predict=predict, facts=facts, identity=identity)

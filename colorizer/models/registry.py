@@ -1,0 +1,96 @@
+"""Models by the names that the registry gives them: `generator#prod`, `generator@v1.0.0`.
+
+The registry is git tags made by GTO, the files come from DVC's cache or remote. All three are asked as commands.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from colorizer.core.errors import UserError
+
+MODEL = "generator"  # its name in dvc.yaml
+PATH = Path("models/generator.safetensors")
+CHECKPOINTS = Path("models/checkpoints")
+FETCHED = Path("scratch/registered")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """A registered version: its name, `v1.0.0`, and the commit that it names."""
+
+    name: str
+    commit: str
+
+
+def find_model(folder: Path, name: str) -> Path:
+    """The file that a path in `folder`, or a registered name, stands for. Raises UserError for an unknown name."""
+    is_registered = name.startswith((f"{MODEL}#", f"{MODEL}@"))
+    return fetch_registered(folder, name) if is_registered else folder / name
+
+
+def models_at_hand(folder: Path) -> dict[str, str]:
+    """What `find_model` finds in `folder`, by what to call it: the model, checkpoints, exports, registered versions."""
+    paths = [PATH, *sorted(path.relative_to(folder) for path in (folder / CHECKPOINTS).glob("*.safetensors"))]
+    paths += sorted(path.relative_to(folder) for path in (folder / PATH.parent).glob("*.onnx"))
+    found = {path.stem: str(path) for path in paths[1:]}
+    if (folder / PATH).exists():
+        found = {f"{MODEL} (the chosen epoch)": str(PATH)} | found
+    if (folder / ".git").exists():
+        tags = ask(
+            "git", folder, "tag", "--list", f"{MODEL}@*", "--sort=-creatordate"
+        ).splitlines()  # gto takes seconds
+        found |= {tag: tag for tag in tags if not tag.endswith("!") and f"{tag}!" not in tags}  # one with ! withdraws
+    return found
+
+
+def versions(folder: Path, stage: str | None = None) -> list[Version]:
+    """All registered versions in the repository in `folder`, newest first, or the one that a stage names, or none."""
+    if not ask("git", folder, "tag", "--list", f"{MODEL}@*"):  # gto would not know the model
+        return []
+    found = json.loads(ask("gto", folder, "show", f"{MODEL}#{stage}" if stage else MODEL, "--json"))
+    return [Version(name=entry["version"], commit=entry["commit_hexsha"]) for entry in found]
+
+
+def fetch_registered(folder: Path, name: str) -> Path:
+    """The file of `generator#STAGE` or `generator@VERSION`, from DVC's cache or remote; kept for the next time.
+
+    Raises UserError when there is no such version or its file cannot be had.
+    """
+    kind, wanted = name[len(MODEL)], name[len(MODEL) + 1 :]
+    found = []
+    if kind == "#" and wanted:
+        found = versions(folder, stage=wanted)
+    elif kind == "@":
+        found = [version for version in versions(folder) if version.name == wanted]
+    if not found:
+        registered = ", ".join(f"{MODEL}@{version.name}" for version in versions(folder)) or "none"
+        raise UserError(
+            f"{name} is not registered in {folder.resolve()} (registered: {registered}); see docs/versions.md"
+        )
+    path = folder / FETCHED / f"{found[0].commit[:12]}.safetensors"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.stem}.partial.safetensors")
+        partial.unlink(missing_ok=True)
+        ask("dvc", folder, "get", ".", str(PATH), "--rev", found[0].commit, "--out", str(partial.resolve()))
+        partial.rename(path)
+    return path
+
+
+def ask(command: str, folder: Path, *arguments: str) -> str:
+    """What a command prints, in `folder`. Raises UserError with its last line when it fails or is not there."""
+    program = Path(sys.executable).with_name(command)
+    program_name = str(program) if program.exists() else command
+    try:
+        result = subprocess.run(
+            [program_name, *arguments], cwd=folder, text=True, capture_output=True, stdin=subprocess.DEVNULL
+        )
+    except FileNotFoundError as error:
+        raise UserError(f"{command} is not installed: run `make setup`") from error
+    if result.returncode:
+        [*_, last] = (result.stderr.strip() or result.stdout.strip() or "it printed nothing").splitlines()
+        raise UserError(f"{command} {arguments[0]} failed: {last}")
+    return result.stdout.strip()

@@ -1,0 +1,68 @@
+"""Which device to run on, and with which numbers."""
+
+import os
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import numpy as np
+import torch
+
+from colorizer.core.errors import UserError
+
+Precision = Literal["fp32", "bf16"]
+PrecisionOrAuto = Literal["auto", "fp32", "bf16"]
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is the GPU when there is one, else the CPU. Raises UserError for `cuda` without a usable GPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            "train.device is cuda but PyTorch finds no GPU: set it to auto or cpu, or install a CUDA build of torch"
+        )
+    return torch.device(name)
+
+
+def choose_precision(name: PrecisionOrAuto, device: torch.device) -> Precision:
+    """`auto` is bf16 where the device multiplies such numbers faster than those of 32 bits, else fp32."""
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    abilities = torch.cpu.get_capabilities()
+    return "bf16" if abilities.get("avx512_bf16") or abilities.get("amx_bf16") else "fp32"
+
+
+def mixed(precision: Precision, device: torch.device) -> AbstractContextManager:
+    """Inside, networks compute in this precision; their weights, batch norm's statistics and losses stay float32.
+
+    Enter it anew after each change of the weights, as it keeps those it has rounded.
+    """
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
+def make_repeatable(device: torch.device) -> None:
+    """Ask a GPU for deterministic kernels where it has them. A CPU's are, for the same number of threads."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.allow_tf32 = False  # convolutions would have 10 bits of mantissa
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def environment(device: torch.device, precision: Precision, processes: int) -> dict[str, str | int]:
+    """What of this machine decides the result of a training, besides params, code and data."""
+    facts: dict[str, str | int] = {
+        "device": device.type,
+        "kind": torch.backends.cpu.get_cpu_capability(),
+        "precision": precision,
+        "threads": torch.get_num_threads(),
+        "processes": processes,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+    if device.type == "cuda":
+        facts["kind"] = torch.cuda.get_device_name(device)
+        facts |= {"cuda": str(torch.version.cuda), "cudnn": torch.backends.cudnn.version() or 0}
+    return facts

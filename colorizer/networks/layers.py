@@ -1,0 +1,30 @@
+"""What both networks share: how often an image can be halved, and the initial weights."""
+
+from torch import nn
+
+from colorizer.core.errors import UserError
+
+
+def most_halvings(image_size: int) -> int:
+    """How often images of this side can be halved and still leave 2 pixels.
+
+    One pixel would be too few: batch normalisation over a single 1 x 1 image has no deviation.
+    """
+    return max(0, image_size.bit_length() - 2)
+
+
+def check_halvings(halvings: int, image_size: int, name: str) -> None:
+    """Raise UserError when images of this side (H or W, the smaller) cannot be halved that often."""
+    if not 1 <= halvings <= most_halvings(image_size):
+        raise UserError(
+            f"{name}: {halvings} halvings of {image_size} px are impossible: "
+            f"at most {most_halvings(image_size)}, so that 2 px are left"
+        )
+
+
+def init_weights(module: nn.Module) -> None:
+    """Draw the weights of a layer from N(0, 0.02) and set its bias to 0, as Isola et al. (2017) do."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

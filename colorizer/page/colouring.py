@@ -1,0 +1,86 @@
+"""What the page does with a photograph: colour it with a model that is at hand, and keep the files for a while."""
+
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import Image
+
+from colorizer.core.errors import UserError
+from colorizer.data.sample import built_in_photographs
+from colorizer.models.model import Model, load_model
+from colorizer.models.registry import find_model, models_at_hand
+from colorizer.photographs.colorizing import Colorizer
+from colorizer.photographs.decoding import read_photograph
+from colorizer.photographs.photographs import named, thumbnail, write_photograph
+
+_PREVIEW = 1600  # pixels: the longer side of what the page shows
+_SECONDS_KEPT = 3600
+_EXAMPLES = ("china.jpg", "flower.jpg", "astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coloured:
+    """Files of one coloured photograph: small ones to look at, the full size to download."""
+
+    before: Path
+    after: Path
+    full: Path
+    caption: str
+
+
+def colour(photograph: Path, model: str, strength: float, folder: Path) -> Coloured:
+    """Colour a file into a new folder inside `folder`. Raises UserError for a bad photograph or model."""
+    started = time.monotonic()
+    loaded = load_at_hand(model)
+    original = read_photograph(photograph)
+    coloured = Colorizer(model=loaded, size=loaded.facts.training_size, strength=strength)(original)
+    out = Path(tempfile.mkdtemp(dir=folder))
+    full = named(out / photograph.name, "png")
+    write_photograph(full, coloured, "png")
+    height, width = original.size
+    (out / "small").mkdir()
+    before, after = out / "small" / "before.png", out / "small" / "after.png"
+    for path, shown in ((before, original), (after, coloured)):
+        thumbnail(shown, _PREVIEW).save(path, compress_level=1)
+    seconds = time.monotonic() - started
+    return Coloured(
+        before=before,
+        after=after,
+        full=full,
+        caption=f"{photograph.name}: {width} x {height} px, model of epoch {loaded.facts.epoch}, {seconds:.1f} s",
+    )
+
+
+def load_at_hand(name: str) -> Model:
+    """By its path or registered name. Raises UserError when it is not among the models at hand, or damaged."""
+    if name not in models_at_hand(Path.cwd()).values():  # no other file of this machine
+        raise UserError(f"{name} is not among the models at hand")
+    path = find_model(Path.cwd(), name)
+    return _load_file(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _load_file(path: Path, modified: int) -> Model:
+    return load_model(path)
+
+
+def write_examples(folder: Path) -> list[Path]:
+    """The built-in photographs without their colours."""
+    folder.mkdir()
+    paths = []
+    for name, pixels in built_in_photographs():
+        if name in _EXAMPLES:
+            paths.append(folder / Path(name).with_suffix(".png"))
+            Image.fromarray(pixels).convert("L").save(paths[-1])
+    return paths
+
+
+def remove_old(folder: Path) -> None:
+    """Remove what was coloured long ago."""
+    for path in folder.iterdir():
+        if time.time() - path.stat().st_mtime > _SECONDS_KEPT:
+            shutil.rmtree(path, ignore_errors=True)

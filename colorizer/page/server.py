@@ -1,0 +1,82 @@
+"""A page in the browser: drop photographs, compare before and after, download them at full size.
+
+Runs offline: neither the page nor the server asks another host.
+"""
+
+import os
+import socket
+import tempfile
+import threading
+from contextlib import suppress
+from ipaddress import ip_address
+from pathlib import Path
+
+from colorizer.core.errors import UserError
+from colorizer.models.registry import models_at_hand
+from colorizer.page.colouring import write_examples
+
+LOGIN = "COLORIZER_LOGIN"  # this environment variable, NAME:PASSWORD, is asked of whoever opens the page
+
+
+def check_access(host: str) -> tuple[str, str] | None:
+    """Name and password that the page asks for, if any. Raises UserError when others could reach it without."""
+    login = os.environ.get(LOGIN, "")
+    name, _, password = login.partition(":")
+    if login and not (name and password):
+        raise UserError(f"{LOGIN} has to be NAME:PASSWORD")
+    if not login and not _is_loopback(host):
+        raise UserError(f"--host {host} lets others in: set {LOGIN}=NAME:PASSWORD for the page to ask of them")
+    return (name, password) if login else None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_port(host: str, port: int) -> None:
+    """Gradio takes seconds before it finds out."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise UserError(
+            f"port {port} of {host} cannot be had ({reason}): choose another with --port or --host"
+        ) from error
+
+
+def run_app(host: str, port: int) -> None:
+    """Serve the page until interrupted. Raises UserError when there is no model or the port is taken."""
+    login = check_access(host)
+    if not models_at_hand(Path.cwd()):
+        raise UserError("there is no model yet: train one with `make repro`, or fetch one with `dvc pull`")
+    _check_port(host, port)
+    # Before Gradio is imported: it looks up its vendors' hosts otherwise.
+    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
+    with tempfile.TemporaryDirectory(prefix="colorizer-") as temporary:
+        folder = Path(temporary)
+        os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
+        results = folder / "results"
+        results.mkdir()
+        from colorizer.page.page import build_page
+        from colorizer.page.uploads import MAX_UPLOAD_MEGABYTES
+
+        page = build_page(results, write_examples(folder / "examples"))
+        page.launch(
+            server_name=host,
+            server_port=port,
+            auth=login,
+            max_file_size=f"{MAX_UPLOAD_MEGABYTES}mb",
+            allowed_paths=[str(folder)],
+            footer_links=["api"],
+            ssr_mode=False,
+            share=False,
+            quiet=True,
+            prevent_thread_lock=True,
+        )
+        print(f"colorizer: open http://{host}:{port} (Ctrl-C ends it)", flush=True)
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+        page.close(verbose=False)

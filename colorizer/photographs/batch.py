@@ -1,0 +1,156 @@
+"""Colouring many photographs, in batches of similar sizes; one bad file does not stop the rest."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorizer.core.errors import UserError
+from colorizer.photographs.before_after import PAIR_TILE, Pair
+from colorizer.photographs.colorizing import Colorizer
+from colorizer.photographs.decoding import read_photograph, read_size
+from colorizer.photographs.jobs import Job
+from colorizer.photographs.photographs import Format, Photograph, thumbnail, write_photograph
+
+T = TypeVar("T")
+
+# What a batch holds at most; a photograph that is larger by itself goes alone.
+_BATCH = 16  # photographs
+_BATCH_PIXELS = 24_000_000  # of the photographs
+_BATCH_NETWORK_PIXELS = 2**20  # of what the network sees
+
+
+@dataclass
+class Summary:
+    """What became of the photographs: how many were coloured, and a line for each that could not be."""
+
+    coloured: int = 0
+    failed: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Read:
+    job: Job
+    photograph: Photograph
+    look: NDArray[np.uint8]
+
+
+def colorize_photographs(
+    jobs: Sequence[Job],
+    colorizer: Colorizer,
+    file_format: Format,
+    *,
+    on_done: Callable[[int], None],
+    on_pair: Callable[[Pair], None],
+) -> Summary:
+    """Colour every photograph and write it; `on_done` is told how many more are done, `on_pair` is given each.
+
+    Reading, colouring and writing overlap. Memory is bounded, whatever the number of photographs.
+    """
+    summary = Summary()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+
+        def write(item: _Read, ab: NDArray[np.float32]) -> Future[Pair]:
+            return pool.submit(_recolour_and_write, colorizer, file_format, item, ab)
+
+        for reading in _read_ahead(_batches(jobs, colorizer, summary, on_done), partial(_read, colorizer), pool):
+            for pair in _colour_batch(reading, colorizer, write, summary):
+                if pair:
+                    on_pair(pair)
+                on_done(1)
+            reading.clear()  # before the next ones are decoded
+    return summary
+
+
+def _colour_batch(
+    reading: Iterable[Future[_Read]],
+    colorizer: Colorizer,
+    write: Callable[[_Read, NDArray[np.float32]], Future[Pair]],
+    summary: Summary,
+) -> Iterator[Pair | None]:
+    """Yield what is for the sheets of each that is done; None for one that failed."""
+    looks = defaultdict(list)  # by shape: that of a photograph may differ from what its header said
+    for future in reading:
+        item = _result(future, summary)
+        if item is None:
+            yield None
+        else:
+            looks[item.look.shape].append(item)
+    for items in looks.values():
+        predicted = colorizer.predict(np.stack([item.look for item in items]))
+        for written in [write(item, ab) for item, ab in zip(items, predicted, strict=True)]:
+            pair = _result(written, summary)
+            summary.coloured += pair is not None
+            yield pair
+
+
+def _read(colorizer: Colorizer, job: Job) -> _Read:
+    photograph = read_photograph(job.source)
+    return _Read(job, photograph, colorizer.look(photograph))
+
+
+def _recolour_and_write(colorizer: Colorizer, file_format: Format, item: _Read, ab: NDArray[np.float32]) -> Pair:
+    coloured = colorizer.recolour(item.photograph, item.look, ab)
+    target = item.job.target
+    try:
+        write_photograph(target, coloured, file_format)
+    except OSError as error:
+        raise UserError(f"{target} cannot be written: {(error.strerror or str(error)).lower()}") from error
+    return Pair(target.name, thumbnail(item.photograph, PAIR_TILE), thumbnail(coloured, PAIR_TILE))
+
+
+def _batches(
+    jobs: Sequence[Job], colorizer: Colorizer, summary: Summary, on_done: Callable[[int], None]
+) -> Iterator[tuple[list[Job], int]]:
+    """Jobs whose photographs can share a batch, and how many pixels they have together."""
+    shapes, pixels = {}, {}
+    for job in jobs:
+        try:
+            height, width = read_size(job.source)
+        except UserError as error:
+            summary.failed.append(str(error))
+            on_done(1)
+        else:
+            shapes[job], pixels[job] = colorizer.shape(height, width).padded, height * width
+    batch: list[Job] = []
+    for job in sorted(shapes, key=shapes.__getitem__):
+        shape, total = shapes[job], sum(pixels[other] for other in batch)
+        most = min(_BATCH, _BATCH_NETWORK_PIXELS // (shape[0] * shape[1]))
+        if batch and (shape != shapes[batch[0]] or len(batch) >= most or total + pixels[job] > _BATCH_PIXELS):
+            yield batch, total
+            batch = []
+        batch.append(job)
+    if batch:
+        yield batch, sum(pixels[job] for job in batch)
+
+
+def _read_ahead(
+    batches: Iterable[tuple[list[Job], int]], read: Callable[[Job], _Read], pool: ThreadPoolExecutor
+) -> Iterator[list[Future[_Read]]]:
+    """Have a batch read while the one before is in use, unless it is a single huge photograph."""
+    before: list[Future[_Read]] = []
+    for batch, pixels in batches:
+        if before and pixels > _BATCH_PIXELS:
+            yield before
+            before = []
+        reading = [pool.submit(read, job) for job in batch]
+        if before:
+            yield before
+        before = reading
+    if before:
+        yield before
+
+
+def _result(future: Future[T], summary: Summary) -> T | None:
+    """What came of it; None, and a line in the summary, when it was the photograph's fault."""
+    try:
+        return future.result()
+    except UserError as error:
+        summary.failed.append(str(error))
+        return None

@@ -1,0 +1,110 @@
+"""A photograph of any size in, the same photograph in colour out: the network sees it small, its lightness stays."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from colorizer.core.errors import UserError
+from colorizer.core.lab import NEUTRAL, Lightness, displayable_rgb, rgb_to_lightness, rgb_to_luma
+from colorizer.models.model import Model
+from colorizer.photographs.photographs import Photograph
+from colorizer.photographs.upsampling import GuidedUpsampling
+
+LARGEST_STRENGTH = 4.0
+_LARGEST_ASPECT = 4  # of a photograph that is longer and narrower the network sees the shorter side smaller
+_PATCH = 2**19  # pixels of the full size that are floats at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """The size at which the network sees a photograph, (h, w), and that size with the padding that it needs."""
+
+    inner: tuple[int, int]
+    padded: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Colorizer:
+    """Colours photographs with a model.
+
+    size: the shorter side at which the network sees a photograph, in pixels; its aspect is kept. strength: what
+    predicted chroma is multiplied with; 0 leaves a photograph grey, 1 takes the prediction as it is. Raises UserError
+    when that is not between 0 and LARGEST_STRENGTH.
+    """
+
+    model: Model
+    size: int
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= LARGEST_STRENGTH:
+            raise UserError(f"a strength of {self.strength:g} is not between 0 and {LARGEST_STRENGTH:g}")
+
+    def shape(self, height: int, width: int) -> Shape:
+        """Photographs of equal `padded` shapes can share a batch."""
+        scale = min(self.size / min(height, width), _LARGEST_ASPECT * self.size / max(height, width))
+        inner = max(1, round(height * scale)), max(1, round(width * scale))
+        multiple = self.model.facts.side_multiple
+        padded = -(-inner[0] // multiple) * multiple, -(-inner[1] // multiple) * multiple
+        return Shape(inner=inner, padded=padded)
+
+    def look(self, photograph: Photograph) -> NDArray[np.uint8]:
+        """What the network is to see: codes of L, (H, W) of the padded shape."""
+        shape = self.shape(*photograph.size)
+        small = _small_lightness(photograph.pixels, self.model.facts.lightness_is, shape.inner)
+        return _padded(small, shape.padded)
+
+    def predict(self, looks: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """a*, b* (N, H, W, 2) for what `look` gave of N photographs, (N, H, W)."""
+        return (self.model.predict(looks) - NEUTRAL) * np.float32(self.strength)
+
+    def recolour(self, photograph: Photograph, look: NDArray[np.uint8], ab: NDArray[np.float32]) -> Photograph:
+        """The photograph with its own lightness and the a*, b* (H, W, 2) that were predicted for its look (H, W)."""
+        height, width = photograph.size
+        inner = self.shape(height, width).inner
+        if self.model.facts.lightness_is == "L*":
+            guide = look[: inner[0], : inner[1]]
+        else:
+            guide = _small_lightness(photograph.pixels, "L*", inner)
+        upsampling = GuidedUpsampling.fit(guide, ab[: inner[0], : inner[1]])
+        coloured = np.empty((height, width, 3), np.uint8)
+        for rows, columns in _patches(height, width):
+            lightness = rgb_to_lightness(photograph.pixels[rows, columns])
+            ab_here = upsampling.patch(lightness, rows.start, columns.start, (height, width))
+            coloured[rows, columns] = displayable_rgb(lightness, ab_here)
+        return photograph.with_pixels(coloured)
+
+    def __call__(self, photograph: Photograph) -> Photograph:
+        """One photograph on its own."""
+        look = self.look(photograph)
+        return self.recolour(photograph, look, self.predict(look[None])[0])
+
+
+def _small_lightness(pixels: NDArray[np.uint8], kind: Lightness, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Codes of L of the photograph at another size."""
+    convert = rgb_to_lightness if kind == "L*" else rgb_to_luma
+    height, width = pixels.shape[:2]
+    codes = np.empty((height, width), np.uint8)
+    for patch in _patches(height, width):
+        codes[patch] = np.rint(convert(pixels[patch]))
+    shrinks = shape[0] * shape[1] < codes.size
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(codes, shape[::-1], interpolation=interpolation), np.uint8)
+
+
+def _patches(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of patches that cover an image of this size."""
+    columns = min(width, _PATCH)
+    rows = max(1, _PATCH // columns)
+    for top in range(0, height, rows):
+        for left in range(0, width, columns):
+            yield slice(top, min(top + rows, height)), slice(left, min(left + columns, width))
+
+
+def _padded(codes: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Mirrored at the lower and the right edge."""
+    missing = shape[0] - codes.shape[0], shape[1] - codes.shape[1]
+    return np.asarray(cv2.copyMakeBorder(codes, 0, missing[0], 0, missing[1], cv2.BORDER_REFLECT_101), np.uint8)

@@ -1,0 +1,136 @@
+"""How well one or more methods colour held-out images."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from colorizer.core.lab import Predict
+from colorizer.scoring.metrics import (
+    Colouring,
+    ab_deviation,
+    ab_histogram,
+    colourfulness,
+    histogram_distance,
+    image_properties,
+    mean_colour,
+    score_images,
+    tint,
+)
+
+_TASK_PIXELS = 2**17  # that a thread scores at a time: with fewer, threads wait for each other's Python
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Scores of every image, pooled AB histograms (22, 22), and the `mean_colour` of every image (N, 3).
+
+    `scores` has one row per image: `image`, `<method>_<score>` for every method, and of the truth
+    `truth_colourfulness`, `truth_ab_deviation`, the AB error of a grey image, and `truth_lightness`, `truth_chroma` and
+    `truth_texture`, its `image_properties`.
+    `histograms` and `colours` are keyed by method and `truth`.
+    """
+
+    scores: pd.DataFrame
+    histograms: dict[str, NDArray[np.float64]]
+    colours: dict[str, NDArray[np.float64]]
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Per method: mean of every score, colourfulness gap |out - truth| / truth, histogram distance, tint, balance.
+
+        Of the truth: colourfulness and tint. The tint tells one hue alone, such as brown, from colours that balance.
+        The balance weighs error and colour: AB error relative to leaving the image grey + histogram distance +
+        colourfulness gap. Error alone rewards dull colours, histogram and colourfulness alone colours in the wrong
+        places, colourfulness alone any strong tint.
+        """
+        means = self.scores.mean()
+        true_colourfulness = means["truth_colourfulness"]
+        result = {}
+        for method in (name for name in self.histograms if name != "truth"):
+            names = [name for name in self.scores.columns if name.startswith(f"{method}_")]
+            summary = {name.removeprefix(f"{method}_"): means[name] for name in names}
+            summary["colourfulness_gap"] = abs(summary["colourfulness"] - true_colourfulness) / max(
+                true_colourfulness, 1e-9
+            )
+            summary["histogram_distance"] = histogram_distance(self.histograms[method], self.histograms["truth"])
+            summary["tint"] = tint(self.colours[method])
+            relative_error = summary["ab_error"] / max(means["truth_ab_deviation"], 1e-9)
+            summary["balance"] = relative_error + summary["histogram_distance"] + summary["colourfulness_gap"]
+            result[method] = {name: round(float(value), 4) for name, value in summary.items()}
+        truth = {"colourfulness": true_colourfulness, "tint": tint(self.colours["truth"])}
+        result["truth"] = {name: round(float(value), 4) for name, value in truth.items()}
+        return result
+
+    def ranked(self) -> NDArray[np.int64]:
+        """The images from the model's smallest to its largest CIEDE2000."""
+        return self.scores.sort_values(["model_ciede2000", "image"])["image"].to_numpy()
+
+
+def constant_chroma(chroma: tuple[float, float]) -> Predict:
+    """The method that gives every pixel the same codes of A and B: the baselines."""
+    return lambda lightness: np.broadcast_to(np.array(chroma, np.float32), (*lightness.shape, 2))
+
+
+def evaluate_images(
+    store: NDArray[np.uint8],
+    images: NDArray[np.int64],
+    methods: dict[str, Predict],
+    *,
+    batch_size: int,
+    on_images: Callable[[int], None],
+) -> Evaluation:
+    """Score every method on images of the store (N, H, W, 3).
+
+    A method turns L codes (n, H, W) uint8 into A, B codes (n, H, W, 2) float32; it is called by the caller's thread and
+    has all cores to itself, as scoring has afterwards. `on_images` is told how many more images are done. What a
+    prediction scores depends neither on `batch_size` nor on the number of cores.
+    """
+    parts, colours = [], []
+    histograms = {name: np.zeros((22, 22)) for name in (*methods, "truth")}
+    cores = os.cpu_count() or 1
+    step = max(1, min(-(-batch_size // cores), _TASK_PIXELS // (store.shape[1] * store.shape[2])))
+    with ThreadPoolExecutor(cores) as pool:
+        for start in range(0, len(images), batch_size):
+            truth = store[images[start : start + batch_size]]  # (n, H, W, 3)
+            predicted = {name: predict(truth[..., 0]) for name, predict in methods.items()}
+            futures = [
+                pool.submit(_score, truth[i : i + step], {name: ab[i : i + step] for name, ab in predicted.items()})
+                for i in range(0, len(truth), step)
+            ]
+            for future in futures:
+                scores, counts, means = future.result()
+                parts.append(scores)
+                colours.append(means)
+                for name in histograms:
+                    histograms[name] += counts[name]
+            on_images(len(truth))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return Evaluation(
+        scores=pd.DataFrame({"image": images, **columns}),
+        histograms=histograms,
+        colours={name: np.concatenate([part[name] for part in colours]) for name in histograms},
+    )
+
+
+def _score(
+    truth: NDArray[np.uint8], predicted: dict[str, NDArray[np.float32]]
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.int64]], dict[str, NDArray[np.float64]]]:
+    """Scores (n,), histograms and mean colours (n, 3) of what the methods predicted for n images.
+
+    What the truth brings is made once.
+    """
+    lightness = truth[..., 0]
+    true = Colouring(lightness, truth[..., 1:])
+    scores = {"truth_colourfulness": colourfulness(true.rgb), "truth_ab_deviation": ab_deviation(true)}
+    scores |= {f"truth_{name}": values for name, values in image_properties(lightness, true).items()}
+    histograms, colours = {"truth": ab_histogram(true.a, true.b)}, {"truth": mean_colour(true)}
+    for method, chroma in predicted.items():
+        colouring = Colouring(lightness, chroma)
+        scores |= {f"{method}_{name}": score for name, score in score_images(colouring, true).items()}
+        histograms[method] = ab_histogram(colouring.a, colouring.b)
+        colours[method] = mean_colour(colouring)
+    return {name: score.astype(np.float64) for name, score in scores.items()}, histograms, colours

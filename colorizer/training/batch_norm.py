@@ -1,0 +1,72 @@
+"""Batch normalisation of a batch that several processes hold in parts."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from colorizer.training.distributed import Processes
+
+
+def over_all_processes(network: nn.Module, processes: Processes) -> None:
+    """Make every batch norm in the network take its statistics from the parts of all processes, in place."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.__class__ = _SharedBatchNorm2d
+            module.processes = processes  # type: ignore[assignment]
+
+
+class _SharedBatchNorm2d(nn.BatchNorm2d):
+    """As BatchNorm2d over the whole batch. torch.nn.SyncBatchNorm is the same, but for GPUs only."""
+
+    processes: Processes
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        assert self.momentum is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        normalised, mean, variance, count = _Normalise.apply(x, self.weight, self.bias, self.eps, self.processes)
+        with torch.no_grad():
+            self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), self.momentum)
+        return normalised
+
+
+class _Normalise(torch.autograd.Function):
+    """x (n, C, H, W) of any floating dtype -> normalised x; mean (C,), variance (C,) and count () of all parts."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, processes: Processes) -> tuple:
+        # The statistics of this part, then those of all parts together: count, sum and sum of squares.
+        unused = torch.zeros_like(weight), torch.ones_like(weight)  # without them, a CPU rounds statistics as x is
+        mean, variance = (own.double() for own in torch.batch_norm_update_stats(x, *unused, 0.0))
+        square = variance + mean.square()
+        count = torch.full_like(mean, x.numel() / x.shape[1])
+        count, mean, square = processes.total(torch.stack([count, mean * count, square * count]))
+        mean = mean / count
+        variance = (square / count - mean.square()).clamp_(min=0)
+        mean, variance, count = mean.to(weight), variance.to(weight), count[0].to(weight)
+        normalised, *_ = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)
+        ctx.save_for_backward(x, weight, mean, variance, count)
+        ctx.eps, ctx.processes = eps, processes
+        ctx.mark_non_differentiable(mean, variance, count)
+        return normalised, mean, variance, count
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *_: None) -> tuple:
+        x, weight, mean, variance, count = ctx.saved_tensors
+        _, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient, x, weight, mean, variance, None, None, False, ctx.eps, [False, True, True]
+        )
+        total_weight, total_bias = ctx.processes.total(torch.stack([of_weight, of_bias]))
+        # scale * gradient as if the statistics were constants; slope * x + offset is what comes through them.
+        scale = weight * (variance + ctx.eps).rsqrt()
+        slope = -scale * total_weight / count * (variance + ctx.eps).rsqrt()
+        offset = -scale * total_bias / count - slope * mean
+        scale, slope, offset = (factor.view(1, -1, 1, 1).to(x.dtype) for factor in (scale, slope, offset))
+        return torch.addcmul(offset, x, slope).addcmul_(gradient, scale), of_weight, of_bias, None, None

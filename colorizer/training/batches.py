@@ -1,0 +1,88 @@
+"""The training images, batch by batch."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colorizer.core.lab import Normalization
+from colorizer.training.distributed import ALONE, Processes
+
+
+class Batch(NamedTuple):
+    """Lightness (n, 1, H, W) and true chroma (n, 2, H, W), float32 in [-1, 1], both channels last.
+
+    `num_images` is that of the whole batch, of which this process may have a part only.
+    """
+
+    lightness: Tensor
+    chroma: Tensor
+    num_images: int
+
+
+class TrainingBatches:
+    """Every training image once, in an order that (seed, epoch) alone decide, read one batch ahead in a thread.
+
+    With `flip`, every other image on average is mirrored left to right, which (seed, epoch) decide as well. Of several
+    processes each gets its part of every batch. `seconds_waited` is how long whoever iterates stood still for the
+    reading.
+    """
+
+    def __init__(
+        self,
+        store: NDArray[np.uint8],
+        images: NDArray[np.int64],
+        normalization: Normalization,
+        *,
+        batch_size: int,
+        flip: bool,
+        seed: int,
+        epoch: int,
+        device: torch.device,
+        processes: Processes = ALONE,
+    ) -> None:
+        random = np.random.Generator(np.random.Philox(key=[seed, epoch]))
+        self._order = random.permutation(images)
+        self._mirrored = random.random(len(images)) < 0.5 if flip else np.zeros(len(images), bool)
+        self._store, self._normalization, self._batch_size = store, normalization, batch_size
+        self._device, self._processes = device, processes
+        self.seconds_waited = 0.0
+
+    def __iter__(self) -> Iterator[Batch]:
+        starts = range(0, len(self._order), self._batch_size)
+        with ThreadPoolExecutor(1, thread_name_prefix="read-images") as reader:
+            upcoming = reader.submit(self._read, 0)
+            for start in starts:
+                asked = time.perf_counter()
+                codes = upcoming.result()
+                self.seconds_waited += time.perf_counter() - asked
+                if start + self._batch_size < len(self._order):
+                    upcoming = reader.submit(self._read, start + self._batch_size)
+                num_images = min(self._batch_size, len(self._order) - start)
+                yield to_batch(codes, self._normalization, self._device, num_images)
+
+    def _read(self, start: int) -> Tensor:
+        """Codes (n, H, W, 3) uint8 of this process's part of the batch that begins at `start`."""
+        part = slice(start + self._processes.rank, start + self._batch_size, self._processes.count)
+        codes = self._store[self._order[part]]
+        mirrored = self._mirrored[part]
+        codes[mirrored] = codes[mirrored, :, ::-1]
+        read = torch.from_numpy(codes)
+        return read.pin_memory() if self._device.type == "cuda" else read  # copied while the GPU computes
+
+
+def to_batch(
+    codes: NDArray[np.uint8] | Tensor, normalization: Normalization, device: torch.device, num_images: int | None = None
+) -> Batch:
+    """Codes (n, H, W, 3) uint8 on the device, in the same order in memory: convolutions are fastest in it.
+
+    They are a batch, or the part of one of `num_images`.
+    """
+    planes = torch.as_tensor(codes).to(device, non_blocking=True).permute(0, 3, 1, 2)  # floats stay on the device
+    lightness, chroma = normalization.lightness(planes[:, :1].float()), normalization.chroma(planes[:, 1:].float())
+    return Batch(lightness, chroma, num_images or len(codes))

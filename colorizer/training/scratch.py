@@ -1,0 +1,221 @@
+"""Where a training keeps its finished epochs until they are published, and finds them again after a kill.
+
+    scratch/train-0123456789abcdef/     one folder per recipe, named by the fingerprint of all that decides the result
+        facts.json                      what the fingerprint is of
+        state-0007.safetensors          both networks and optimizers after epoch 7; the one before is kept as well
+        checkpoints/, samples/          what will be published, a file per epoch
+        decisions.json                  what was declared, and what was answered since
+        published.json                  only after the outputs were put in place
+
+Files are replaced at once and never written to again: what is published is a hard link to what lies here.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import psutil
+
+from colorizer.core.digests import file_digest, fingerprint
+from colorizer.core.errors import UserError
+from colorizer.core.files import replacing, write_text
+from colorizer.networks.safetensors_file import DamagedFileError, read_tensors
+from colorizer.training.decisions import Decision
+
+SECONDS_FOR_AN_ORPHAN = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """The newest epoch that can be gone on from: its state's file, and a row of the history per epoch up to it."""
+
+    epoch: int
+    state: Path
+    history: list[dict[str, Any]]
+
+
+class Scratch:
+    """The folder of one training, which this process alone writes to while it is open."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.checkpoints, self.samples = folder / "checkpoints", folder / "samples"
+        self._digests: dict[str, str] = {}  # of what the newest state relies on
+
+    def checkpoint(self, epoch: int) -> Path:
+        return self.checkpoints / f"epoch-{epoch:04d}.safetensors"
+
+    def sample(self, epoch: int) -> Path:
+        return self.samples / f"epoch-{epoch:04d}.png"
+
+    def state(self, epoch: int) -> Path:
+        return self.folder / f"state-{epoch:04d}.safetensors"
+
+    def clear(self) -> None:
+        """Forget every epoch. States go first: without its state, no leftover can be mistaken for a finished epoch."""
+        self._digests = {}
+        (self.folder / "published.json").unlink(missing_ok=True)
+        for path in (*self._states(), *self.checkpoints.glob("*"), *self.samples.glob("*")):
+            path.unlink()
+        (self.folder / "decisions.json").unlink(missing_ok=True)
+
+    def relied_on(self, epoch: int, checkpoints: Collection[int]) -> dict[str, str]:
+        """Names and SHA-256 of what a state after `epoch` relies on: these checkpoints, and all sample sheets."""
+        paths = [self.checkpoint(number) for number in sorted(checkpoints)]
+        paths += [self.sample(number) for number in range(1, epoch + 1)]
+        names = [path.relative_to(self.folder).as_posix() for path in paths]
+        return {name: self._digests.get(name) or file_digest(self.folder / name) for name in names}
+
+    def finish(self, epoch: int, files: dict[str, str]) -> None:
+        """After the state of `epoch` was written: delete what neither it nor the state before it relies on."""
+        needed = {*files, *self._digests}
+        for path in self._states():
+            if path not in (self.state(epoch), self.state(epoch - 1)):
+                path.unlink()
+        for path in (*self.checkpoints.glob("*"), *self.samples.glob("*")):
+            if path.relative_to(self.folder).as_posix() not in needed:
+                path.unlink()
+        self._digests = files
+
+    def newest(self, warn: Callable[[str], None]) -> Finished | None:
+        """The newest epoch whose state, checkpoints and sheets are all whole; `warn` is told of each that is not."""
+        for path in self._states():
+            try:
+                _, metadata = read_tensors(path)
+                for name, digest in metadata["files"].items():
+                    if not (self.folder / name).is_file() or file_digest(self.folder / name) != digest:
+                        raise DamagedFileError(f"{self.folder / name} is missing or damaged (another SHA-256)")
+            except DamagedFileError as error:
+                warn(f"{error}: epoch {int(path.stem.removeprefix('state-'))} cannot be gone on from")
+                continue
+            self._digests = dict(metadata["files"])
+            return Finished(epoch=metadata["epoch"], state=path, history=metadata["history"])
+        return None
+
+    def _states(self) -> list[Path]:
+        """Newest first."""
+        return sorted(self.folder.glob("state-*.safetensors"), reverse=True)
+
+    def answers(self, declared: Sequence[Decision], epoch: int) -> list[Decision] | None:
+        """What was answered and not declared yet; None when the first `epoch` epochs were made with other decisions.
+
+        A decision takes effect in the epochs after the one it is about: later ones may still be changed.
+        """
+        try:
+            recorded = json.loads((self.folder / "decisions.json").read_text())
+            before, since = ([Decision(**entry) for entry in recorded[name]] for name in ("declared", "answered"))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None if epoch else []
+        decided = {decision.epoch for decision in declared}
+        open_answers = [decision for decision in since if decision.epoch not in decided]
+        effective = [decision for decision in declared if decision.epoch < epoch]
+        if effective == [decision for decision in before if decision.epoch < epoch]:
+            return open_answers
+        merged = sorted([*before, *since], key=lambda decision: decision.epoch)
+        # Killed after the answers were declared, or before this was noted here.
+        return open_answers if effective == [decision for decision in merged if decision.epoch < epoch] else None
+
+    def record(self, declared: Sequence[Decision], answered: Sequence[Decision]) -> None:
+        parts = {"declared": declared, "answered": answered}
+        entries = {name: [asdict(decision) for decision in decisions] for name, decisions in parts.items()}
+        write_text(self.folder / "decisions.json", json.dumps(entries, indent=1))
+
+    def published(self) -> tuple[int, list[Path]]:
+        """How many epochs were published, and from which files; none when this training was not published."""
+        with suppress(OSError, ValueError, KeyError):
+            marker = json.loads((self.folder / "published.json").read_text())
+            return int(marker["epochs"]), [self.folder / name for name in marker["files"]]
+        return 0, []
+
+    def mark_published(self, epochs: int, files: Iterable[Path]) -> None:
+        """The outputs are in place. From here on only the newest state is of use, for more epochs."""
+        names = sorted(path.relative_to(self.folder).as_posix() for path in files)
+        write_text(self.folder / "published.json", json.dumps({"epochs": epochs, "files": names}))
+        for path in self._states()[1:]:
+            path.unlink()
+
+
+@contextmanager
+def open_scratch(
+    root: Path, facts: dict, *, started_by: psutil.Process | None, say: Callable[[str], None]
+) -> Iterator[Scratch]:
+    """The folder of the training that `facts` decide, held by this process until the block ends.
+
+    Raises UserError when another process trains there. An orphan, whose starter is gone, is waited for: it ends by
+    itself.
+    """
+    folder = root / f"train-{fingerprint(facts)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock, owner = filelock.FileLock(folder / "lock"), folder / "owner.json"
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        process, orphaned = _read_owner(owner)
+        who, end = (f"process {process}", f", or end it (kill {process})") if process else ("another process", "")
+        held = f"{who} is training this already, in {folder}: wait for it{end}"
+        if not orphaned:
+            raise UserError(held) from None
+        say(f"process {process} is left over from a run that was killed; waiting for it to stop")
+        try:
+            lock.acquire(timeout=SECONDS_FOR_AN_ORPHAN)
+        except filelock.Timeout:
+            raise UserError(held) from None
+    try:
+        for cut_off in folder.rglob(".*.partial*"):  # by a kill
+            cut_off.unlink()
+        write_text(owner, json.dumps({"process": os.getpid(), "started_by": started_by and started_by.pid}))
+        write_text(folder / "facts.json", json.dumps(facts, indent=1))
+        yield Scratch(folder)
+    finally:
+        lock.release()
+
+
+def unfinished(root: Path) -> Iterator[tuple[Path, dict]]:
+    """Folders of trainings that were begun and not published, with their facts; the latest first."""
+    states = sorted(root.glob("train-*/state-*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for folder in dict.fromkeys(path.parent for path in states):
+        if not (folder / "published.json").exists():
+            with suppress(OSError, ValueError):
+                yield folder, json.loads((folder / "facts.json").read_text())
+
+
+def place(source: Path, target: Path) -> None:
+    """Put a file at `target` at once: by a hard link, which costs no disk, or else by a copy."""
+    with replacing(target) as partial:
+        try:
+            partial.hardlink_to(source)
+        except OSError:
+            shutil.copyfile(source, partial)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it still runs, and is not just waiting to be cleared away."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _read_owner(path: Path) -> tuple[int, bool]:
+    """The process that holds the folder, and whether what started it is gone."""
+    try:
+        owner = json.loads(path.read_text())
+        process, started_by = owner["process"], owner["started_by"]
+    except (OSError, ValueError, KeyError):
+        return 0, False
+    if not _is_running(process):
+        return 0, False  # the owner before this one
+    return process, started_by is not None and not _is_running(started_by)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        return is_alive(psutil.Process(process))
+    except psutil.NoSuchProcess:
+        return False

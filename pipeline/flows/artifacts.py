@@ -1,0 +1,61 @@
+"""What a run leaves on its page: what became of every stage, the scores beside the last commit's, the score card."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.states import State
+
+from pipeline.workspace.repository import git, succeeds
+from pipeline.workspace.stage_runs import Outcome
+from settings.params_file import flat
+
+
+def publish_stage_table(states: Mapping[str, State[Outcome]]) -> None:
+    rows = [_stage_row(name, state) for name, state in states.items()]
+    create_table_artifact(rows, key="stages", description="What became of every stage, and why")
+
+
+def publish_scores(folder: Path) -> None:
+    """Metrics and score card of the workspace; nothing where nothing was scored yet."""
+    metrics, card = folder / "metrics.json", folder / "reports" / "evaluation" / "score_card.txt"
+    if metrics.exists():
+        now, committed = _metrics(metrics.read_text()), _metrics(_committed(folder, "metrics.json"))
+        rows = [{"metric": name, "now": now[name], "last commit": committed.get(name, "")} for name in now]
+        create_table_artifact(rows, key="metrics", description="Scores on the test images")
+    if card.exists():
+        create_markdown_artifact(
+            f"```\n{card.read_text()}```", key="score-card", description="The model beside the baselines"
+        )
+
+
+def describe(states: Mapping[str, State[Outcome]]) -> Iterable[str]:
+    """A line per stage for a terminal or a log."""
+    for row in (_stage_row(name, state) for name, state in states.items()):
+        yield f"{row['stage']:<12} {row['outcome']:<10} {row['seconds']:>6} s  {row['reason']}"
+
+
+def _stage_row(name: str, state: State[Outcome]) -> dict[str, str]:
+    if state.is_completed():
+        outcome = state.result()
+        return {
+            "stage": name,
+            "outcome": outcome.result,
+            "seconds": f"{outcome.seconds:.1f}",
+            "reason": outcome.reason,
+        }
+    if state.is_pending():
+        return {"stage": name, "outcome": "not run", "seconds": "", "reason": "a stage before it did not finish"}
+    [first, *_] = (state.message or "").splitlines() or [""]
+    return {"stage": name, "outcome": str(state.name).lower(), "seconds": "", "reason": first.removeprefix(f"{name} ")}
+
+
+def _committed(folder: Path, name: str) -> str:
+    committed = f"HEAD:./{name}"
+    return git(folder, "show", committed) if succeeds(folder, "cat-file", "-e", committed) else "{}"
+
+
+def _metrics(text: str) -> dict[str, Any]:
+    return flat(json.loads(text))

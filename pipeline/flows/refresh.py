@@ -1,0 +1,151 @@
+"""The flow that rebuilds beside the workspace when data or code changed, and promotes the model if it is better."""
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_table_artifact
+from prefect.events import emit_event
+from prefect.states import Completed, State
+from prefect.task_runners import ThreadPoolTaskRunner
+from ruamel.yaml import YAML
+
+from colorizer.core.errors import UserError
+from pipeline.flows.artifacts import publish_stage_table
+from pipeline.flows.rebuild import conclude
+from pipeline.process.children import Children
+from pipeline.process.commands import run_command, run_dvc
+from pipeline.process.flow_run import end_in_one_line, end_without_server, holding
+from pipeline.workspace.places import has_remote, refuse_unversioned_arrays, share_cache
+from pipeline.workspace.plan import read_plan
+from pipeline.workspace.promotion import MODEL, STAGE, Criterion, Version, promote, promoted
+from pipeline.workspace.repository import Clone, git, refuse_changes, resolve, take_up
+from pipeline.workspace.stage_runs import Build, run_stages
+
+FOLDER = Path("scratch/refresh")
+_NEW, _PROMOTED = Path("models/generator.safetensors"), Path("scratch/promoted.safetensors")
+_SCORES = Path("scratch/scores.json")
+
+_LARGER_IS_BETTER = ("psnr", "ssim")
+
+
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=4))  # type: ignore[arg-type]
+def refresh(
+    branch: str = "refresh",
+    follow: str = "HEAD",
+    criterion: Criterion = "balance",
+    margin: float = 0.0,
+    publish: bool = False,
+) -> State:
+    """Take up new data and code, rebuild in a clone, and promote the new model only if it is better.
+
+    The workspace and the branch in it are left alone: the clone is in scratch/refresh/, its commits go to a branch of
+    their own. The event `colorizer.model.promoted` or `colorizer.model.kept` tells the outcome.
+
+    Args:
+        branch: the branch that gets params.yaml, dvc.lock and metrics.json of every refresh
+        follow: what to build: a branch, tag or commit; `origin/main` is fetched first, HEAD is what is checked out here
+        criterion: the score on the test images that decides
+        margin: by how much the new model has to be better
+        publish: send branch and tags to the git remote `origin` as well
+    """
+    folder = Path.cwd()
+    try:
+        with holding(FOLDER) as children:
+            refuse_changes(folder)
+            if publish:
+                take_up(folder, branch)
+            clone = Clone(folder, FOLDER / branch.replace("/", "-"), branch)
+            clone.check_out(resolve(folder, follow))
+            share_cache(folder, clone.place, is_repository=True)
+            _bring_data(folder, clone.place, children)
+            states = run_stages(Build(clone.place, children), read_plan(clone.place, children))
+            end = conclude(states)
+            end_without_server()
+            publish_stage_table(states)
+            if not end.is_completed():
+                return end
+            current = promoted(clone.place)
+            if current and clone.last and not clone.differs("dvc.lock"):
+                end = Completed(name="Unchanged", message=f"nothing changed; {current.name} stays promoted")
+            else:
+                end = _decide(clone, children, current, criterion, margin)
+            if publish:
+                tags = [f"refs/tags/{MODEL}{sign}*" for sign in "@#"]
+                git(folder, "push", "--quiet", "--atomic", "origin", branch, *(f"{tag}:{tag}" for tag in tags))
+    except UserError as error:
+        return end_in_one_line(error)
+    return end
+
+
+def _decide(clone: Clone, children: Children, current: Version | None, criterion: Criterion, margin: float) -> State:
+    """Score, commit, push data, promote what is better, hand over, tell."""
+    scores = _score(clone.place, children, current)
+    better, verdict = judge(criterion, margin, current, scores)
+    clone.commit(f"Refresh: {verdict}")
+    _push_data(clone.place, children)
+    version, tags = promote(clone.place, verdict) if better else (current.name if current else "nothing", [])
+    clone.hand_over(*tags)
+    _tell(better, version, verdict, scores)
+    return Completed(name="Promoted" if better else "Kept", message=f"{verdict}; {version} is promoted")
+
+
+def judge(
+    criterion: str, margin: float, current: Version | None, scores: Mapping[str, Mapping[str, float]]
+) -> tuple[bool, str]:
+    """Whether the new model is better than the promoted one, and why. `scores` are those of `new` and `promoted`."""
+    new = scores["new"][criterion]
+    if current is None:
+        is_first = math.isfinite(new)
+        return is_first, f"{criterion} {new:.4f}, {'the first promoted model' if is_first else 'which is no model'}"
+    old = scores["promoted"][criterion]
+    gain = new - old if criterion in _LARGER_IS_BETTER else old - new
+    better = gain > margin or (math.isfinite(new) and not math.isfinite(old))
+    how = ("better" if better else "not better") + (f" by more than {margin:g}" if margin else "")
+    return better, f"{criterion} {new:.4f}, {how} than {old:.4f} of {current.name} on the same test images"
+
+
+def _bring_data(folder: Path, place: Path, children: Children) -> None:
+    """Everything that DVC's remote or cache has, and newer versions of what was imported from elsewhere."""
+    fetch = ("pull", "--run-cache") if has_remote(place) else ("checkout",)
+    run_dvc(children, place, *fetch, "--allow-missing")
+    tracked = git(place, "ls-files", "*.dvc").splitlines()
+    if imports := [name for name in tracked if YAML(typ="safe").load(place / name).get("frozen")]:
+        run_dvc(children, place, "update", *imports)
+    refuse_unversioned_arrays(folder, place)
+
+
+def _score(place: Path, children: Children, current: Version | None) -> dict[str, dict[str, float]]:
+    """Of the new and the promoted model, with the code and the test images of this place."""
+    models = {"new": _NEW}
+    if current:
+        run_dvc(children, place, "get", ".", str(_NEW), "--rev", current.commit, "--force", "--out", str(_PROMOTED))
+        models["promoted"] = _PROMOTED
+    command = [sys.executable, "-m", "stages.score", str(_SCORES), *map(str, models.values())]
+    run_command(children, place, "score", command)
+    scores = json.loads((place / _SCORES).read_text())
+    return {name: scores[str(path)] for name, path in models.items()}
+
+
+def _push_data(place: Path, children: Children) -> None:
+    if has_remote(place):
+        run_dvc(children, place, "push", "--run-cache")
+    else:
+        get_run_logger().warning("there is no DVC remote: data and models of this version are in this cache alone")
+
+
+def _tell(better: bool, version: str, verdict: str, scores: Mapping[str, Mapping[str, float]]) -> None:
+    """The comparison as an artifact, the outcome as an event."""
+    rows: list[dict[str, Any]] = [
+        {"metric": name} | {model: scores[model][name] for model in scores} for name in scores["new"]
+    ]
+    create_table_artifact(rows, key="comparison", description=verdict)
+    emit_event(
+        event=f"colorizer.model.{'promoted' if better else 'kept'}",
+        resource={"prefect.resource.id": f"colorizer.model.{MODEL}", "prefect.resource.name": MODEL},
+        payload={"version": version, "stage": STAGE, "verdict": verdict, "scores": dict(scores)},
+    )

@@ -1,0 +1,108 @@
+"""The flow that tries several settings, each in a place of its own, and ranks what they give."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import as_completed
+from prefect.states import Cancelled, Completed, Failed, State
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
+
+from colorizer.core.errors import UserError
+from pipeline.process.children import Children
+from pipeline.process.commands import AGAIN_WHEN_KILLED, DVC, failed, follow, share_of_cores
+from pipeline.process.flow_run import STOPPED, end_in_one_line, end_without_server, holding
+from pipeline.workspace.candidates import Candidate, Scores, read_candidates, read_scores, write_ranking
+from pipeline.workspace.places import copy_workspace
+
+FOLDER = Path("scratch/sweep")
+
+
+@flow
+def sweep(
+    grid: dict[str, list[Any]] | None = None,
+    candidates: list[dict[str, Any]] | None = None,
+    at_once: Annotated[int, Field(ge=1)] = 1,
+) -> State:
+    """Train with several settings, rank them by their validation scores, and leave this workspace as it is.
+
+    Started again, it repeats nothing that is done and goes on with what was half done.
+
+    Args:
+        grid: values for params, `{"train.learning_rate": [0.0003, 0.0006], "train.l1_epochs": [2, 10]}` for example:
+            every combination is tried
+        candidates: single settings to try, `[{"train.epochs": 3, "train.l1_epochs": 2}]` for example
+        at_once: how many trainings at the same time; they share the processor's cores
+    """
+    folder = Path.cwd()
+    try:
+        with holding(FOLDER) as children:
+            chosen = read_candidates(folder, FOLDER, grid or {}, candidates or [])
+            for candidate in chosen:
+                copy_workspace(folder, candidate.place)
+            states = _try_all(chosen, children, at_once)
+            end_without_server()
+            scores = {candidate: state.result() for candidate, state in states.items() if state.is_completed()}
+            rows = write_ranking(FOLDER / "ranking.csv", chosen, scores)
+            create_table_artifact(rows, key="ranking", description="By the validation score, the smallest first")
+    except UserError as error:
+        return end_in_one_line(error)
+    return _conclude(states, scores)
+
+
+def _try_all(chosen: Sequence[Candidate], children: Children, at_once: int) -> dict[Candidate, State[Scores]]:
+    """Run every candidate, `at_once` at a time; the states of their tasks, in order."""
+    log = get_run_logger()
+    with ThreadPoolTaskRunner(max_workers=at_once) as runner:  # type: ignore[var-annotated]
+        futures: dict[Any, Candidate] = {
+            runner.submit(
+                run_candidate.with_options(task_run_name=candidate.name),
+                {"candidate": candidate, "children": children, "threads": share_of_cores(at_once)},
+            ): candidate
+            for candidate in chosen
+        }
+        try:
+            for done, future in enumerate(as_completed(list(futures)), start=1):
+                future.wait()
+                state = future.state
+                told = state.message if state.is_completed() else str(state.name).lower()
+                log.info("%d of %d, %s: %s", done, len(chosen), futures[future].name, told)
+        except BaseException:
+            children.stop()  # leaving the block waits for them
+            raise
+    return {candidate: future.state for future, candidate in futures.items()}
+
+
+@task(cache_policy=NO_CACHE, **AGAIN_WHEN_KILLED)
+def run_candidate(candidate: Candidate, children: Children, threads: Mapping[str, str]) -> State:
+    """Train in the candidate's place, with the data that DVC brings there. Killed by a signal, it is run again."""
+    data = [str(path.relative_to(candidate.place)) for path in candidate.place.rglob("*.dvc") if path.is_file()]
+    commands = [["checkout", "--force", *data], ["repro", "train"]] if data else [["repro", "train"]]
+    for command in commands:
+        ended = follow(children, [*DVC, *command], folder=candidate.place, environment=threads)
+        if ended is None:
+            return Cancelled(message="stopped with the flow run")
+        code, printed = ended
+        if code:
+            return failed(command[-1], code, printed)
+    scores = read_scores(candidate)
+    return Completed(message=scores.summary, data=scores)
+
+
+def _conclude(states: Mapping[Candidate, State[Scores]], scores: Mapping[Candidate, Scores]) -> State:
+    if any(state.is_cancelled() for state in states.values()):
+        return Cancelled(message=STOPPED)
+    wrong = [candidate for candidate, state in states.items() if not state.is_completed()]
+    message = f"{len(scores)} of {len(states)} trained"
+    if scores:
+        best = min(scores, key=lambda candidate: scores[candidate].rank)
+        message += f"; the best: {best.name}, {scores[best].summary}"
+        told = "the table is in %s; to take the best: python -m pipeline rebuild %s"
+        get_run_logger().info(told, FOLDER / "ranking.csv", best.options)
+    if wrong:
+        return Failed(message=f"{message}; failed: {wrong[0].name}: {states[wrong[0]].message}")
+    return Completed(message=message)

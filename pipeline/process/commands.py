@@ -1,0 +1,110 @@
+"""Commands as children of a flow run: what they print goes to the log of the task or flow that calls, line by line."""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from itertools import dropwhile
+from pathlib import Path
+from typing import Any
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Cancelled, Completed, Failed, State
+
+from colorizer.core.errors import UserError
+from pipeline.process.children import Children, StoppedError
+
+DVC = (str(Path(sys.executable).with_name("dvc")), "--wait-for-lock")
+
+_SECONDS_BEFORE_RETRIES = (2, 5, 10)  # cancelling waits for the end of one
+_KILLED = "Killed"
+_LAST_LINES = 12
+
+# Of a task whose state may be that of `failed`.
+AGAIN_WHEN_KILLED: Mapping[str, Any] = {
+    "retries": len(_SECONDS_BEFORE_RETRIES),
+    "retry_delay_seconds": list(_SECONDS_BEFORE_RETRIES),
+    "retry_condition_fn": lambda task, run, state: state.name == _KILLED,
+}
+
+# What DVC advises after every stage.
+_ADVICE = ("To track the changes with git", "git add ", "To enable auto staging", "dvc config core", "Use `dvc push`")
+
+
+def follow(
+    children: Children,
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str] = {},
+    on_tick: Callable[[], None] = lambda: None,
+) -> tuple[int, list[str]] | None:
+    """Run a command in `folder` to its end; its exit code and what it printed, or None when the run was stopped.
+
+    `on_tick` is called whenever nothing was printed for half a second.
+    """
+    log = get_run_logger()
+    child = children.start(command, folder=folder, environment=environment)
+    if child is None:
+        return None
+    printed = []
+    try:
+        for line in child.lines(tick=0.5):
+            if line is None:
+                on_tick()
+            elif line and not line.strip().startswith(_ADVICE):
+                log.info(line)
+                printed.append(line)
+    except BaseException:
+        child.stop()
+        raise
+    finally:
+        code = children.wait(child)
+    return None if child.was_stopped else (code, printed)
+
+
+def share_of_cores(at_once: int) -> dict[str, str]:
+    """The environment of one of so many children: more threads than cores make each many times slower."""
+    if at_once == 1 or "OMP_NUM_THREADS" in os.environ:
+        return {}
+    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_once))}
+
+
+def failed(stage: str, code: int, printed: Sequence[str]) -> State:
+    """The state of a task whose `dvc repro` failed. `code` is dvc's; that of the stage stands in what dvc prints."""
+    last_lines = printed[-_LAST_LINES:]
+    for line in last_lines:
+        if told := re.search(r"exited with (-?\d+)", line):
+            code = int(told[1])
+    signal = -code if code < 0 else code - 128 if 128 < code <= 128 + 64 else 0
+    how = f"was killed by signal {signal}" if signal else f"failed with exit code {code}"
+    message = "\n".join([f"{stage} {how}. Its last lines:", *last_lines])
+    get_run_logger().error("%s %s", stage, how)
+    return Failed(name=_KILLED if signal else "Failed", message=message)
+
+
+def run_dvc(children: Children, folder: Path, command: str, *options: str) -> None:
+    """`dvc pull` and the like, as `run_command` does it."""
+    run_command(children, folder, f"dvc {command}", [*DVC, command, *options])
+
+
+def run_command(children: Children, folder: Path, name: str, command: Sequence[str]) -> None:
+    """Run a command in `folder` as a task of that name. Raises UserError when it fails, StoppedError when stopped."""
+    named = _run_command.with_options(name=name, task_run_name=name)
+    state = named(children, folder, name, command, return_state=True)
+    if not state.is_completed():
+        raise (StoppedError if state.is_cancelled() else UserError)(state.message or "")
+
+
+@task(cache_policy=NO_CACHE)
+def _run_command(children: Children, folder: Path, name: str, command: Sequence[str]) -> State:
+    ended = follow(children, command, folder=folder)
+    if ended is None:
+        return Cancelled(message="stopped with the flow run")
+    code, printed = ended
+    if code:
+        told = list(dropwhile(lambda line: not line.startswith("ERROR: "), printed)) or printed[-1:]
+        reason = " ".join(" ".join(told).removeprefix("ERROR: ").split()) or "it printed nothing"
+        return Failed(message=f"{name} failed: {reason}")
+    return Completed()

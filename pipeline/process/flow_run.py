@@ -1,0 +1,112 @@
+"""What every flow of this pipeline does around its work: hold its place, stop its children, end in one clear line."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import UUID
+
+import filelock
+import httpx
+from prefect import get_run_logger
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectException
+from prefect.runtime import deployment, flow_run
+from prefect.settings import get_current_settings
+from prefect.states import Cancelled, Failed, State
+
+from colorizer.core.errors import UserError
+from pipeline.process.children import Children, StoppedError
+from pipeline.process.server import answers
+
+STOPPED = "stopped; the next run goes on from what is finished"
+_SECONDS_BETWEEN_LOOKS = 1
+_SECONDS_FOR_A_RESTART = 10
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[Children]:
+    """Hold a folder, the workspace's scratch/ for example, until the block ends. Gives the children of this run.
+
+    They are stopped when the run is cancelled and when the block is left in whatever way, before another run can begin.
+    While another run holds the folder, a deployed run waits for its turn; one started by hand raises UserError.
+    Prefect's own limits do not do: a run that pauses for an answer would lose its place and be ended.
+    """
+    with stopping_children() as children:
+        lock = _take(folder, children)
+        try:
+            yield children
+        finally:
+            children.stop()
+            lock.release()
+
+
+@contextmanager
+def stopping_children() -> Iterator[Children]:
+    """Children of this run, or of its task in another process: stopped when the run is cancelled, and at the end."""
+    children, over = Children(), threading.Event()
+    threading.Thread(target=_stop_when_cancelled, args=(UUID(flow_run.get_id()), children, over), daemon=True).start()
+    try:
+        yield children
+    finally:
+        children.stop()
+        over.set()
+
+
+def _take(folder: Path, children: Children) -> filelock.BaseFileLock:
+    folder.mkdir(parents=True, exist_ok=True)
+    owner, lock = folder / "run.owner", filelock.FileLock(folder / "run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        process = owner.read_text() if owner.exists() else "unknown"
+        under_way = f"another run (process {process}) is under way and holds {lock.lock_file}"
+        if deployment.get_id() is None:
+            raise UserError(f"{under_way}: wait for it or cancel it, then start again") from None
+        get_run_logger().info("%s; waiting for its end", under_way)
+        _wait_for(lock, children)
+    owner.write_text(str(os.getpid()))
+    return lock
+
+
+def _wait_for(lock: filelock.BaseFileLock, children: Children) -> None:
+    try:
+        lock.acquire(poll_interval=0.5, cancel_check=lambda: children.are_stopped)
+    except filelock.Timeout:
+        raise StoppedError("cancelled while waiting for another run") from None
+
+
+def end_in_one_line(error: UserError) -> State:
+    """The state of a flow run that cannot go on."""
+    if isinstance(error, StoppedError):
+        return Cancelled(message=STOPPED)
+    get_run_logger().error(str(error))
+    return Failed(message=str(error))
+
+
+def end_without_server() -> None:
+    """To be called when the work is done: end this process here if the server has gone and does not come back.
+
+    There is nobody to report to, and Prefect would go on for minutes trying.
+    """
+    deadline = time.monotonic() + _SECONDS_FOR_A_RESTART
+    while not answers(str(get_current_settings().api.url)):
+        if time.monotonic() > deadline:
+            print("pipeline: the Prefect server went away; dvc.lock records the stages that ended", file=sys.stderr)
+            sys.stderr.flush()
+            os._exit(1)
+        time.sleep(1)
+
+
+def _stop_when_cancelled(run: UUID, children: Children, over: threading.Event) -> None:
+    """A runner signals its own runs; a run that was started by hand has nobody to tell it."""
+    with get_client(sync_client=True) as client:
+        while not over.wait(_SECONDS_BETWEEN_LOOKS):
+            with suppress(httpx.HTTPError, PrefectException):
+                state = client.read_flow_run(run).state
+                if state and (state.is_cancelling() or state.is_cancelled()):
+                    children.stop()
+                    return

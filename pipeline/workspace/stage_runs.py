@@ -1,0 +1,109 @@
+"""One task per DVC stage, in the order of the graph."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import wait
+from prefect.states import Cancelled, Completed, State
+
+from pipeline.page.training_watch import Review, TrainingWatch
+from pipeline.process.children import Children
+from pipeline.process.commands import AGAIN_WHEN_KILLED, DVC, failed, follow
+from pipeline.workspace.plan import PlannedStage, read_plan
+
+# What DVC prints of a stage, and what that means.
+_RESULTS: Mapping[str, "Result"] = {
+    "Running stage": "ran",
+    "is cached - skipping run": "restored",
+    "didn't change, skipping": "unchanged",
+}
+
+Result = Literal["ran", "restored", "unchanged"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a stage, why, and how long that took."""
+
+    stage: str
+    result: Result
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Build:
+    """A workspace and how its stages are to be run."""
+
+    folder: Path
+    children: Children
+    force: bool = False
+    review: Review | None = None
+
+
+def run_stages(build: Build, plan: Sequence[PlannedStage]) -> dict[str, State[Outcome]]:
+    """Run what has to be run, independent stages in parallel; the final state of every stage's task, in order.
+
+    A stage after one that failed is not run.
+    """
+    futures: dict[str, Any] = {}
+    for stage in plan:
+        named = run_stage.with_options(name=stage.name, task_run_name=stage.name)
+        after = [futures[name] for name in stage.upstream if name in futures]
+        futures[stage.name] = named.submit(build, stage, after)
+    wait(list(futures.values()))
+    return {name: future.state for name, future in futures.items()}
+
+
+@task(cache_policy=NO_CACHE, **AGAIN_WHEN_KILLED)
+def run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State:
+    """`dvc repro` of one stage, its output as log lines.
+
+    The state's name tells ran, restored and unchanged apart, its message why. Killed by a signal, it is run again.
+    """
+    try:
+        return _run_stage(build, stage, after)
+    except Exception:
+        get_run_logger().exception("%s could not be run", stage.name)  # Prefect shows no traceback of its own here
+        raise
+
+
+def _run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State:
+    log = get_run_logger()
+    started = time.monotonic()
+    reason = stage.reason
+    if any(outcome.result != "unchanged" for outcome in after):
+        [now] = read_plan(build.folder, build.children, [stage.name], single=True)
+        reason = now.reason
+    if build.force:
+        reason = "forced"
+    if not reason:
+        return _completed(stage, "unchanged", "nothing it depends on has changed", started)
+    log.info("%s: %s", stage.name, reason)
+    watch = TrainingWatch(build.folder, build.review) if stage.name == "train" else None
+    ended = follow(
+        build.children,
+        [*DVC, "repro", "--single-item", *(["--force"] if build.force else []), stage.name],
+        folder=build.folder,
+        environment=watch.environment if watch else {},
+        on_tick=watch.look if watch else lambda: None,
+    )
+    if watch:
+        watch.finish()
+    if ended is None:
+        return Cancelled(message="stopped with the flow run")
+    code, printed = ended
+    if code:
+        return failed(stage.name, code, printed)
+    result = next(result for words, result in _RESULTS.items() if any(words in line for line in printed))
+    return _completed(stage, result, reason, started)
+
+
+def _completed(stage: PlannedStage, result: Result, reason: str, started: float) -> State:
+    outcome = Outcome(stage=stage.name, result=result, reason=reason, seconds=time.monotonic() - started)
+    return Completed(name=result.capitalize(), message=reason, data=outcome)

@@ -1,0 +1,66 @@
+"""What a stage can know about the DVC that runs it."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from colorizer.core.errors import UserError
+from colorizer.training.scratch import is_alive
+
+
+def project_root() -> Path:
+    """The project's folder, also from inside a temporary copy of `dvc exp run --temp` or `dvc queue start`."""
+    here = Path.cwd()
+    root = next((folder for folder in here.parents if folder / ".dvc/tmp/exps" in here.parents), here)
+    return Path(os.path.relpath(root))
+
+
+def is_cached(paths: Iterable[Path]) -> bool:
+    """Whether DVC has taken all these files into its cache; of a stage started by hand, True."""
+    if "DVC_STAGE" not in os.environ:
+        return True
+    from dvc.repo import Repo  # costs a second, and is seldom asked
+
+    cache = Repo().cache.local
+    return all(path.is_file() and cache.exists(_md5(path)) for path in paths)
+
+
+def starter() -> psutil.Process | None:
+    """The DVC process that runs this stage, past the shell in between; of a stage started by hand, None.
+
+    Raises UserError when it is gone already.
+    """
+    if "DVC_STAGE" not in os.environ:
+        return None
+    try:
+        parent = psutil.Process().parent()
+        while parent is not None and _is_shell_of_stage(parent):
+            parent = parent.parent()
+    except psutil.Error:  # some systems hide other processes
+        return None
+    if parent is None or (parent.pid == 1 and not any("dvc" in argument for argument in parent.cmdline())):
+        raise UserError("the dvc that started this is gone; run `dvc repro` again")
+    return parent
+
+
+def stop_if_orphaned(dvc: psutil.Process | None) -> None:
+    """Raise UserError once the DVC that started this process is gone."""
+    if dvc is not None and not is_alive(dvc):
+        raise UserError(
+            f"the dvc that started this (process {dvc.pid}) is gone: stopping; `dvc repro` goes on from the last "
+            "finished epoch"
+        )
+
+
+def _is_shell_of_stage(process: psutil.Process) -> bool:
+    """Whether its last argument is the stage's command: sh -c "python -m stages.train"."""
+    name = os.environ["DVC_STAGE"].rpartition(":")[2]
+    return f"stages.{name}" in "".join(process.cmdline()[-1:]).split()
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()

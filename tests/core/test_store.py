@@ -1,0 +1,81 @@
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from colorizer.core.errors import UserError
+from colorizer.core.files import replacing, write_columns, write_csv, write_text
+from colorizer.core.store import iterate_store, open_store, write_store
+
+
+def test_round_trip(tmp_path, photographs):
+    path = tmp_path / "data" / "lab.npy"
+    write_store(path, iter([photographs[:10], photographs[10:]]), photographs.shape)
+    store = open_store(path)
+    assert (store == photographs).all()
+    assert not store.flags.writeable
+    assert [item.name for item in path.parent.iterdir()] == ["lab.npy"]
+
+
+def test_iterates_in_small_chunks(photographs):
+    chunks = list(iterate_store(photographs, chunk_bytes=5 * 32 * 32 * 3))
+    assert [len(chunk) for chunk in chunks] == [5] * 12 + [4]
+    assert (np.concatenate(chunks) == photographs).all()
+
+
+def test_a_disk_too_small_is_seen_before_writing(tmp_path, monkeypatch, photographs):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    with pytest.raises(UserError, match=r"lab.npy needs 0.00 GB but only 0.00 GB are free"):
+        write_store(tmp_path / "lab.npy", iter([photographs]), photographs.shape)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_leaves_the_old_store(tmp_path, photographs):
+    path = tmp_path / "lab.npy"
+    path.write_text("old")
+
+    def chunks():
+        yield photographs[:1]
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match="no space left on device; make room"):
+        write_store(path, chunks(), photographs.shape)
+    assert [item.read_text() for item in tmp_path.iterdir()] == ["old"]
+
+
+def test_replacing_never_writes_through_a_hard_link(tmp_path):
+    cached, output = tmp_path / "cached", tmp_path / "output"
+    cached.write_text("version 1")
+    output.hardlink_to(cached)
+    write_text(output, "version 2")
+    assert (cached.read_text(), output.read_text()) == ("version 1", "version 2")
+
+
+def test_columns_are_written_as_pandas_would(tmp_path):
+    numbers = np.arange(25_000)
+    values, texts = np.random.default_rng(0).normal(0, 1000, len(numbers)).round(3), np.array([b"00ff", b"12ab"])
+    columns = {"number": numbers, "value": values, "text": texts[numbers % 2], "name": np.array(["a", "b"], object)}
+    columns |= {"name": columns["name"][numbers % 2], "first": np.ma.masked_equal(numbers // 2 * 2, numbers)}
+    frame = pd.DataFrame(columns | {"text": columns["text"].astype(str)})
+    frame["first"] = pd.Series(columns["first"].data, dtype="Int64").where(~columns["first"].mask)
+    write_columns(tmp_path / "columns.csv", columns)
+    write_csv(tmp_path / "frame.csv", frame)
+    assert (tmp_path / "columns.csv").read_bytes() == (tmp_path / "frame.csv").read_bytes()
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path):
+    def write_half():
+        with replacing(tmp_path / "output") as partial:
+            partial.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_store_says_how_to_make_it(tmp_path):
+    with pytest.raises(UserError, match="dvc repro concatenate"):
+        open_store(tmp_path / "lab.npy")

@@ -1,0 +1,196 @@
+"""The question after each epoch, in a real terminal."""
+
+import pandas as pd
+import pexpect
+import pytest
+from ruamel.yaml import YAML
+
+from colorizer.training.decisions import Decision, ask
+from colorizer.training.scratch import Scratch
+from settings.params import DecisionParams
+from settings.params_file import read_params
+from stages.train.decisions import Decisions
+from tests.support.imports import ROOT
+from tests.support.workspace import BIN, Workspace
+
+SAVE, RATE = r"Save this model\?", r"Learning rate\?"
+PUBLISHED = ("models/checkpoints/*", "models/generator.safetensors", "reports/history.csv", "reports/samples/*")
+
+
+def answers(*lines, is_last=False):
+    remaining, shown = iter(f"{line}\n" for line in lines), []
+    decision = ask(3, 0.01, is_last=is_last, read=lambda: next(remaining), write=shown.append)
+    assert list(remaining) == []
+    return decision, "".join(shown)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (("", ""), Decision(epoch=3)),
+        (("y", "0.002"), Decision(epoch=3, learning_rate=0.002)),
+        (("No", "1e-5"), Decision(epoch=3, save=False, learning_rate=1e-5)),
+        (("s",), Decision(epoch=3, stop=True)),
+        (("n", "stop"), Decision(epoch=3, save=False, stop=True)),
+    ],
+)
+def test_answers(lines, expected):
+    assert answers(*lines)[0] == expected
+
+
+def test_nonsense_is_asked_again():
+    decision, shown = answers("maybe", "y", "fast", "-1", "nan", "0.5")
+    assert decision == Decision(epoch=3, learning_rate=0.5)
+    assert shown.count("Answer with Enter or y, n, or s.") == 1
+    assert shown.count("Answer with Enter, a number above 0 such as 0.0001, or s.") == 3
+
+
+def test_after_the_last_epoch_neither_learning_rate_nor_stop_is_asked():
+    assert answers("s", "n", is_last=True)[0] == Decision(epoch=3, save=False)
+
+
+def test_when_the_first_epoch_diverges_there_is_nothing_to_go_on_from(tmp_path):
+    decisions = Decisions(Scratch(tmp_path), read_params(ROOT / "presets/sample.yaml").train, [])
+    assert decisions.after_divergence(1) == (
+        "no epoch is finished yet: lower train.learning_rate in params.yaml, for example to 6e-05"
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "advised"),
+    [
+        ([], "{epoch: 1, learning_rate: 6e-05}"),
+        ([DecisionParams(epoch=1, learning_rate=0.5)], "{epoch: 1, learning_rate: 0.05}"),
+        ([DecisionParams(epoch=1, save=False, learning_rate=0.5)], "{epoch: 1, save: false, learning_rate: 0.05}"),
+        ([DecisionParams(epoch=1, save=False)], "{epoch: 1, save: false, learning_rate: 6e-05}"),
+    ],
+)
+def test_what_is_known_about_the_last_good_epoch_stays_in_the_advice(tmp_path, known, advised):
+    options = read_params(ROOT / "presets/sample.yaml").train.model_copy(update={"decisions": known})
+    message = Decisions(Scratch(tmp_path), options, []).after_divergence(2)
+    assert f"put `- {advised}` or another rate" in message
+    assert DecisionParams(**YAML(typ="safe").load(advised)).save == all(decision.save for decision in known)
+
+
+@pytest.fixture
+def workspace(miniature, tmp_path) -> Workspace:
+    workspace = miniature.copy(tmp_path / "clone")
+    workspace.edit_params(epochs="3", l1_weight="90.0")
+    workspace.git("add", "--all")
+    workspace.git("commit", "--quiet", "--message=miniature")
+    return workspace
+
+
+def published(workspace):
+    paths = [path for pattern in PUBLISHED for path in workspace.path.glob(pattern)]
+    return {str(path.relative_to(workspace.path)): path.read_bytes() for path in paths}
+
+
+def train_in_terminal(workspace):
+    return pexpect.spawn(
+        str(BIN / "python"),
+        ["train_gan.py"],
+        cwd=workspace.path,
+        env=workspace.environment,
+        timeout=60,
+        encoding="utf-8",
+        dimensions=(24, 200),
+    )
+
+
+def test_answers_become_params_and_repeat_to_the_byte(workspace):
+    asked_from = (workspace.path / "params.yaml").read_text()
+    terminal = train_in_terminal(workspace)
+    terminal.expect(
+        r"epoch 1 of 3: L1 0\.\d+, validation balance \d\.\d+; its pictures are in scratch/\S+/epoch-0001.png"
+    )
+    terminal.expect(SAVE)
+    terminal.sendline("")
+    terminal.expect(RATE)
+    terminal.sendline("0.002")
+    terminal.expect(SAVE)  # of epoch 2
+    terminal.sendintr()  # interrupted here, the training keeps its epochs and the first answer
+    terminal.expect("train: interrupted")
+    terminal.expect(pexpect.EOF)
+    assert "Traceback" not in terminal.before
+    assert "{epoch: 1, save: true, learning_rate: 0.002, stop: false}" in (workspace.path / "params.yaml").read_text()
+
+    terminal = train_in_terminal(workspace)
+    terminal.expect("going on after epoch 2")
+    terminal.expect("epoch 2 of 3")
+    terminal.expect(SAVE)
+    terminal.sendline("n")
+    terminal.expect(RATE)
+    terminal.sendline("")
+    terminal.expect(SAVE)
+    terminal.sendline("")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+
+    decisions = [
+        {"epoch": 1, "save": True, "learning_rate": 0.002, "stop": False},
+        {"epoch": 2, "save": False, "stop": False},
+        {"epoch": 3, "save": True, "stop": False},
+    ]
+    recorded = (workspace.path / "params.yaml").read_text()
+    assert YAML(typ="safe").load(recorded)["train"]["decisions"] == decisions
+    assert recorded.count("#") == asked_from.count("#")
+    lock = YAML(typ="safe").load(workspace.path / "dvc.lock")["stages"]["train"]["params"]["params.yaml"]["train"]
+    assert lock["decisions"] == decisions
+    answered = published(workspace)
+    assert pd.read_csv(workspace.path / "reports/history.csv")["learning_rate"].tolist() == [0.0006, 0.002, 0.002]
+    names = sorted(path.name for path in (workspace.path / "models/checkpoints").iterdir())
+    assert names == ["epoch-0001.safetensors", "epoch-0003.safetensors"]
+
+    # Whoever never answered must not be handed the answered model.
+    (workspace.path / "params.yaml").write_text(asked_from)
+    workspace.run("rm", "-r", "dvc.lock", "models", "reports")
+    output = workspace.dvc("repro", "train").stdout
+    assert "Running stage 'train'" in output
+    assert "starting at epoch 1: this training was finished and published before" in output
+    assert published(workspace) != answered
+
+    # Repeating from what was recorded, with no terminal and no state to go on from.
+    (workspace.path / "params.yaml").write_text(recorded)
+    output = workspace.stage("train", COLORIZER_FRESH="1").stdout
+    assert "train.ask is true but there is no terminal to ask in" in output
+    assert published(workspace) == answered
+
+
+def test_a_rate_that_diverges_can_be_corrected_and_stop_publishes_what_there_is(workspace):
+    terminal = train_in_terminal(workspace)
+    terminal.expect(SAVE)
+    terminal.sendline("")
+    terminal.expect(RATE)
+    terminal.sendline("1e30")
+    terminal.expect(
+        r"epoch 2: training diverged: discriminator_loss nan, .*; epoch 1 is kept in (scratch/\S+): to go on from it, "
+        r"put `(- {epoch: 1, learning_rate: )1e\+29}` .* into train.decisions of params.yaml"
+    )
+    scratch, entry = workspace.path / terminal.match[1], terminal.match[2]
+    terminal.expect(pexpect.EOF)
+    state = (scratch / "state-0001.safetensors").read_bytes()
+    assert [path.name for path in scratch.glob("*/*")] == ["epoch-0001.safetensors", "epoch-0001.png"]
+    text = (workspace.path / "params.yaml").read_text()
+    bad = "- {epoch: 1, save: true, learning_rate: 1e+30, stop: false}"
+    assert text.count(bad) == 1
+    (workspace.path / "params.yaml").write_text(text.replace(bad, f"{entry}0.0003}}"))
+    terminal = train_in_terminal(workspace)
+    terminal.expect("going on after epoch 1")
+    terminal.expect("train: warning: epoch 2: the output is dull, grey or brown: colourfulness")
+    assert "warning" not in terminal.before  # of epoch 1, which is L1 alone
+    terminal.expect(SAVE)
+    assert (scratch / "state-0001.safetensors").read_bytes() == state
+    terminal.sendline("s")
+    terminal.expect("stopping after epoch 2 of 3, as decided")
+    terminal.expect("train: warning: the model, that of epoch 2: the output is dull")
+    terminal.expect(pexpect.EOF)
+    assert pd.read_csv(workspace.path / "reports/history.csv")["learning_rate"].tolist() == [0.0006, 0.0003]
+    assert len([*(workspace.path / "models/checkpoints").iterdir()]) == 2
+    assert "Data and pipelines are up to date" in workspace.dvc("status", "train").stdout
+
+    path = workspace.path / "params.yaml"
+    path.write_text(path.read_text().replace("stop: true", "stop: false").replace("ask: true", "ask: false"))
+    assert "going on after epoch 2" in workspace.dvc("repro", "train").stdout
+    assert len(pd.read_csv(workspace.path / "reports/history.csv")) == 3

@@ -1,0 +1,215 @@
+"""End to end, as a user goes: `dvc repro` on a miniature data set in a temporary clone, and what comes after."""
+
+import hashlib
+import json
+import re
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from colorizer.data.raw import write_raw
+from tests.support.imports import ROOT
+from tests.support.workspace import MINIATURE, make_miniature, make_workspace
+
+DATA_STAGES = ("sample", "locate", "load", "concatenate", "normalize", "split")
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory, miniature):
+    return miniature.copy(tmp_path_factory.mktemp("clone"))
+
+
+@pytest.fixture
+def restored(workspace):
+    """The workspace, put back to its params after the test."""
+    before = (workspace.path / "params.yaml").read_bytes()
+    yield workspace
+    (workspace.path / "params.yaml").write_bytes(before)
+    workspace.dvc("checkout", "--force", check=False)
+
+
+def lock(workspace):
+    return YAML(typ="safe").load(workspace.path / "dvc.lock")["stages"]
+
+
+def test_everything_promised_is_there(workspace):
+    checkpoints = sorted(path.name for path in (workspace.path / "models/checkpoints").iterdir())
+    assert checkpoints == ["epoch-0001.safetensors", "epoch-0002.safetensors"]
+    history = pd.read_csv(workspace.path / "reports/history.csv")
+    assert history["epoch"].tolist() == [1, 2]
+    chosen = history.loc[history["validation_balance"].idxmin(), "epoch"]
+    best = (workspace.path / f"models/checkpoints/epoch-{chosen:04d}.safetensors").read_bytes()
+    assert (workspace.path / "models/generator.safetensors").read_bytes() == best
+    card = (workspace.path / "reports/evaluation/score_card.txt").read_text()
+    assert f"that of epoch {chosen} of 2, chosen by balance: " in card
+    assert "cpu" in card
+    assert f"PyTorch {torch.__version__}" in card
+    for loss in ("discriminator_loss", "colour_loss"):
+        assert history[loss].isna().tolist() == [True, False]  # the first epoch is L1 alone
+    assert history["warnings"].str.contains("the output is dull, grey or brown: colourfulness").all()
+    assert len(list((workspace.path / "reports/samples").iterdir())) == 2
+    metrics = json.loads((workspace.path / "metrics.json").read_text())
+    assert metrics["test_images"] == 16
+    assert metrics["grey"]["colourfulness"] == 0
+    scores = pd.read_csv(workspace.path / "reports/evaluation/scores.csv")
+    assert scores["image"].tolist() == list(range(48, 64))
+    assert scores["model_psnr"].mean() == pytest.approx(metrics["model"]["psnr"], abs=1e-3)
+    assert scores["truth_texture"].min() > 0
+    failures = pd.read_csv(workspace.path / "reports/evaluation/failures.csv")
+    assert failures["images"].tolist() == [16, *[6, 5, 5] * 3]
+    assert failures["psnr"][0] == pytest.approx(metrics["model"]["psnr"], abs=1e-3)
+    assert (workspace.path / "reports/evaluation/worst_by_kind.png").is_file()
+    assert (workspace.path / "reports/evaluation/report.html").stat().st_size > 10_000
+
+
+def test_baselines_are_what_they_say(workspace, photographs):
+    metrics = json.loads((workspace.path / "metrics.json").read_text())
+    truth = photographs[48:, ..., 1:].astype(float)
+    training = pd.read_csv(workspace.path / "data/split/train.csv")["image"]
+    assert len(training) == 40  # 48 less 8 for validation
+    mean = photographs[training][..., 1:].mean(axis=(0, 1, 2))
+    assert metrics["grey"]["ab_error"] == pytest.approx(np.abs(truth - 128).mean(), abs=1e-3)
+    assert metrics["mean_chroma"]["ab_error"] == pytest.approx(np.abs(truth - mean).mean(), abs=1e-3)
+
+
+def test_nothing_to_do_takes_under_three_seconds(workspace):
+    started = time.monotonic()
+    output = workspace.dvc("repro").stdout
+    assert time.monotonic() - started < 3
+    assert output.count("didn't change, skipping") == len(lock(workspace))
+    assert "Running" not in output
+
+
+def test_git_sees_only_what_is_to_be_committed(workspace):
+    changed = {line[3:] for line in workspace.git("status", "--porcelain").splitlines()}
+    assert changed == {"dvc.lock", "metrics.json", "params.yaml"}
+
+
+def test_raw_arrays_are_left_alone(workspace, photographs):
+    assert (np.load(workspace.path / "data/l/gray_scale.npy") == photographs[..., 0]).all()
+    assert sorted(path.name for path in (workspace.path / "data/ab").iterdir()) == ["ab1.npy", "ab2.npy", "ab3.npy"]
+
+
+def test_equal_inputs_give_equal_bytes_elsewhere(workspace, tmp_path, photographs):
+    """Same hashes from another folder at another time: no output holds a clock time, a rate or an absolute path."""
+    other = make_miniature(tmp_path, photographs)
+    assert lock(other) == lock(workspace)
+    outputs = [
+        path for name in ("data", "models", "reports") for path in (other.path / name).rglob("*") if path.is_file()
+    ]
+    assert len(outputs) > 15
+    for path in [*outputs, other.path / "metrics.json"]:
+        content = path.read_bytes()
+        for forbidden in (str(other.path), time.strftime("%Y-%m-%d")):
+            assert forbidden.encode() not in content, (path, forbidden)
+        if path.suffix in (".csv", ".json", ".txt"):
+            words = re.findall(r"\d\d:\d\d:\d\d|second|rate_|per_second|host", content.decode())
+            assert words == [], path
+
+
+def test_metrics_plots_and_params_can_be_compared(restored):
+    restored.git("add", "--all")
+    restored.git("commit", "--quiet", "--message=miniature")
+    assert "psnr" in restored.dvc("metrics", "show").stdout
+    restored.edit_params(learning_rate="0.001")
+    output = restored.dvc("repro").stdout
+    assert [stage for stage in lock(restored) if f"Running stage '{stage}'" in output] == ["train", "evaluate"]
+    assert "model.psnr" in restored.dvc("metrics", "diff").stdout
+    assert "train.learning_rate" in restored.dvc("params", "diff").stdout
+    restored.dvc("plots", "show", "--out", "plots")
+    assert (restored.path / "plots/index.html").is_file()
+    restored.run("rm", "-r", "plots")
+    restored.git("checkout", "--", ".")
+
+
+def test_another_split_touches_no_pixels(restored):
+    restored.edit_params(split__train="40")
+    output = restored.dvc("repro", "split", "normalize").stdout
+    assert "Running stage 'split'" in output
+    assert "Stage 'concatenate' didn't change" in output
+    restored.git("checkout", "--", "dvc.lock")
+
+
+BAD_PARAMS = {
+    "no such folder": ({"root": "data/nowhere"}, "data/nowhere/l/gray_scale.npy is missing: put the greyscale images"),
+    "truncated": ({"root": "data/truncated"}, "data/truncated/ab/ab2.npy is truncated"),
+    "wrong encoding": ({"root": "data/inverted"}, "are colours that no screen shows"),
+    "too large a split": ({"split__test": "17"}, "split.train + split.test ask for 48 + 17 images but there are 64"),
+    "wrong type": ({"epochs": "none"}, "train.epochs: Input should be a valid integer"),
+}
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory, photographs):
+    """A workspace in which nothing has run yet, with good and bad raw arrays."""
+    workspace = make_workspace(tmp_path_factory.mktemp("empty"))
+    (workspace.path / "dvc.lock").unlink()
+    for name in ("good", "truncated", "inverted"):
+        write_raw(workspace.path / "data" / name, photographs)
+    truncated = workspace.path / "data/truncated/ab/ab2.npy"
+    truncated.write_bytes(truncated.read_bytes()[:-1])
+    inverted = photographs.copy()
+    inverted[..., 0] = 255 - inverted[..., 0]
+    write_raw(workspace.path / "data/inverted", inverted)
+    workspace.edit_params(root="data/good", **MINIATURE)
+    return workspace
+
+
+@pytest.mark.parametrize("name", BAD_PARAMS)
+def test_a_mistake_ends_in_one_line_before_any_large_write(empty, name):
+    edit, message = BAD_PARAMS[name]
+    before = (empty.path / "params.yaml").read_bytes()
+    empty.edit_params(**edit)
+    result = empty.dvc("repro", check=False)
+    (empty.path / "params.yaml").write_bytes(before)
+    assert result.returncode != 0
+    assert sum(message in line for line in result.stdout.splitlines()) == 1
+    assert "Traceback" not in result.stdout
+    assert not (empty.path / "data/lab.npy").exists()
+
+
+def test_train_and_evaluate_refuse_to_run_without_the_normalization(workspace, tmp_path):
+    path = workspace.path / "data/normalization.json"
+    path.rename(tmp_path / "aside")
+    try:
+        for stage in ("train", "evaluate"):
+            result = workspace.stage(stage, check=False)
+            assert result.returncode == 1
+            assert re.fullmatch(rf"{stage}: data/normalization.json is missing: run `dvc repro.*`\n", result.stdout)
+    finally:
+        (tmp_path / "aside").rename(path)
+
+
+def test_impossible_halvings_are_refused_before_training(restored):
+    restored.edit_params(generator__halvings="5")
+    result = restored.stage("train", check=False)
+    assert result.returncode == 1
+    assert result.stdout.startswith("train: train.generator.halvings: 5 halvings of 32 px are impossible: at most 4")
+    assert (restored.path / "models/generator.safetensors").exists()
+
+
+def test_the_data_stages_of_the_sample_have_the_committed_hashes(tmp_path):
+    clone = make_workspace(tmp_path)
+    committed = lock(clone)
+    clone.dvc("repro", "split", "normalize")
+    rebuilt = lock(clone)
+    for stage in DATA_STAGES:
+        assert rebuilt[stage] == committed[stage], stage
+    assert clone.git("status", "--porcelain") == ""
+
+
+def test_the_committed_lock_is_of_this_code_and_these_params():
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    for name, stage in YAML(typ="safe").load(ROOT / "dvc.lock")["stages"].items():
+        for dep in stage["deps"]:
+            if dep["path"].endswith(".py"):
+                assert hashlib.md5((ROOT / dep["path"]).read_bytes()).hexdigest() == dep["md5"], (name, dep["path"])
+        for section, value in stage.get("params", {}).get("params.yaml", {}).items():
+            current = params
+            for key in section.split("."):
+                current = current[key]
+            assert current == value, (name, section)

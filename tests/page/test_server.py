@@ -1,0 +1,237 @@
+"""The page of `python -m colorizer app`, in a real browser, behind its login. Nobody asks another host."""
+
+import io
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+from playwright.sync_api import Locator, Page
+
+from colorizer.core.errors import UserError
+from colorizer.core.lab import codes_to_rgb
+from colorizer.data.sample import built_in_photographs
+from colorizer.page.server import LOGIN, check_access
+from colorizer.page.uploads import MAX_UPLOAD_MEGABYTES
+from colorizer.page.votes import read_votes
+from pipeline.process.server import free_port
+from tests.support.browser import BROWSER, open_page
+from tests.support.disturbed import wait_until
+from tests.support.workspace import BIN, Workspace
+
+MODEL = "models/generator.safetensors"
+
+# Python reads this at its start: every host that is looked up or connected to goes into a file.
+AUDIT = """
+import json, os, sys
+def note(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        address = arguments[1] if event == "socket.connect" else arguments[0]
+        with open(os.environ["ASKED"], "a") as file:
+            print(json.dumps(address[0] if isinstance(address, tuple) else str(address)), file=file)
+sys.addaudithook(note)
+"""
+
+
+@dataclass(frozen=True)
+class App:
+    url: str
+    asked: Path
+    workspace: Workspace
+
+
+@pytest.fixture(scope="module")
+def app(miniature, tmp_path_factory) -> Iterator[App]:
+    folder = tmp_path_factory.mktemp("app")
+    workspace = miniature.copy(folder / "workspace")
+    (folder / "audit").mkdir()
+    (folder / "audit" / "sitecustomize.py").write_text(AUDIT)
+    port = free_port()
+    process = start(workspace, port, PYTHONPATH=str(folder / "audit"), ASKED=str(folder / "asked"))
+    yield App(f"http://127.0.0.1:{port}", folder / "asked", workspace)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=4) == 0, workspace.printed
+
+
+def start(workspace: Workspace, port: int, **environment: str) -> subprocess.Popen:
+    command = (str(BIN / "python"), "-m", "colorizer", "app", "--port", str(port))
+    process = workspace.start(*command, **environment, **{LOGIN: "tests:something secret"})
+    wait_until(lambda: "open http" in workspace.printed or process.poll() is not None)
+    assert process.poll() is None, workspace.printed
+    return process
+
+
+@pytest.fixture
+def photograph(tmp_path) -> Path:
+    """123 x 77 pixels."""
+    path = tmp_path / "old photograph.jpg"
+    Image.fromarray(dict(built_in_photographs())["china.jpg"]).convert("L").resize((123, 77)).save(path)
+    return path
+
+
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on the PATH")
+
+
+@contextmanager
+def open_app(app: App) -> Iterator[Page]:
+    with open_page(app.url) as page:
+        page.fill("input[type=text]", "tests")
+        page.fill("input[type=password]", "something secret")
+        page.get_by_role("button", name="Login").click()
+        yield page
+
+
+def picture(page: Page, image: Locator) -> np.ndarray:
+    """RGB (H, W, 3) uint8."""
+    response = page.request.get(image.get_attribute("src"))
+    return np.asarray(Image.open(io.BytesIO(response.body())).convert("RGB"))
+
+
+@needs_browser
+def test_a_person_colours_photographs(app, photograph, tmp_path):
+    photograph = photograph.rename(tmp_path / "after.jpg")  # what the page itself calls one of its files
+    (tmp_path / "broken.jpg").write_text("not a photograph")
+    with open_app(app) as page:
+        page.locator(".grid-container button").first.click()  # an example
+        page.get_by_text("512 x 512 px, model of epoch").wait_for()
+        page.locator("button[aria-label='Clear']").first.click()
+
+        page.locator("input[type=file]").first.set_input_files(photograph)
+        page.get_by_text("after.jpg: 123 x 77 px, model of epoch").wait_for()
+        before, after = (
+            picture(page, image)
+            for image in page.locator(".slider-wrap img, [data-testid=slider] img, .image-container img").all()[:2]
+        )
+        assert np.ptp(before.astype(int), axis=-1).max() == 0
+        assert np.ptp(after.astype(int), axis=-1).mean() > 0.2
+        with page.expect_download() as download:
+            page.get_by_text("Download after.png").click()
+        with Image.open(download.value.path()) as image:
+            assert (image.format, image.size, image.mode) == ("PNG", (123, 77), "RGB")
+
+        page.get_by_label("Model").click()
+        page.get_by_role("option", name="epoch-0001").click()
+        page.get_by_text("123 x 77 px, model of epoch 1,").wait_for()
+
+        page.locator("input[type=file]").first.set_input_files(tmp_path / "broken.jpg")
+        page.get_by_text("broken.jpg is not a JPEG, PNG, WebP or TIFF photograph").wait_for()
+
+
+@needs_browser
+def test_a_person_judges_blind(app, photograph, photographs):
+    table = app.workspace.path / "votes/votes.csv"
+    with open_app(app) as page:
+        page.get_by_role("tab", name="Judge").click()
+        page.get_by_text("the 16 test images of the data here").wait_for()
+        page.get_by_role("button", name="Start").click()
+        shown = []
+        for number, choice in enumerate(["Left", "Right", "Cannot tell"], start=1):
+            page.get_by_text(f"Photograph {number}; ").wait_for()
+            shown.append({side: picture(page, page.get_by_alt_text(side)) for side in ("left", "right")})
+            assert "generator" not in page.locator("body").inner_text()
+            page.wait_for_timeout(500)  # sooner it would be a double click
+            page.get_by_role("button", name=choice, exact=True).click()
+        page.get_by_text("Photograph 4; 3 votes so far").wait_for()
+        votes = read_votes(table)
+        assert [vote.chosen for vote in votes] == ["left", "right", "neither"]
+        for vote, pair in zip(votes, shown, strict=True):
+            truth = Image.fromarray(codes_to_rgb(photographs[int(vote.image.removeprefix("test image "))]))
+            truth = np.asarray(truth.resize((384, 384), Image.Resampling.BICUBIC))
+            assert [(pair[side] == truth).all() for side in pair] == [vote.left == "original", vote.right == "original"]
+
+        page.get_by_role("button", name="Show the result").click()
+        page.get_by_text("No difference can be told from 2 votes yet.").wait_for()
+        taken_for_real = [vote.winner for vote in votes].count("original")
+        counts = page.get_by_role("row", name="this test").get_by_role("cell").all_inner_texts()
+        assert counts[1:4] == [str(2 - taken_for_real), str(taken_for_real), "1"]
+
+        page.locator("[role=tabpanel]:visible input[type=file]").set_input_files(photograph)
+        page.locator(".file-preview:visible").wait_for()  # before, its name shows that it is on its way
+        page.get_by_role("button", name="Start").click()
+        page.get_by_text("old photograph.jpg has no colours of its own").wait_for()
+        page.get_by_text("All photographs were shown; 0 votes").wait_for()
+
+
+def test_a_program_colours_photographs(app, photograph, tmp_path):
+    client = Client(app.url, auth=("tests", "something secret"), verbose=False, download_files=str(tmp_path))
+    result = client.predict(handle_file(photograph), MODEL, 1.0, api_name="/colorize")
+    with Image.open(result) as image:
+        assert image.size == (123, 77)
+    with pytest.raises(AppError, match="is not among the models at hand"):
+        client.predict(handle_file(photograph), "/etc/passwd", 1.0, api_name="/colorize")
+
+
+@pytest.fixture
+def logged_in(app) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=app.url) as client:
+        assert client.post("/login", data={"username": "tests", "password": "something secret"}).status_code == 200
+        yield client
+
+
+@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("path", ["secret", "https://example.com/x.png", "/nowhere.png", None])
+def test_only_uploads_are_read(app, logged_in, photograph, path, marked):
+    """Neither other files of this machine, whether they exist or not, nor other hosts."""
+    given = {"path": str(photograph) if path == "secret" else path}
+    if marked:
+        given |= {"meta": {"_type": "gradio.FileData"}}
+    call = logged_in.post("/gradio_api/call/colorize", json={"data": [given, MODEL, 1.0]})
+    answer = logged_in.get(f"/gradio_api/call/colorize/{call.json()['event_id']}").text
+    assert "event: error" in answer
+    assert ".png" not in answer
+
+
+def test_no_other_host_is_asked(app):
+    """In all that the tests before this one did."""
+    hosts = {json.loads(line) for line in app.asked.read_text().splitlines()}
+    assert hosts <= {"127.0.0.1", "::1", "localhost"}, hosts
+
+
+def test_nobody_is_let_in_without_the_password(app):
+    assert httpx.get(f"{app.url}/config").status_code == 401
+    content = {"data": [{"path": "x", "meta": {"_type": "gradio.FileData"}}, MODEL, 1.0]}
+    assert httpx.post(f"{app.url}/gradio_api/call/colorize", json=content).status_code == 401
+
+
+def test_too_large_an_upload_is_refused(logged_in):
+    too_large = bytes(MAX_UPLOAD_MEGABYTES * 1_000_000 * 11 // 10)
+    assert logged_in.post("/gradio_api/upload", files={"files": too_large}).status_code == 413
+
+
+def test_others_are_let_in_with_a_password_only(monkeypatch):
+    monkeypatch.delenv(LOGIN, raising=False)
+    for host in ("127.0.0.1", "localhost", "::1", "127.1.2.3"):
+        assert check_access(host) is None
+    for host in ("0.0.0.0", "192.168.0.2", "example.org", "::"):
+        with pytest.raises(UserError, match=f"--host {host} lets others in: set {LOGIN}=NAME:PASSWORD"):
+            check_access(host)
+    monkeypatch.setenv(LOGIN, "me:pass:word")
+    assert check_access("0.0.0.0") == ("me", "pass:word")
+    monkeypatch.setenv(LOGIN, "me")
+    with pytest.raises(UserError, match="has to be NAME:PASSWORD"):
+        check_access("127.0.0.1")
+
+
+def test_a_taken_port_and_a_missing_model(committed):
+    command = (str(BIN / "python"), "-m", "colorizer", "app", "--port")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        told = committed.run(*command, port, check=False).stdout
+    assert told.startswith(f"colorizer: port {port} of 127.0.0.1 cannot be had (address already in use")
+    assert told.count("\n") == 1
+    for path in committed.path.glob("models/**/*.safetensors"):
+        path.unlink()
+    told = committed.run(*command, port, check=False).stdout
+    assert told == "colorizer: there is no model yet: train one with `make repro`, or fetch one with `dvc pull`\n"

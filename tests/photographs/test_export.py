@@ -1,0 +1,158 @@
+"""The ONNX file: what PyTorch gives, where there is no PyTorch."""
+
+import json
+import random
+import subprocess
+import venv
+from importlib.metadata import distribution
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper
+from PIL import Image
+
+from colorizer.core.errors import UserError
+from colorizer.core.lab import Normalization, rgb_to_lightness
+from colorizer.export import LARGEST_DIFFERENCE
+from colorizer.models.model import load_model
+from colorizer.networks.checkpoints import load_generator, save_generator
+from colorizer.networks.generator import Generator
+from tests.support.colorizer_command import run_colorizer
+from tests.support.imports import ROOT
+
+SHAPES = ((1, 16, 16), (3, 48, 64), (2, 112, 32))
+
+# Without anything of this project: a grey photograph in, its colours out.
+BARE = """
+import sys
+import numpy as np, onnxruntime
+from PIL import Image
+for absent in ("torch", "onnx", "cv2", "colorizer"):
+    try:
+        __import__(absent)
+    except ImportError:
+        continue
+    sys.exit(absent + " is there")
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+grey = np.asarray(Image.open(sys.argv[2]).convert("L")) / 255
+linear = np.where(grey <= 0.04045, grey / 12.92, ((grey + 0.055) / 1.055) ** 2.4)
+lightness = 116 * np.where(linear > 216 / 24389, np.cbrt(linear), linear * 24389 / 27 / 116 + 16 / 116) - 16
+codes = np.rint(lightness * 255 / 100).astype(np.float32)[None, None]
+np.save(sys.argv[3], session.run(None, {"lightness": codes})[0])
+"""
+
+
+@pytest.fixture(scope="module")
+def transposed(tmp_path_factory) -> Path:
+    """A generator of the paper's kind, with random weights that are large enough to show."""
+    path = tmp_path_factory.mktemp("model") / "generator.safetensors"
+    torch.manual_seed(0)
+    generator = Generator(width=4, halvings=4, upsampling="transposed")
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.mul_(4)
+    facts = {"params": {}, "inputs": {}, "code": {}, "environment": {}}
+    save_generator(path, generator, Normalization(), image_shape=(32, 48), epoch=3, scores={}, facts=facts)
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(miniature, transposed, tmp_path_factory) -> dict[str, tuple[Path, Path]]:
+    """Both kinds of upsampling: the model and its export."""
+    folder = tmp_path_factory.mktemp("onnx")
+    pairs = {"resize": (miniature.path / "models/generator.safetensors", folder / "resize.onnx")}
+    pairs["transposed"] = (transposed, folder / "transposed.onnx")
+    for model, out in pairs.values():
+        assert run_colorizer("export", "--model", model, "--onnx", out) == 0
+    return pairs
+
+
+@pytest.mark.parametrize("upsampling", ["resize", "transposed"])
+def test_it_gives_what_pytorch_gives(exported, upsampling):
+    model, out = exported[upsampling]
+    _, normalization, _ = load_generator(model, torch.device("cpu"))
+    ours, theirs = load_model(model, "cpu", "fp32"), load_model(out)
+    assert ours.facts == theirs.facts
+    assert ours.identity == theirs.identity
+    for shape in SHAPES:
+        lightness = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        expected, chroma = ours.predict(lightness), theirs.predict(lightness)
+        assert chroma.shape == (*shape, 2)
+        assert np.ptp(expected) > 0.5
+        assert np.abs(chroma - expected).max() / normalization.chroma_scale <= LARGEST_DIFFERENCE
+
+
+def test_it_says_how_to_use_it(exported):
+    document = onnx.load(exported["transposed"][1])
+    onnx.checker.check_model(document)
+    assert "H and W multiples of 16" in document.doc_string
+    assert "shorter side has 32 px" in document.doc_string
+    [about] = [json.loads(entry.value) for entry in document.metadata_props if entry.key == "colorizer"]
+    assert about["facts"] == {"side_multiple": 16, "training_size": 32, "lightness_is": "L*", "epoch": 3}
+
+
+def test_it_colours_without_pytorch(exported, tmp_path, photographs):
+    """In an environment that holds ONNX Runtime, NumPy and Pillow, as pip installed them here."""
+    grey = np.ascontiguousarray(photographs[0][..., 0])
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    venv.create(tmp_path / "bare", symlinks=True)
+    python = tmp_path / "bare" / "bin" / "python"
+    site = Path(
+        subprocess.run(
+            [python, "-c", "import site; print(site.getsitepackages()[0])"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    )
+    for name in ("onnxruntime", "numpy", "pillow"):
+        files = distribution(name).files or []
+        for top in {file.parts[0] for file in files if file.parts[0] != ".."}:
+            (site / top).symlink_to(Path(str(distribution(name).locate_file(top))).resolve())
+    _, out = exported["resize"]
+    subprocess.run(
+        [python, "-c", BARE, out, tmp_path / "grey.png", tmp_path / "chroma.npy"], check=True, env={}, cwd=tmp_path
+    )
+    expected = load_model(out).predict(np.rint(rgb_to_lightness(grey)).astype(np.uint8)[None])
+    np.testing.assert_allclose(np.load(tmp_path / "chroma.npy"), np.moveaxis(expected, -1, 1), atol=1e-3)
+
+
+def test_an_existing_file_is_replaced_only_when_told(transposed, tmp_path, capsys):
+    (tmp_path / "mine.onnx").write_text("mine")
+    assert run_colorizer("export", "--model", transposed, "--onnx", tmp_path / "mine.onnx") == 1
+    assert "mine.onnx exists: --force replaces it" in capsys.readouterr().err
+    assert (tmp_path / "mine.onnx").read_text() == "mine"
+
+
+def test_a_name_and_a_model_of_another_kind(exported, tmp_path, capsys):
+    assert run_colorizer("export", "--onnx", tmp_path / "model.txt") == 1
+    assert "model.txt: the name has to end in .onnx" in capsys.readouterr().err
+    assert run_colorizer("export", "--model", exported["resize"][1], "--onnx", tmp_path / "model.onnx") == 1
+    assert "resize.onnx is an export already" in capsys.readouterr().err
+
+
+def test_damage_is_found_and_nothing_of_this_machine_is_inside(exported, tmp_path):
+    content = exported["resize"][1].read_bytes()
+    assert str(Path(onnx.__file__).parent).encode() not in content
+    assert str(ROOT).encode() not in content
+    generator = random.Random(0)
+    for _ in range(40):
+        place = generator.randrange(len(content))
+        damaged = content[:place] + bytes([content[place] ^ 1 << generator.randrange(8)]) + content[place + 1 :]
+        (tmp_path / "damaged.onnx").write_bytes(damaged)
+        with pytest.raises(UserError, match=r"damaged.onnx is (damaged|an ONNX file, but not one that)"):
+            load_model(tmp_path / "damaged.onnx")
+
+
+def test_another_onnx_file_is_refused(tmp_path):
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "identity", [value], [output])
+    document = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.save(document, tmp_path / "other.onnx")
+    assert onnxruntime.InferenceSession(tmp_path / "other.onnx")
+    with pytest.raises(
+        ValueError, match=r"other.onnx is an ONNX file, but not one that `python -m colorizer export` made"
+    ):
+        load_model(tmp_path / "other.onnx")

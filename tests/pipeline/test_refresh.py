@@ -1,0 +1,135 @@
+"""A server that refreshes the model from what a colleague pushes, in its own clone of the repository."""
+
+import json
+import math
+import re
+
+import psutil
+import pytest
+
+from pipeline.flows.refresh import judge
+from pipeline.workspace.promotion import Version
+from tests.support.disturbed import ask_for_training, newest_epoch, wait_until
+from tests.support.imports import ROOT
+from tests.support.rebuilding import run_id
+from tests.support.workspace import BIN, Workspace
+
+REFRESH = (str(BIN / "python"), "-m", "pipeline", "refresh", "--follow", "origin/main", "--publish")
+
+
+@pytest.fixture
+def colleague(committed) -> Workspace:
+    """Who has put data and models under version control and into a remote."""
+    committed.dvc("add", "data/l", "data/ab")
+    committed.dvc("remote", "add", "--default", "storage", "../storage")
+    committed.dvc("push", "--quiet")
+    commit(committed, "Versioned photographs")
+    return committed
+
+
+@pytest.fixture
+def server(colleague, tmp_path) -> Workspace:
+    """A clone without any data."""
+    colleague.git("clone", "--quiet", ".", str(tmp_path / "server"))
+    server = Workspace(tmp_path / "server")
+    for key in ("user.name", "user.email"):
+        server.git("config", key, colleague.git("config", key).strip())
+    return server
+
+
+def commit(workspace: Workspace, message: str) -> None:
+    workspace.git("add", "--all")
+    workspace.git("commit", "--quiet", "--message", message)
+
+
+def test_only_a_better_model_is_promoted(colleague, server, prefect):
+    def refresh(message: str) -> str:
+        """The id of a run that ends with this message."""
+        result = server.run(*REFRESH, **prefect.environment)
+        run = run_id(result.stdout)
+        assert message in prefect.run(run)["state"]["message"]
+        return run
+
+    users_branch = server.git("rev-parse", "main")
+    refresh("the first promoted model; v0.1.0 is promoted")
+    assert colleague.git("tag").split() == ["generator#prod#1", "generator@v0.1.0"]
+
+    params = (colleague.path / "params.yaml").read_text()
+    ask_for_training(colleague)
+    commit(colleague, "Larger networks")
+    killed = server.start(*REFRESH, **prefect.environment)
+    place = Workspace(server.path / "scratch/refresh/refresh")
+    wait_until(lambda: killed.poll() is not None or newest_epoch(place) >= 1)
+    started = psutil.Process(killed.pid).children(recursive=True)
+    killed.kill()
+    assert not psutil.wait_procs(started, timeout=5)[1]
+    run = refresh("of v0.1.0 on the same test images; v0.2.0 is promoted")
+    assert "train: going on after epoch" in prefect.logs(run)
+    comparison = json.loads(prefect.artifacts(run)["comparison"]["data"])
+    scores = {row["metric"]: row for row in comparison}
+    assert scores["balance"]["new"] < scores["balance"]["promoted"]
+    metrics = json.loads(colleague.git("show", "refresh:metrics.json"))
+    assert metrics["model"]["balance"] == scores["balance"]["new"]
+    fetched = server.path / "fetched.safetensors"
+    server.dvc("artifacts", "get", str(colleague.path), "generator", "--stage", "prod", "--out", str(fetched))
+    assert fetched.read_bytes() == (place.path / "models/generator.safetensors").read_bytes()
+
+    (colleague.path / "params.yaml").write_text(params)
+    commit(colleague, "Small ones again")
+    run = refresh("of v0.2.0 on the same test images; v0.2.0 is promoted")
+    assert prefect.run(run)["state"]["name"] == "Kept"
+    assert "Small ones again" in colleague.git("log", "refresh")
+    rollback = re.search(r"gto assign .*", (ROOT / "docs/prefect.md").read_text())
+    server.run("bash", "-c", str(BIN / rollback[0]))
+    colleague.git("tag", "--delete", "generator@v0.2.0")  # as if the last publishing had been cut off
+    refresh("nothing changed; v0.1.0 stays promoted")
+    assert "generator@v0.2.0" in colleague.git("tag").split()
+
+    colleague.git("clone", "--quiet", ".", str(server.path.with_name("other")))
+    other = Workspace(server.path.with_name("other"))
+    result = other.run(*REFRESH, **prefect.environment)
+    assert "nothing changed; v0.1.0 stays promoted" in result.stdout  # it took up what the first server had published
+
+    events = [event for event in prefect.events("colorizer.model.") if event["resource"]["prefect.resource.name"]]
+    assert [event["event"].rpartition(".")[2] for event in events] == ["promoted", "promoted", "kept"]
+    assert events[1]["payload"]["version"] == "v0.2.0"
+    assert server.git("rev-parse", "main") == users_branch
+    assert not server.git("status", "--short", "--untracked-files=no")
+
+
+@pytest.mark.parametrize(
+    ("criterion", "margin", "new", "old", "better"),
+    [
+        ("balance", 0.0, 0.9, 1.0, True),
+        ("balance", 0.0, 1.0, 1.0, False),
+        ("balance", 0.2, 0.9, 1.0, False),
+        ("psnr", 0.0, 24.0, 23.0, True),
+        ("psnr", 0.0, 23.0, 24.0, False),
+        ("balance", 0.0, math.nan, 1.0, False),
+        ("balance", 0.0, 1.0, math.nan, True),
+        ("balance", 0.0, math.nan, math.nan, False),
+    ],
+)
+def test_what_is_better(criterion, margin, new, old, better):
+    scores = {"new": {criterion: new}, "promoted": {criterion: old}}
+    judged, why = judge(criterion, margin, Version(name="v0.1.0", commit=""), scores)
+    assert judged == better
+    assert ("not better" in why) != better
+
+
+@pytest.mark.parametrize("score", [0.9, math.nan])
+def test_what_has_no_score_is_not_promoted_even_as_the_first(score):
+    assert judge("balance", 0.0, None, {"new": {"balance": score}})[0] == math.isfinite(score)
+
+
+def test_what_would_not_be_versioned_is_refused(committed, prefect):
+    for change, told in {
+        "none": "data/l is not under DVC, so a clone has no arrays: `dvc add data/l data/ab` and commit",
+        "an edit": "not committed: params.yaml; commit or stash it",
+    }.items():
+        if change == "an edit":
+            committed.edit_params(epochs="3")
+        result = committed.run(*REFRESH[:4], check=False, **prefect.environment)
+        assert result.returncode == 1
+        assert told in prefect.run(run_id(result.stdout))["state"]["message"]
+        assert not committed.git("branch", "--list", "refresh")

@@ -1,0 +1,77 @@
+"""Trying several settings beside the workspace, disturbed on the way."""
+
+import csv
+import json
+import re
+import signal
+
+import psutil
+
+from settings.params_file import read_params
+from tests.support.disturbed import newest_epoch, wait_until
+from tests.support.rebuilding import REBUILD, run_id
+from tests.support.workspace import BIN, Workspace
+
+SWEEP = (str(BIN / "python"), "-m", "pipeline", "sweep")
+SHORT = "{train.epochs: 1, train.l1_epochs: 1}"
+LONG = "{train.l1_weight: 90.0, train.epochs: 40, train.batch_size: 4, train.generator.width: 16}"
+TRIED = ("--candidate", SHORT, "--candidate", LONG)
+
+
+def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed, prefect):
+    def long_place() -> Workspace:
+        [place] = [path for path in committed.path.glob("scratch/sweep/*/") if _epochs(path) == 40]
+        return Workspace(place)
+
+    committed.dvc("add", "data/l", "data/ab")
+    committed.git("add", "--all")
+    committed.git("commit", "--quiet", "--message=Versioned photographs")
+
+    def stop(how: int, epoch: int) -> int:
+        """The exit code of a sweep that gets a signal after this epoch, with everything gone that it started."""
+        process = committed.start(*SWEEP, *TRIED, "--at-once", "2", **prefect.environment)
+        wait_until(lambda: process.poll() is not None or "1 of 2, epochs=1" in committed.printed)
+        wait_until(lambda: process.poll() is not None or newest_epoch(long_place()) >= epoch)
+        started = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(how)
+        _, alive = psutil.wait_procs(started, timeout=5)
+        assert not alive
+        return process.wait(timeout=30)
+
+    assert stop(signal.SIGINT, epoch=1) == 130
+    assert stop(signal.SIGKILL, epoch=newest_epoch(long_place()) + 1) == -signal.SIGKILL
+    result = committed.run(*SWEEP, *TRIED, **prefect.environment)
+    assert result.stdout.count("Stage 'train' didn't change, skipping") == 1
+    assert "train: going on after epoch" in result.stdout
+    assert not committed.git("status", "--short")
+    assert committed.dvc("status").stdout == "Data and pipelines are up to date.\n"
+
+    run = run_id(result.stdout)
+    [ranking] = [json.loads(artifact["data"]) for artifact in prefect.artifacts(run).values()]
+    assert [row["rank"] for row in ranking] == [1, 2]
+    assert ranking[0]["balance"] < ranking[1]["balance"]
+    with (committed.path / "scratch/sweep/ranking.csv").open() as file:
+        assert [row["train.epochs"] for row in csv.DictReader(file)] == [str(row["train.epochs"]) for row in ranking]
+
+    [options] = re.findall(r"to take the best: python -m pipeline rebuild (.*)", result.stdout)
+    best = committed.run(*REBUILD, *options.split(), **prefect.environment)
+    assert prefect.task_runs(run_id(best.stdout))["train"]["state"]["name"] == "Restored"
+
+
+def test_what_cannot_be_tried_is_refused_before_anything_runs(committed, prefect):
+    result = committed.run(*SWEEP, *TRIED, "--candidate", "{train.epoch: 3}", check=False, **prefect.environment)
+    assert result.returncode == 1
+    assert (
+        "train.epoch is not a known key: did you mean epochs?" in prefect.run(run_id(result.stdout))["state"]["message"]
+    )
+    assert "Traceback" not in result.stdout
+    assert not [*committed.path.glob("scratch/sweep/*/dvc.yaml")]
+
+    result = committed.run(*SWEEP, "--grid", "train.epochs=3", check=False)
+    assert result.stdout == (
+        "pipeline: --grid train.epochs: it is 3; give a list of values, `train.epochs=[1, 2]` for example\n"
+    )
+
+
+def _epochs(place) -> int:
+    return read_params(place / "params.yaml").train.epochs

@@ -1,0 +1,136 @@
+"""A copy of the project in a temporary git repository, driven as a user drives it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorizer.data.raw import write_raw
+from tests.support.imports import ROOT
+
+BIN = Path(sys.executable).parent
+
+MINIATURE = {
+    "sample__size": "16",
+    "sample__train": "16",
+    "sample__test": "8",
+    "split__train": "48",
+    "validation": "8",
+    "split__test": "16",
+    "epochs": "2",
+    "l1_epochs": "1",
+    "batch_size": "39",  # leaves a last batch of one image
+    "generator__width": "4",
+    "discriminator__width": "4",
+    "train__sheet_images": "2",
+    "evaluate__sheet_images": "4",
+}
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Commands run without an activated environment: nothing of .venv is on the PATH."""
+
+    path: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
+        return kept | {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
+
+    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run(
+            command,
+            cwd=self.path,
+            env=self.environment | environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        assert result.returncode == 0 or not check, result.stdout
+        return result
+
+    def dvc(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.run(str(BIN / "dvc"), *arguments, check=check, **environment)
+
+    def stage(self, name: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.run(str(BIN / "python"), "-m", f"stages.{name}", check=check, **environment)
+
+    def git(self, *arguments: str) -> str:
+        return self.run("git", *arguments).stdout
+
+    def copy(self, path: Path) -> "Workspace":
+        """The same at `path`, cache and outputs included, without a hard link in common."""
+        shutil.copytree(self.path, path, symlinks=True, dirs_exist_ok=True)
+        return Workspace(path)
+
+    def start(self, *command: str, **environment: str) -> subprocess.Popen:
+        """Run in the background, in a process group of its own; `printed` tells what it says."""
+        with self.path.with_name("printed.txt").open("w") as printed:
+            return subprocess.Popen(
+                command,
+                cwd=self.path,
+                env=self.environment | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def printed(self) -> str:
+        return self.path.with_name("printed.txt").read_text()
+
+    def edit_params(self, **replacements: str) -> None:
+        """Set keys of params.yaml by their own name; `generator__width` is `width` after the line `generator:`."""
+        text = (self.path / "params.yaml").read_text()
+        for name, value in replacements.items():
+            *sections, key = name.split("__")
+            lead = "".join(rf"^ *{section}:(?:\n|.)*?" for section in sections)
+            text, count = re.subn(rf"({lead}^ *{key}: )[^#\n]*", rf"\g<1>{value}  ", text, count=1, flags=re.MULTILINE)
+            assert count == 1, name
+        (self.path / "params.yaml").write_text(text)
+
+
+def make_workspace(path: Path) -> Workspace:
+    """Copy every file that git tracks or would track, and commit it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (ROOT / name).is_file():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, path / name)
+    workspace = Workspace(path)
+    workspace.git("init", "--quiet", "--initial-branch=main")
+    workspace.git("config", "user.name", "test")
+    workspace.git("config", "user.email", "test@localhost")
+    workspace.git("add", "--all")
+    workspace.git("commit", "--quiet", "--message=start")
+    return workspace
+
+
+def make_miniature(path: Path, photographs: NDArray[np.uint8]) -> Workspace:
+    """A workspace with 48 + 16 images of its own, in which `dvc repro` has run, as it does without Prefect."""
+    workspace = make_workspace(path)
+    write_raw(path / "data", photographs)
+    workspace.edit_params(root="data", **MINIATURE)
+    workspace.dvc("repro", **without_prefect(path.with_name("without-prefect")))
+    return workspace
+
+
+def without_prefect(folder: Path) -> dict[str, str]:
+    """The environment of a user who has not installed Prefect. Makes `folder`, in which Python finds what hides it."""
+    (folder / "prefect").mkdir(parents=True, exist_ok=True)
+    (folder / "prefect" / "__init__.py").write_text("raise ImportError('prefect is not installed')\n")
+    return {"PYTHONPATH": str(folder)}

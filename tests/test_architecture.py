@@ -1,0 +1,151 @@
+"""Who may import whom. docs/architecture.md draws the same arrows."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.imports import ROOT, direct_imports, modules_in
+
+ALLOWED = {
+    "colorizer/core": set(),
+    "colorizer/data": {"colorizer/core"},
+    "colorizer/networks": {"colorizer/core"},
+    "colorizer/scoring": {"colorizer/core"},
+    "colorizer/report": {"colorizer/core"},
+    "colorizer/training": {"colorizer/core", "colorizer/networks"},
+    "colorizer/models": {"colorizer/core", "colorizer/networks"},
+    "colorizer/photographs": {"colorizer/core", "colorizer/data", "colorizer/models"},
+    "colorizer/page": {"colorizer/core", "colorizer/data", "colorizer/models", "colorizer/photographs"},
+    "colorizer": {  # export.py and the command
+        "colorizer/core",
+        "colorizer/data",
+        "colorizer/models",
+        "colorizer/networks",
+        "colorizer/page",
+        "colorizer/photographs",
+    },
+    "settings": {"colorizer/core"},
+    "stages": {  # one file a stage
+        "colorizer/core",
+        "colorizer/data",
+        "colorizer/networks",
+        "colorizer/report",
+        "colorizer/scoring",
+        "settings",
+    },
+    "stages/train": {
+        "colorizer/core",
+        "colorizer/networks",
+        "colorizer/scoring",
+        "colorizer/training",
+        "settings",
+        "stages",  # entry.py
+    },
+    "pipeline/process": {"colorizer/core"},
+    "pipeline/page": {"colorizer/training", "pipeline/process", "settings"},
+    "pipeline/workspace": {
+        "colorizer/core",
+        "colorizer/models",
+        "colorizer/training",
+        "pipeline/page",
+        "pipeline/process",
+        "settings",
+    },
+    "pipeline/flows": {
+        "colorizer/core",
+        "colorizer/models",
+        "colorizer/photographs",
+        "pipeline/page",
+        "pipeline/process",
+        "pipeline/workspace",
+        "settings",
+    },
+    "pipeline": {  # the command, and the flows as deployments
+        "colorizer/core",
+        "colorizer/models",
+        "colorizer/photographs",
+        "pipeline/flows",
+        "pipeline/process",
+        "pipeline/workspace",
+    },
+}
+TOP_LEVEL = ("colorizer", "settings", "stages", "pipeline")
+
+
+def package(module: Path) -> str:
+    return module.parent.as_posix()
+
+
+def arrows() -> dict[str, set[str]]:
+    """For each package, the other packages of which it imports a module."""
+    found: dict[str, set[str]] = {}
+    for module in (module for top in TOP_LEVEL for module in modules_in(top)):
+        others = {package(imported) for imported in direct_imports(module)} - {package(module)}
+        found.setdefault(package(module), set()).update(others)
+    return found
+
+
+def test_packages_import_what_they_may_and_no_arrow_is_drawn_in_vain():
+    assert arrows() == ALLOWED
+
+
+def test_there_is_no_circle():
+    waiting = {name: set(others) for name, others in ALLOWED.items()}
+    while free := {name for name, others in waiting.items() if not others & waiting.keys()}:
+        for name in free:
+            del waiting[name]
+    assert not waiting
+
+
+def test_a_package_can_be_seen_whole():
+    for name in ALLOWED:
+        files = [path for path in modules_in(name) if package(path) == name]
+        assert len(files) <= 13, f"{name} holds {len(files)} files: divide it"
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", *TOP_LEVEL])
+def test_package_files_are_empty(folder):
+    for path in (ROOT / folder).rglob("__init__.py"):
+        assert path.read_text() == "", path
+
+
+def test_benchmarks_import_the_library_alone():
+    for module in modules_in("benchmarks"):
+        assert {imported.parts[0] for imported in direct_imports(module)} <= {"benchmarks", "colorizer"}, module
+
+
+def test_everything_is_in_the_picture():
+    drawing = (ROOT / "docs" / "architecture.md").read_text()
+    for name in ALLOWED:
+        assert f"{name}/" in drawing or f"{Path(name).name}/" in drawing, f"docs/architecture.md does not show {name}"
+
+
+@pytest.mark.parametrize(
+    "command", ["from colorizer.__main__ import main; main()", "from pipeline.__main__ import main; main()"]
+)
+def test_help_needs_neither_pytorch_nor_prefect(command):
+    heavy = ("torch", "prefect", "gradio", "matplotlib", "dvc")
+    script = (
+        "import sys, atexit; sys.argv = ['command', '--help'];"
+        f"atexit.register(lambda: print('heavy:', [name for name in {heavy} if name in sys.modules]));{command}"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, text=True, capture_output=True
+    ).stdout
+    assert "Usage" in printed
+    assert "heavy: []" in printed
+
+
+def test_importing_photographs_does_without_pytorch(tmp_path):
+    script = (
+        "import sys; from colorizer.__main__ import main; sys.argv = ['colorizer', 'import', sys.argv[1], '--out', '"
+        f"{tmp_path / 'out'}'];\ntry: main()\nexcept SystemExit: pass\nsys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=True)
+
+
+def test_the_flows_do_without_pytorch():
+    script = "import sys, pipeline.flows.rebuild, pipeline.deployments; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)

@@ -1,0 +1,169 @@
+"""Several processes that train one model: the same as one, and one that dies ends them all."""
+
+import os
+import signal
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from torch import nn
+
+from colorizer.core.lab import Normalization
+from colorizer.training.batch_norm import over_all_processes
+from colorizer.training.batches import Batch, TrainingBatches
+from colorizer.training.distributed import Processes, together
+from colorizer.training.gan import DivergedError, train_epoch
+from settings.params_file import read_params
+from stages import trainer
+from tests.support.disturbed import ask_for_training, newest_epoch, results, training_process, wait_until
+from tests.support.workspace import BIN
+from tests.training.test_gan import CPU, adversaries_for
+
+
+def train_two_epochs(processes: Processes, store) -> tuple:
+    """One of L1 alone and one of both losses, mirrored and averaged; the last batch of five cannot be halved.
+
+    In float64: in float32, Adam makes more of the rounding with every step.
+    """
+    torch.set_num_threads(1)
+    adversaries = adversaries_for(32, keep_average=True, dtype=torch.float64, processes=processes)
+    losses = []
+    for epoch in (1, 2):
+        batches = TrainingBatches(
+            store,
+            np.arange(len(store)),
+            Normalization(),
+            batch_size=8,
+            flip=True,
+            seed=0,
+            epoch=epoch,
+            device=CPU,
+            processes=processes,
+        )
+        means = train_epoch(
+            adversaries,
+            (Batch(lightness.double(), chroma.double(), count) for lightness, chroma, count in batches),
+            l1_weight=100.0,
+            adversarial=epoch > 1,
+            ema_decay=0.9,
+            first_step=0,
+            on_batch=lambda *_: None,
+        )
+        losses.append(means)
+    return adversaries, losses
+
+
+def assist(processes: Processes, store) -> None:
+    train_two_epochs(processes, store)
+
+
+def test_two_processes_train_as_one(photographs):
+    store = photographs[:29]
+    one, expected = train_two_epochs(Processes(), store)
+    with together(2, CPU, assist, (store,), print) as processes:
+        assert processes == Processes(0, 2)
+        two, losses = train_two_epochs(processes, store)
+    for epoch, means in zip(losses, expected, strict=True):
+        assert epoch == pytest.approx(means, rel=1e-9)
+    for network in ("generator", "discriminator", "average"):
+        weights = getattr(one, network).state_dict()
+        for name, weight in getattr(two, network).state_dict().items():
+            torch.testing.assert_close(weight, weights[name], rtol=1e-6, atol=1e-8, msg=f"{network} {name}")
+
+
+def test_a_process_that_is_killed_ends_the_training_which_then_goes_on(committed):
+    ask_for_training(committed)
+    committed.edit_params(devices="2")
+    process = committed.start(str(BIN / "python"), "-m", "stages.train")
+    wait_until(lambda: newest_epoch(committed) >= 1)
+    [other] = others_of(training_process(committed).pid)
+    other.send_signal(signal.SIGKILL)
+    assert process.wait(timeout=60) == 1
+    said = [line for line in committed.printed.splitlines() if line.startswith("train: ")]
+    [line] = [line for line in said if not line.startswith("train: warning: ")]
+    assert line.startswith(
+        f"train: process 2 of 2 (pid {other.pid}) was killed by SIGKILL: training stops; run it again"
+    )
+    assert "Traceback" not in committed.printed
+
+    torchrun = str(BIN / "torchrun"), "--nproc-per-node=2", "--master-addr=127.0.0.1", "-m", "stages.train"
+    output = committed.run(*torchrun).stdout
+    assert "going on after epoch" in output
+    finished = results(committed)
+    for published in committed.path.glob("scratch/*/published.json"):
+        published.unlink()
+    assert "going on after epoch 4" in committed.run(*torchrun).stdout  # nothing is left to train, for anyone
+    assert results(committed) == finished
+
+
+def test_the_others_end_with_the_first_even_while_they_start(committed):
+    committed.edit_params(devices="2", batch_size="8")
+    process = committed.start(str(BIN / "python"), "-m", "stages.train")
+    wait_until(lambda: others_of(process.pid))
+    [other] = others_of(process.pid)
+    process.kill()
+    wait_until(lambda: not other.is_running() or other.status() == psutil.STATUS_ZOMBIE, seconds=30)
+
+
+def test_divergence_ends_all_processes_and_the_first_alone_speaks(committed, monkeypatch, capfd):
+    committed.edit_params(devices="2", batch_size="8")
+    monkeypatch.chdir(committed.path)
+    options = read_params().train
+    with together(2, CPU, trainer.assist, (options, CPU), print) as processes:
+        [other] = others_of(os.getpid())
+        processes.agree("fp32")
+        first = trainer.Trainer(options, CPU, "fp32", processes)
+        first.load(None)
+        processes.agree((2, 1e39))
+        with pytest.raises(DivergedError):
+            first.train_epoch(2, 1e39, lambda *_: None)
+        assert other.wait(timeout=30) in (0, None)  # None: what started it noticed first
+    assert capfd.readouterr() == ("", "")
+
+
+def others_of(pid: int) -> list[psutil.Process]:
+    children = psutil.Process(pid).children()
+    return [child for child in children if any("spawn_main" in argument for argument in child.cmdline())]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_batch_norm_over_all_processes_is_batch_norm(dtype):
+    """A mean of five deviations, where rounded statistics would show; weights and statistics stay float32."""
+    torch.manual_seed(0)
+    values, gradient = (torch.randn(4, 8, 16, 16) + 5).to(dtype), torch.randn(4, 8, 16, 16).to(dtype)
+    plain, shared = nn.Sequential(nn.BatchNorm2d(8)), nn.Sequential(nn.BatchNorm2d(8))
+    over_all_processes(shared, Processes())
+    seen = []
+    for network in (plain, shared):
+        x = values.clone().requires_grad_()
+        y = network(x)
+        y.backward(gradient)
+        seen.append((y, x.grad, network[0].weight.grad, *network.state_dict().values()))
+    exact, rounded = {"rtol": 1e-4, "atol": 1e-4}, {"rtol": 0.02, "atol": 0.02}
+    for one, other in zip(*seen, strict=True):
+        torch.testing.assert_close(other, one, **(rounded if one.dtype == torch.bfloat16 else exact))
+
+
+@pytest.mark.parametrize(
+    ("edits", "environment", "message"),
+    [
+        (
+            {"devices": "5"},
+            {},
+            "train.devices is 5, but the last batch of an epoch holds 1 images only: change "
+            "train.batch_size or split.train",
+        ),
+        (
+            {"devices": "2"},
+            {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "3", "RANK": "0"},
+            "train.devices is 2, but torchrun started 3 processes: set it to 3",
+        ),
+    ],
+)
+def test_processes_that_do_not_fit_are_one_line(committed, edits, environment, message):
+    committed.edit_params(**edits)
+    result = committed.stage("train", check=False, **environment)
+    assert result.returncode == 1
+    assert result.stdout.splitlines()[-1] == f"train: {message}"
+    assert "Traceback" not in result.stdout

@@ -1,0 +1,312 @@
+import copy
+import subprocess
+import sys
+import threading
+import tracemalloc
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from colorizer.core.errors import UserError
+from colorizer.core.lab import Normalization
+from colorizer.networks.devices import choose_device, choose_precision
+from colorizer.networks.discriminator import Discriminator
+from colorizer.networks.generator import Generator
+from colorizer.training.batches import TrainingBatches, to_batch
+from colorizer.training.gan import DivergedError, decayed, make_adversaries, train_epoch, train_step, update_average
+from colorizer.training.losses import adversarial_loss, colour_loss, l1_loss
+from stages.train import validate
+from tests.conftest import NO_GPU
+from tests.support.imports import ROOT
+
+CPU = torch.device("cpu")
+RECIPE = {"l1_weight": 100.0, "adversarial": True, "ema_decay": 0.0, "first_step": 0}
+
+
+def adversaries_for(size, *, learning_rate=2e-4, keep_average=False, device=CPU, dtype=torch.float32, **options):
+    torch.manual_seed(0)
+    generator = Generator(width=8, halvings=3, upsampling="transposed")
+    discriminator = Discriminator(width=8, halvings=3, sees="ab", judges="image", image_shape=(size, size))
+    return make_adversaries(
+        generator.to(dtype),
+        discriminator.to(dtype),
+        learning_rate=learning_rate,
+        betas=(0.5, 0.999),
+        keep_average=keep_average,
+        device=device,
+        **options,
+    )
+
+
+def batches_of(store, *, batch_size=8, flip=False, seed=0, epoch=1, device=CPU):
+    images = np.arange(len(store))
+    return TrainingBatches(
+        store, images, Normalization(), batch_size=batch_size, flip=flip, seed=seed, epoch=epoch, device=device
+    )
+
+
+def first(batches):
+    return next(iter(batches))
+
+
+def test_at_half_resolution_the_truth_is_the_mean_of_four_pixels(photographs):
+    torch.manual_seed(0)
+    generator = Generator(width=8, halvings=3, upsampling="resize", resolution="half")
+    discriminator = Discriminator(width=8, halvings=2, sees="lab", judges="image", image_shape=(16, 16))
+    adversaries = make_adversaries(
+        generator, discriminator, learning_rate=1e-3, betas=(0.5, 0.999), keep_average=False, device=CPU
+    )
+    lightness, chroma, _ = batch = first(batches_of(photographs))
+    small = chroma.reshape(8, 2, 16, 2, 16, 2).mean(dim=(3, 5))
+    expected = l1_loss(copy.deepcopy(generator)(lightness), small).item()
+    losses = train_step(adversaries, batch, l1_weight=100.0, adversarial=True)
+    assert losses["l1_loss"].item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_learning_rate_falls_in_equal_steps_in_the_last_epochs():
+    rates = [decayed(0.6, epoch, epochs=5, decay_epochs=3) for epoch in range(1, 6)]
+    assert rates == pytest.approx([0.6, 0.6, 0.45, 0.3, 0.15])
+    assert decayed(0.6, 5, epochs=5, decay_epochs=0) == 0.6
+
+
+def test_a_batch_is_normalised_pixels(photographs):
+    lightness, chroma, num_images = to_batch(photographs[[5, 2]], Normalization(), CPU)
+    assert num_images == 2
+    assert lightness.shape == (2, 1, 32, 32)
+    assert chroma.shape == (2, 2, 32, 32)
+    assert lightness[1, 0].numpy() == pytest.approx(photographs[2, ..., 0] / 127.5 - 1, abs=1e-6)
+    assert chroma[0, 1].numpy() == pytest.approx((photographs[5, ..., 2] - 128.0) / 128, abs=1e-6)
+
+
+def test_every_image_comes_once_in_an_order_of_seed_and_epoch():
+    store = np.arange(50, dtype=np.uint8)[:, None, None, None] * np.ones((2, 2, 3), np.uint8)
+
+    def order(**options):
+        codes = [(lightness[:, 0, 0, 0] + 1) * 127.5 for lightness, _, _ in batches_of(store, **options)]
+        return torch.cat(codes).round().int().tolist()
+
+    assert sorted(order()) == list(range(50))
+    assert order() == order(batch_size=7)
+    assert len({tuple(order(seed=seed, epoch=epoch)) for seed in (0, 1) for epoch in (1, 2)}) == 4
+
+
+def test_flipping_mirrors_half_of_the_images_with_their_colours(photographs):
+    plain = first(batches_of(photographs, batch_size=64))
+    lightness, chroma, _ = first(batches_of(photographs, batch_size=64, flip=True))
+    mirrored = [torch.equal(image, original.flip(-1)) for image, original in zip(lightness, plain[0], strict=True)]
+    assert 16 < sum(mirrored) < 48
+    for index, is_mirrored in enumerate(mirrored):
+        assert torch.equal(chroma[index], plain[1][index].flip(-1) if is_mirrored else plain[1][index])
+
+
+def test_the_average_forgets_the_start_and_then_moves_slowly(photographs):
+    adversaries = adversaries_for(32, keep_average=True)
+    weight, mean = (next(network.parameters()) for network in (adversaries.generator, adversaries.average))
+    expected = weight.detach().clone()
+    for step, decay in enumerate((1 / 10, 2 / 11, 0.25, 0.25)):  # (1 + step) / (10 + step), at most 0.25
+        train_step(adversaries, first(batches_of(photographs)), l1_weight=100.0, adversarial=False)
+        update_average(adversaries, decay=0.25, step=step)
+        expected = decay * expected + (1 - decay) * weight.detach()
+        torch.testing.assert_close(mean, expected)
+    assert not mean.requires_grad
+
+
+def test_the_colour_weight_pulls_the_generator_towards_the_true_colours(photographs):
+    def train(colour_weight):
+        adversaries = adversaries_for(32, learning_rate=1e-3)
+        for _ in range(20):
+            batch = first(batches_of(photographs))
+            losses = train_step(adversaries, batch, l1_weight=1.0, adversarial=True, colour_weight=colour_weight)
+        return losses, colour_loss(adversaries.generator(batch.lightness), batch.chroma).item()
+
+    without, far = train(0.0)
+    losses, near = train(100.0)
+    assert "colour_loss" not in without
+    assert losses["colour_loss"] > 0
+    assert near < 0.8 * far
+
+
+def test_the_step_follows_the_recipe(photographs):
+    adversaries = adversaries_for(32)
+    batch = first(batches_of(photographs))
+    before = copy.deepcopy(adversaries)
+    losses = train_step(adversaries, batch, l1_weight=100.0, adversarial=True)
+
+    lightness, chroma, _ = batch
+    generated = before.generator(lightness)
+    assert losses["l1_loss"].item() == pytest.approx(l1_loss(generated, chroma).item(), rel=1e-5)
+    # The generator is judged by the discriminator after its update.
+    deceived = adversarial_loss(adversaries.discriminator(lightness, generated))
+    assert losses["adversarial_loss"].item() == pytest.approx(deceived.item(), rel=1e-4)
+    expected = torch.autograd.grad(deceived + 100 * l1_loss(generated, chroma), list(before.generator.parameters()))
+    for gradient, weight in zip(expected, adversaries.generator.parameters(), strict=True):
+        torch.testing.assert_close(weight.grad, gradient, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("adversarial", "passes"), [(True, (1, 3)), (False, (1, 0))])
+def test_a_step_costs_no_more_than_it_needs(photographs, adversarial, passes):
+    """Passes forward are counted, and operations: each way back costs as much as the way forward.
+
+    The discriminator goes back to its weights for real and generated chroma, but not for the generator's sake.
+    """
+    adversaries, batch = adversaries_for(32), first(batches_of(photographs))
+    lightness, chroma, _ = batch
+    operations = []
+    for network, inputs in ((adversaries.generator, (lightness,)), (adversaries.discriminator, (lightness, chroma))):
+        with FlopCounterMode(display=False) as forward, torch.no_grad():
+            network(*inputs)
+        operations.append(forward.get_total_flops())
+    calls = {"generator": 0, "discriminator": 0}
+
+    def count(name, module, *_):
+        calls[name] += 1
+
+    for name in calls:
+        getattr(adversaries, name).register_forward_hook(partial(count, name))
+    with FlopCounterMode(display=False) as step:
+        train_step(adversaries, batch, l1_weight=100.0, adversarial=adversarial)
+    assert tuple(calls.values()) == passes
+    needed = 3 * operations[0] + (8 * operations[1] if adversarial else 0)
+    assert 0.9 * needed < step.get_total_flops() <= needed
+
+
+def test_bf16_learns_as_fp32_does(photographs):
+    curves = []
+    for precision in ("fp32", "bf16"):
+        adversaries = adversaries_for(32, learning_rate=1e-3, precision=precision)
+        losses = [
+            train_step(adversaries, batch, l1_weight=100.0, adversarial=True)["l1_loss"].item()
+            for epoch in range(1, 9)
+            for batch in batches_of(photographs, epoch=epoch)
+        ]
+        curves.append(np.array(losses).reshape(8, -1).mean(axis=1))
+        assert all(
+            weight.dtype == torch.float32 for weight in adversaries.generator.state_dict().values() if weight.dim()
+        )
+    assert curves[0][-1] < 0.8 * curves[0][0]
+    assert curves[1] == pytest.approx(curves[0], rel=0.1)
+    assert curves[1].mean() == pytest.approx(curves[0].mean(), rel=0.02)
+    assert (curves[1] != curves[0]).any()  # another precision it was
+
+
+def test_reading_touches_the_images_of_a_batch_alone_and_is_one_batch_ahead(photographs):
+    class Counted:
+        """A store that counts the images that are read, and tells when the second batch is asked for."""
+
+        read, second = 0, threading.Event()
+
+        def __getitem__(self, rows):
+            if self.read:
+                self.second.set()
+            self.read += len(rows)
+            return photographs[rows]
+
+    store = Counted()
+    batches = iter(
+        TrainingBatches(store, np.arange(64), Normalization(), batch_size=8, flip=True, seed=0, epoch=1, device=CPU)
+    )
+    next(batches)
+    assert store.second.wait(timeout=30)  # while the first is in use
+    assert store.read == 16
+    assert len(list(batches)) == 7
+    assert store.read == 64
+
+
+def test_memory_of_an_epoch_is_the_order_of_its_images():
+    """Three columns of 8 bytes an image at most, whatever an image weighs: nothing else grows with their number."""
+    images = np.arange(100_000)
+    store = np.broadcast_to(np.uint8(0), (len(images), 32, 32, 3))
+    tracemalloc.start()
+    first(TrainingBatches(store, images, Normalization(), batch_size=8, flip=True, seed=0, epoch=1, device=CPU))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 26 * len(images)
+
+
+def test_auto_takes_the_precision_that_the_cpu_is_fast_at(monkeypatch):
+    for abilities, chosen in (({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx2": True}, "fp32")):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda abilities=abilities: abilities)
+        assert choose_precision("auto", CPU) == chosen
+        assert choose_precision("fp32", CPU) == "fp32"
+
+
+def test_training_starts_without_the_compiler():
+    """Importing it takes more than a second of every start."""
+    script = (
+        "import sys, torch; from tests.training.test_gan import *; "
+        "batch = to_batch(np.zeros((2, 32, 32, 3), np.uint8), Normalization(), CPU); "
+        "train_step(adversaries_for(32), batch, l1_weight=100.0, adversarial=True); "
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
+def test_l1_epochs_leave_the_discriminator_alone(photographs):
+    adversaries = adversaries_for(32)
+    before = copy.deepcopy(adversaries.discriminator.state_dict())
+    losses = train_step(adversaries, first(batches_of(photographs)), l1_weight=100.0, adversarial=False)
+    assert set(losses) == {"l1_loss"}
+    assert all(torch.equal(value, before[name]) for name, value in adversaries.discriminator.state_dict().items())
+
+
+def test_one_batch_can_be_learned_by_heart(photographs):
+    adversaries = adversaries_for(32, learning_rate=2e-3)
+    batch = to_batch(photographs[:4], Normalization(), CPU)
+    losses = [train_step(adversaries, batch, l1_weight=100.0, adversarial=True)["l1_loss"].item() for _ in range(150)]
+    assert losses[-1] < losses[0] / 4
+
+
+def test_a_last_batch_of_one_image_works_and_counts_as_one(photographs):
+    store, counts = photographs[:9], []
+    adversaries = adversaries_for(32)
+    means = train_epoch(
+        adversaries,
+        batches_of(store, batch_size=8),
+        **RECIPE,
+        on_batch=lambda count, losses: counts.append((count, losses["l1_loss"].item())),
+    )
+    assert [count for count, _ in counts] == [8, 1]
+    assert means["l1_loss"] == pytest.approx(sum(count * loss for count, loss in counts) / 9, rel=1e-6)
+
+
+def test_training_repeats_to_the_bit(photographs):
+    weights = []
+    for _ in range(2):
+        adversaries = adversaries_for(32)
+        train_epoch(adversaries, batches_of(photographs), **RECIPE, on_batch=lambda *_: None)
+        weights.append(adversaries.generator.state_dict())
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_divergence_is_reported(photographs):
+    adversaries = adversaries_for(32)
+    with torch.no_grad():
+        next(adversaries.generator.parameters()).fill_(torch.nan)
+    with pytest.raises(DivergedError, match="training diverged: l1_loss nan"):
+        train_epoch(adversaries, batches_of(photographs), **RECIPE | {"adversarial": False}, on_batch=lambda *_: None)
+
+    def predict(lightness):
+        return np.full((*lightness.shape, 2), np.nan, np.float32)
+
+    with pytest.raises(DivergedError, match="the output is not finite"):
+        validate(predict, photographs, np.arange(4), batch_size=4, on_step=lambda: None)
+
+
+def test_asking_for_a_missing_gpu_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == CPU
+    with pytest.raises(UserError, match=r"train\.device is cuda but PyTorch finds no GPU"):
+        choose_device("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_GPU)
+def test_a_gpu_computes_the_same_step(photographs):
+    losses = []
+    for device in (CPU, torch.device("cuda")):
+        batch = first(batches_of(photographs, device=device))
+        losses.append(train_step(adversaries_for(32, device=device), batch, l1_weight=100.0, adversarial=True))
+    for name, loss in losses[0].items():
+        assert losses[1][name].item() == pytest.approx(loss.item(), rel=1e-2)

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+import torch
+from scipy.stats import wasserstein_distance
+from torch import sigmoid
+
+from colorizer.training.losses import adversarial_loss, colour_loss, discriminator_loss, l1_loss
+
+REAL, GENERATED = torch.tensor([[2.0], [-1.0], [0.5]]), torch.tensor([[0.3], [-2.0], [1.5]])
+
+
+def test_discriminator_loss_is_binary_cross_entropy():
+    expected = -sigmoid(REAL).log().mean() - (1 - sigmoid(GENERATED)).log().mean()
+    assert discriminator_loss(REAL, GENERATED).item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_adversarial_loss_is_binary_cross_entropy_against_real():
+    assert adversarial_loss(GENERATED).item() == pytest.approx(-sigmoid(GENERATED).log().mean().item(), rel=1e-6)
+
+
+def test_losses_stay_finite_where_a_sigmoid_would_saturate():
+    huge = torch.tensor([1000.0, -1000.0])
+    assert discriminator_loss(huge, huge).isfinite()
+    assert adversarial_loss(huge).item() == pytest.approx(500)
+
+
+def test_l1_loss_is_the_mean_absolute_difference():
+    generated = torch.tensor([0.5, -0.5])[:, None, None].expand(3, 2, 4, 4)
+    assert l1_loss(generated, torch.zeros(3, 2, 4, 4)).item() == pytest.approx(0.5)
+
+
+def test_colour_loss_is_the_mean_wasserstein_distance_in_four_directions():
+    random = torch.Generator().manual_seed(0)
+    generated, truth = torch.rand(2, 3, 2, 8, 6, generator=random, dtype=torch.float64)
+    distances = []
+    for degrees in (0, 45, 90, 135):
+        a, b = (
+            np.cos(np.radians(degrees)) * c[:, 0] + np.sin(np.radians(degrees)) * c[:, 1]
+            for c in (generated.numpy(), truth.numpy())
+        )
+        distances.append(wasserstein_distance(a.ravel(), b.ravel()))
+    assert colour_loss(generated, truth).item() == pytest.approx(np.mean(distances), rel=1e-9)
+    many = [chroma.repeat(1, 1, 20, 16) for chroma in (generated, truth)]  # 46,080 pixels: every third is taken
+    assert colour_loss(*many).item() == pytest.approx(np.mean(distances), rel=0.05)
+
+
+def test_colour_loss_ignores_where_colours_are_and_leads_grey_to_colour():
+    truth = torch.rand(2, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert colour_loss(truth.flip(0, 2, 3), truth).item() == pytest.approx(0, abs=1e-7)
+    grey = (1e-3 * truth).requires_grad_()
+    colour_loss(grey, truth).backward()
+    assert (grey.grad * truth).sum() < 0
