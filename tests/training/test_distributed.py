@@ -15,7 +15,7 @@ from colorizer.training.batches import Batch, TrainingBatches
 from colorizer.training.distributed import Processes, together
 from colorizer.training.gan import DivergedError, train_epoch
 from settings.params_file import read_params
-from stages import trainer
+from stages.train import trainer
 from tests.support.disturbed import ask_for_training, newest_epoch, results, training_process, wait_until
 from tests.support.workspace import BIN
 from tests.training.test_gan import CPU, adversaries_for

@@ -18,7 +18,7 @@ from colorizer.networks.generator import Generator
 from colorizer.training.batches import TrainingBatches, to_batch
 from colorizer.training.gan import DivergedError, decayed, make_adversaries, train_epoch, train_step, update_average
 from colorizer.training.losses import adversarial_loss, colour_loss, l1_loss
-from stages.train import validate
+from stages.train.__main__ import validate
 from tests.conftest import NO_GPU
 from tests.support.imports import ROOT
 
