@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from ruamel.yaml import YAML
 
-from benchmarks.textbook import CPU, networks, read_codes
+from benchmarks.textbook import CPU, networks, read_codes, recipe
 from colorizer.core.lab import Normalization
 from colorizer.networks.devices import choose_precision
 from colorizer.training.batches import TrainingBatches
 from colorizer.training.distributed import Processes, together
-from colorizer.training.gan import make_adversaries, train_epoch
+from colorizer.training.gan import GAN
 
 WARM_UP = 2  # steps
 
@@ -28,19 +28,16 @@ def train(processes: Processes, options: dict, size: int, images: int) -> tuple[
     codes = read_codes(None, 96, size)
     codes = np.tile(codes, (-(-images // len(codes)), 1, 1, 1))[:images]
     generator, discriminator = networks(options, size)
-    adversaries = make_adversaries(
+    gan = GAN(
         generator,
         discriminator,
-        learning_rate=options["learning_rate"],
-        betas=tuple(options["betas"]),
-        keep_average=False,
+        recipe(options),
         device=CPU,
         precision=choose_precision("auto", CPU),
         processes=processes,
     )
     times = []
-    losses = train_epoch(
-        adversaries,
+    losses = gan.fit(
         TrainingBatches(
             codes,
             np.arange(images),
@@ -52,9 +49,8 @@ def train(processes: Processes, options: dict, size: int, images: int) -> tuple[
             device=CPU,
             processes=processes,
         ),
-        l1_weight=options["l1_weight"],
+        learning_rate=options["learning_rate"],
         adversarial=True,
-        ema_decay=0.0,
         first_step=0,
         on_batch=lambda *_: times.append(time.perf_counter()),
     )

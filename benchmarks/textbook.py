@@ -32,7 +32,7 @@ from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
 from colorizer.networks.layers import most_halvings
 from colorizer.training.batches import Batch, TrainingBatches
-from colorizer.training.gan import make_adversaries, train_step
+from colorizer.training.gan import GAN, Recipe
 
 CPU = torch.device("cpu")
 Losses = tuple[float, float, float]  # of the discriminator, adversarial, L1
@@ -90,15 +90,7 @@ class Ours:
     ) -> None:
         self.codes, self.options, self.dtype = codes, options, dtype
         generator, discriminator = networks(options, codes.shape[1])
-        self.adversaries = make_adversaries(
-            generator.to(dtype),
-            discriminator.to(dtype),
-            learning_rate=options["learning_rate"],
-            betas=tuple(options["betas"]),
-            keep_average=False,
-            device=CPU,
-            precision=precision,
-        )
+        self.gan = GAN(generator.to(dtype), discriminator.to(dtype), recipe(options), device=CPU, precision=precision)
         self.seconds_waited = 0.0
 
     def steps(self) -> Iterator[Losses]:
@@ -117,9 +109,18 @@ class Ours:
             for _, (lightness, chroma, num_images) in zip(range(whole), batches, strict=False):
                 waited = batches.seconds_waited
                 batch = Batch(lightness.to(self.dtype), chroma.to(self.dtype), num_images)
-                losses = train_step(self.adversaries, batch, l1_weight=self.options["l1_weight"], adversarial=True)
-                yield tuple(loss.item() for loss in losses.values())  # type: ignore[misc]
+                losses = self.gan.step(batch, adversarial=True)
+                yield (
+                    losses["discriminator_loss"].item(),
+                    losses["adversarial_loss"].item(),
+                    losses["l1_loss"].item(),
+                )
                 self.seconds_waited += batches.seconds_waited - waited
+
+
+def recipe(options: dict) -> Recipe:
+    betas = options["betas"]
+    return Recipe(learning_rate=options["learning_rate"], betas=(betas[0], betas[1]), l1_weight=options["l1_weight"])
 
 
 def networks(options: dict, size: int) -> tuple[Generator, Discriminator]:

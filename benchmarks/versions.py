@@ -24,7 +24,7 @@ from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
 from colorizer.networks.layers import most_halvings
 from colorizer.training.batches import to_batch
-from colorizer.training.gan import make_adversaries, train_step
+from colorizer.training.gan import GAN, Recipe
 from colorizer.training.training_state import load_state, save_state
 
 
@@ -41,27 +41,23 @@ def main() -> None:
 
 def measure_checkpoints(folder: Path, size: int) -> None:
     """One epoch's files of the paper recipe, written and read by themselves."""
-    adversaries = make_adversaries(
+    gan = GAN(
         Generator(width=64, halvings=most_halvings(size), upsampling="transposed"),
         Discriminator(width=64, halvings=4, sees="ab", judges="image", image_shape=(size, size)),
-        learning_rate=2e-4,
-        betas=(0.5, 0.999),
-        keep_average=False,
+        Recipe(learning_rate=2e-4, betas=(0.5, 0.999), l1_weight=1.0),
         device=torch.device("cpu"),
     )
     batch = to_batch(np.zeros((2, size, size, 3), np.uint8), Normalization(), torch.device("cpu"))
-    train_step(adversaries, batch, l1_weight=1, adversarial=True)
+    gan.step(batch, adversarial=True)
     checkpoint, state = folder / "checkpoint", folder / "state"
     started = time.monotonic()
-    save_generator(
-        checkpoint, adversaries.generator, Normalization(), image_shape=(64, 64), epoch=1, scores={}, facts={}
-    )
+    save_generator(checkpoint, gan.generator, Normalization(), image_shape=(64, 64), epoch=1, scores={}, facts={})
     report("write one epoch's checkpoint", started, checkpoint)
     started = time.monotonic()
-    save_state(state, adversaries, {})
+    save_state(state, gan, {})
     report("write the state to go on from (the newest two are kept)", started, state)
     started = time.monotonic()
-    load_state(state, adversaries)
+    load_state(state, gan)
     report("check and load that state", started)
 
 

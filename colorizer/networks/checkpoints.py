@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from colorizer.core.errors import UserError
 from colorizer.core.lab import Normalization
-from colorizer.networks.devices import Precision, mixed
+from colorizer.networks.devices import Precision, autocast
 from colorizer.networks.generator import Generator
 from colorizer.networks.safetensors_file import DamagedFileError, read_tensors, write_tensors
 
@@ -73,7 +73,7 @@ def generate_chroma(
     was_training = generator.training
     generator.eval()
     inputs = normalization.lightness(torch.from_numpy(lightness).to(device)[:, None].float())  # (N, 1, H, W)
-    with mixed(precision, device):
+    with autocast(precision, device):
         generated = generator(inputs).float()
     chroma = normalization.chroma_codes(generated)
     generator.train(was_training)

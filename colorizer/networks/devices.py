@@ -34,7 +34,7 @@ def choose_precision(name: PrecisionOrAuto, device: torch.device) -> Precision:
     return "bf16" if abilities.get("avx512_bf16") or abilities.get("amx_bf16") else "fp32"
 
 
-def mixed(precision: Precision, device: torch.device) -> AbstractContextManager:
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager:
     """Inside, networks compute in this precision; their weights, batch norm's statistics and losses stay float32.
 
     Enter it anew after each change of the weights, as it keeps those it has rounded.

@@ -1,24 +1,28 @@
-"""The training step and one epoch of it."""
+"""The GAN: a generator and a discriminator that train against each other.
 
-import copy
+Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (2017).
+"""
+
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
 from colorizer.core.errors import UserError
-from colorizer.networks.devices import Precision, mixed
+from colorizer.networks.devices import Precision, autocast
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
-from colorizer.training.adam import ChannelsLastAdam
 from colorizer.training.batch_norm import over_all_processes
 from colorizer.training.batches import Batch
 from colorizer.training.distributed import ALONE, Processes
+from colorizer.training.ema import EMA
 from colorizer.training.losses import adversarial_loss, colour_loss, discriminator_loss, l1_loss
+from colorizer.training.optim import ChannelsLastAdam
 
 _STEPS_BETWEEN_CHECKS = 100  # for divergence, which costs a synchronisation with the device
 LOSSES = ("discriminator_loss", "adversarial_loss", "l1_loss", "colour_loss")
@@ -29,171 +33,161 @@ class DivergedError(UserError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adversaries:
-    """The two networks with an optimizer each; training changes them in place.
+class Recipe:
+    """The numbers that a training step needs.
 
-    `average` is the exponential moving average of the generator, or the generator itself when none is kept: the
-    network that is saved, scored and shown. `generate` and `judge` are the networks, called where their gradients
-    are wanted: of several processes, everyone gets the mean.
+    learning_rate, betas: of Adam, for both networks. l1_weight, colour_weight: of these losses beside the adversarial
+    one. ema_decay: of the generator's moving average, per step; 0 keeps none.
     """
 
-    generator: Generator
-    discriminator: Discriminator
-    generator_optimizer: Optimizer
-    discriminator_optimizer: Optimizer
-    average: Generator
-    generate: Callable[[Tensor], Tensor]
-    judge: Callable[[Tensor, Tensor], Tensor]
-    precision: Precision
-    processes: Processes
+    learning_rate: float
+    betas: tuple[float, float]
+    l1_weight: float
+    colour_weight: float = 0.0
+    ema_decay: float = 0.0
+
+    def generator_loss(self, losses: dict[str, Tensor]) -> Tensor:
+        """Add up the losses of the generator by their weights; the adversarial ones may be missing."""
+        total = self.l1_weight * losses["l1_loss"]
+        if "adversarial_loss" in losses:
+            total = losses["adversarial_loss"] + total
+        if "colour_loss" in losses:
+            total = total + self.colour_weight * losses["colour_loss"]
+        return total
 
 
-def make_adversaries(
-    generator: Generator,
-    discriminator: Discriminator,
-    *,
-    learning_rate: float,
-    betas: tuple[float, float],
-    keep_average: bool,
-    device: torch.device,
-    precision: Precision = "fp32",
-    processes: Processes = ALONE,
-) -> Adversaries:
-    """Put both networks on the device and give each its Adam."""
-    for network in (generator, discriminator):
-        if processes.count > 1:
-            over_all_processes(network, processes)
-        network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Adversaries(
-        generator=generator,
-        discriminator=discriminator,
-        generator_optimizer=ChannelsLastAdam(generator.parameters(), learning_rate, betas),
-        discriminator_optimizer=ChannelsLastAdam(discriminator.parameters(), learning_rate, betas),
-        average=copy.deepcopy(generator).requires_grad_(False) if keep_average else generator,
-        generate=processes.averaging(generator),
-        judge=processes.averaging(discriminator),
-        precision=precision,
-        processes=processes,
-    )
+class GAN:
+    """Generator and discriminator with an Adam optimizer each; training changes them in place.
 
-
-def decayed(learning_rate: float, epoch: int, *, epochs: int, decay_epochs: int) -> float:
-    """The learning rate of an epoch (1, 2, ...): constant, then in the last `decay_epochs` falling in equal steps to 0.
-
-    Source: the training of Isola et al. (2017), whose 0 is reached after the last epoch too.
+    `ema.module` is the moving average of the generator: the network that is saved, scored and shown. In a training
+    of several processes every process holds the same networks and takes its part of each batch.
     """
-    return learning_rate * min(1.0, (epochs - epoch + 1) / (decay_epochs + 1))
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: Discriminator,
+        recipe: Recipe,
+        *,
+        device: torch.device,
+        precision: Precision = "fp32",
+        processes: Processes = ALONE,
+    ) -> None:
+        for network in (generator, discriminator):
+            if processes.count > 1:
+                over_all_processes(network, processes)
+            network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.generator, self.discriminator, self.recipe = generator, discriminator, recipe
+        self.generator_optimizer = ChannelsLastAdam(generator.parameters(), recipe.learning_rate, recipe.betas)
+        self.discriminator_optimizer = ChannelsLastAdam(discriminator.parameters(), recipe.learning_rate, recipe.betas)
+        self.ema = EMA(generator, recipe.ema_decay)
+        self.device, self.precision, self.processes = device, precision, processes
+        # Called where gradients are wanted, which are then the mean over all processes.
+        self._generator, self._discriminator = processes.averaging(generator), processes.averaging(discriminator)
+
+    def fit(
+        self,
+        batches: Iterable[Batch],
+        *,
+        learning_rate: float,
+        adversarial: bool,
+        first_step: int,
+        on_batch: Callable[[int, dict[str, Tensor]], None] = lambda num_images, losses: None,
+    ) -> dict[str, float]:
+        """Train on every batch once; returns the mean of every loss over all images of all processes.
+
+        `first_step` is the number of steps that earlier epochs made. `on_batch` gets the number of images of each
+        batch and its losses. Raises DivergedError when a loss is no longer finite.
+        """
+        for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate
+        self.generator.train()
+        self.discriminator.train()
+        self.ema.num_updates = first_step
+        means = _LossMeans(self.processes)
+        for step, batch in enumerate(batches, start=first_step):
+            losses = self.step(batch, adversarial=adversarial)
+            means.add(losses, batch)
+            if step % _STEPS_BETWEEN_CHECKS == 0:
+                means.compute()
+            on_batch(batch.num_images, losses)
+        return means.compute()
+
+    def step(self, batch: Batch, *, adversarial: bool) -> dict[str, Tensor]:
+        """Update the discriminator, then the generator, then its average; without `adversarial`, on L1 alone.
+
+        Returns the mean losses of this process's images as detached scalars.
+        """
+        fake = self._generate(batch.lightness)  # (n, 2, H, W), or half of that size
+        lightness, real = _resized(batch, fake.shape[-2:])
+        losses = {"l1_loss": l1_loss(fake, real)}
+        if adversarial:
+            # (1) The discriminator maximizes log D(real) + log(1 - D(fake)).
+            real_logits, fake_logits = self._judge(self._discriminator, lightness, real, fake.detach())
+            losses["discriminator_loss"] = discriminator_loss(real_logits, fake_logits)
+            self._update(self.discriminator_optimizer, losses["discriminator_loss"], batch)
+
+            # (2) The generator maximizes log D(fake) and stays near the truth.
+            with _frozen(self.discriminator):
+                [fake_logits] = self._judge(self.discriminator, lightness, fake)
+            losses["adversarial_loss"] = adversarial_loss(fake_logits)
+            if self.recipe.colour_weight:
+                losses["colour_loss"] = colour_loss(fake, real)
+        self._update(self.generator_optimizer, self.recipe.generator_loss(losses), batch)
+        self.ema.update(self.generator)
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def _generate(self, lightness: Tensor) -> Tensor:
+        with autocast(self.precision, self.device):
+            return self._generator(lightness).to(lightness.dtype)
+
+    def _judge(self, discriminator: nn.Module, lightness: Tensor, *chromas: Tensor) -> list[Tensor]:
+        """Return the logits for each chroma."""
+        with autocast(self.precision, self.device):
+            return [discriminator(lightness, chroma).to(chroma.dtype) for chroma in chromas]
+
+    def _update(self, optimizer: Optimizer, loss: Tensor, batch: Batch) -> None:
+        # Gradients are averaged over processes, whose parts of the batch may differ by one image.
+        share = len(batch.lightness) * self.processes.count / batch.num_images
+        optimizer.zero_grad(set_to_none=True)
+        (loss * share).backward()
+        optimizer.step()
 
 
-def set_learning_rate(adversaries: Adversaries, learning_rate: float) -> None:
-    """Of both networks."""
-    for optimizer in (adversaries.generator_optimizer, adversaries.discriminator_optimizer):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate
+def _resized(batch: Batch, size: torch.Size) -> tuple[Tensor, Tensor]:
+    """Return lightness and true chroma at the size of what the generator predicts."""
+    if batch.chroma.shape[-2:] == size:
+        return batch.lightness, batch.chroma
+    lightness, chroma = (functional.interpolate(x, size=size, mode="area") for x in (batch.lightness, batch.chroma))
+    return lightness, chroma
 
 
-def train_step(
-    adversaries: Adversaries, batch: Batch, *, l1_weight: float, adversarial: bool, colour_weight: float = 0.0
-) -> dict[str, Tensor]:
-    """Update the discriminator, then the generator; with `adversarial` off, the generator alone on L1.
-
-    Returns the mean losses of this process's images as detached scalars.
-    """
-    lightness, chroma, num_images = batch
-    discriminator, device = adversaries.discriminator, lightness.device
-    share = len(lightness) * adversaries.processes.count / num_images  # gradients are averaged: parts may differ by one
-    with mixed(adversaries.precision, device):
-        generated = adversaries.generate(lightness).to(chroma.dtype)  # (n, 2, H, W), or half of that size
-    if generated.shape != chroma.shape:
-        lightness, chroma = (
-            functional.interpolate(x, size=generated.shape[-2:], mode="area") for x in (lightness, chroma)
-        )
-    losses: dict[str, Tensor] = {}
-
-    if adversarial:
-        with mixed(adversaries.precision, device):
-            real, fake = (adversaries.judge(lightness, ab).to(chroma.dtype) for ab in (chroma, generated.detach()))
-        judged = discriminator_loss(real, fake)
-        adversaries.discriminator_optimizer.zero_grad(set_to_none=True)
-        (judged * share).backward()
-        adversaries.discriminator_optimizer.step()
-        losses["discriminator_loss"] = judged.detach()
-
-    reconstruction = l1_loss(generated, chroma)
-    objective = l1_weight * reconstruction
-    if adversarial:
-        discriminator.requires_grad_(False)  # its weight gradients would be thrown away
-        with mixed(adversaries.precision, device):
-            judgement = discriminator(lightness, generated).to(chroma.dtype)
-        deceived = adversarial_loss(judgement)
-        discriminator.requires_grad_(True)
-        objective = deceived + objective
-        losses["adversarial_loss"] = deceived.detach()
-    if adversarial and colour_weight:
-        unlike = colour_loss(generated, chroma)
-        objective = objective + colour_weight * unlike
-        losses["colour_loss"] = unlike.detach()
-    adversaries.generator_optimizer.zero_grad(set_to_none=True)
-    (objective * share).backward()
-    adversaries.generator_optimizer.step()
-    losses["l1_loss"] = reconstruction.detach()
-    return losses
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Compute no gradients of the network's weights: those of the generator's step would be thrown away."""
+    network.requires_grad_(False)
+    yield
+    network.requires_grad_(True)
 
 
-@torch.no_grad()
-def update_average(adversaries: Adversaries, *, decay: float, step: int) -> None:
-    """Move the generator's average towards its weights and batch-norm statistics after step 0, 1, ...
+class _LossMeans:
+    """Sums losses over images and divides once: right for any batch size and any number of processes."""
 
-    The decay grows from 0.1 to `decay`: the random initial weights would weigh in for long otherwise.
-    """
-    if adversaries.average is adversaries.generator:
-        return
-    towards = 1 - min(decay, (1 + step) / (10 + step))
-    current = adversaries.generator.state_dict()
-    for name, mean in adversaries.average.state_dict().items():
-        if mean.is_floating_point():
-            mean.lerp_(current[name], towards)
-        else:
-            mean.copy_(current[name])  # the number of batches that batch norm has seen
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+        self._sums: dict[str, Tensor] = {}
+        self._num_images = 0
 
-
-def train_epoch(
-    adversaries: Adversaries,
-    batches: Iterable[Batch],
-    *,
-    l1_weight: float,
-    adversarial: bool,
-    ema_decay: float,
-    first_step: int,
-    colour_weight: float = 0.0,
-    on_batch: Callable[[int, dict[str, Tensor]], None],
-) -> dict[str, float]:
-    """Train on batches; returns the mean of every loss over the images, those of all processes.
-
-    `first_step` is the number of steps that earlier epochs made. `on_batch` is called after every step with the number
-    of images in it and its losses. Raises DivergedError when a loss is no longer finite.
-    """
-    adversaries.generator.train()
-    adversaries.discriminator.train()
-    sums: dict[str, Tensor] = {}
-    num_images = 0
-    for step, batch in enumerate(batches, start=first_step):
-        losses = train_step(
-            adversaries, batch, l1_weight=l1_weight, adversarial=adversarial, colour_weight=colour_weight
-        )
-        update_average(adversaries, decay=ema_decay, step=step)
+    def add(self, losses: dict[str, Tensor], batch: Batch) -> None:
         for name, loss in losses.items():
-            sums[name] = sums.get(name, torch.zeros((), device=loss.device)) + loss * len(batch.lightness)
-        num_images += batch.num_images
-        if step % _STEPS_BETWEEN_CHECKS == 0:
-            _finite_means(sums, num_images, adversaries.processes)
-        on_batch(batch.num_images, losses)
-    return _finite_means(sums, num_images, adversaries.processes)
+            self._sums[name] = self._sums.get(name, torch.zeros((), device=loss.device)) + loss * len(batch.lightness)
+        self._num_images += batch.num_images
 
-
-def _finite_means(sums: dict[str, Tensor], num_images: int, processes: Processes) -> dict[str, float]:
-    totals = processes.total(torch.stack(list(sums.values()))).tolist()
-    means = {name: total / num_images for name, total in zip(sums, totals, strict=True)}
-    if not all(math.isfinite(mean) for mean in means.values()):
-        raise DivergedError(f"training diverged: {', '.join(f'{name} {mean:.4g}' for name, mean in means.items())}")
-    return means
+    def compute(self) -> dict[str, float]:
+        """Return the means over the images of all processes. Raises DivergedError when one is not finite."""
+        totals = self._processes.total(torch.stack(list(self._sums.values()))).tolist()
+        means = {name: total / self._num_images for name, total in zip(self._sums, totals, strict=True)}
+        if not all(math.isfinite(mean) for mean in means.values()):
+            raise DivergedError(f"training diverged: {', '.join(f'{name} {mean:.4g}' for name, mean in means.items())}")
+        return means

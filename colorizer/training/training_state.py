@@ -7,23 +7,23 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from colorizer.networks.safetensors_file import read_tensors, write_tensors
-from colorizer.training.gan import Adversaries, DivergedError
+from colorizer.training.gan import GAN, DivergedError
 
 
-def save_state(path: Path, adversaries: Adversaries, metadata: dict) -> None:
+def save_state(path: Path, gan: GAN, metadata: dict) -> None:
     """Write the whole state with `metadata` (JSON); `path` appears only when whole."""
-    write_tensors(path, _tensors(adversaries), metadata)
+    write_tensors(path, _tensors(gan), metadata)
 
 
-def load_state(path: Path, adversaries: Adversaries) -> None:
+def load_state(path: Path, gan: GAN) -> None:
     """Put the state of `save_state` into networks and optimizers of the same construction.
 
     Raises DamagedFileError before anything is changed when the file is truncated or was tampered with.
     """
     tensors, _ = read_tensors(path)
-    for part, network in _networks(adversaries).items():
+    for part, network in _networks(gan).items():
         network.load_state_dict(_under(f"{part}/", tensors))
-    for part, optimizer in _optimizers(adversaries).items():
+    for part, optimizer in _optimizers(gan).items():
         optimizer.state.clear()
         for index, weight in enumerate(_weights(optimizer)):
             stored = _under(f"{part}/{index}/", tensors)
@@ -31,35 +31,35 @@ def load_state(path: Path, adversaries: Adversaries) -> None:
                 optimizer.state[weight] = {name: _placed(tensor, weight) for name, tensor in stored.items()}
 
 
-def check_finite(adversaries: Adversaries) -> None:
+def check_finite(gan: GAN) -> None:
     """Raise DivergedError when anything in the state is not finite: losses do not tell of the last update."""
-    for name, tensor in _tensors(adversaries).items():
+    for name, tensor in _tensors(gan).items():
         if not tensor.isfinite().all():
             raise DivergedError(f"training diverged: {name} is not finite")
 
 
-def _tensors(adversaries: Adversaries) -> dict[str, Tensor]:
+def _tensors(gan: GAN) -> dict[str, Tensor]:
     tensors = {
         f"{part}/{name}": tensor
-        for part, network in _networks(adversaries).items()
+        for part, network in _networks(gan).items()
         for name, tensor in network.state_dict().items()
     }
-    for part, optimizer in _optimizers(adversaries).items():
+    for part, optimizer in _optimizers(gan).items():
         for index, weight in enumerate(_weights(optimizer)):
             for name, tensor in optimizer.state.get(weight, {}).items():
                 tensors[f"{part}/{index}/{name}"] = tensor
     return tensors
 
 
-def _networks(adversaries: Adversaries) -> dict[str, torch.nn.Module]:
-    networks = {"generator": adversaries.generator, "discriminator": adversaries.discriminator}
-    return networks if adversaries.average is adversaries.generator else networks | {"average": adversaries.average}
+def _networks(gan: GAN) -> dict[str, torch.nn.Module]:
+    networks = {"generator": gan.generator, "discriminator": gan.discriminator}
+    return networks | {"average": gan.ema.module} if gan.ema.decay else networks
 
 
-def _optimizers(adversaries: Adversaries) -> dict[str, Optimizer]:
+def _optimizers(gan: GAN) -> dict[str, Optimizer]:
     return {
-        "generator_optimizer": adversaries.generator_optimizer,
-        "discriminator_optimizer": adversaries.discriminator_optimizer,
+        "generator_optimizer": gan.generator_optimizer,
+        "discriminator_optimizer": gan.discriminator_optimizer,
     }
 
 

@@ -2,25 +2,26 @@
 
 from pathlib import Path
 
-import torch
 from ruamel.yaml import YAML
 
 from colorizer.core.digests import file_digest
 from colorizer.core.errors import UserError
-from colorizer.networks.devices import choose_precision, environment
+from colorizer.networks.devices import environment
 from settings.params import Train
 from settings.params_file import flat
+from stages.train.setup import Setup
 
 # What device, devices and precision came to is in the environment. Whether somebody was asked decides nothing; the
 # answers do, and are compared on their own (Scratch.answers).
 _DECIDE_NOTHING = {"ask", "decisions", "device", "devices", "precision"}
 
 
-def training_facts(options: Train, device: torch.device) -> dict[str, dict]:
+def training_facts(setup: Setup) -> dict[str, dict]:
     """The facts, by kind and name. Files are those that dvc.yaml declares for the stage, with their SHA-256.
 
     Raises UserError when one is missing.
     """
+    options = setup.options
     declared = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]["train"]["deps"]
     try:
         digests = {path.as_posix(): file_digest(path) for name in declared for path in _files(Path(name))}
@@ -33,7 +34,7 @@ def training_facts(options: Train, device: torch.device) -> dict[str, dict]:
         "params": {name: value for name, value in params.items() if name.split(".")[1] not in decide_nothing},
         "inputs": {name: digest for name, digest in digests.items() if not name.endswith(".py")},
         "code": {name: digest for name, digest in digests.items() if name.endswith(".py")},
-        "environment": environment(device, choose_precision(options.precision, device), options.devices),
+        "environment": environment(setup.device, setup.precision, options.devices),
     }
 
 

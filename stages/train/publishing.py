@@ -2,10 +2,10 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from colorizer.core.errors import UserError
 from colorizer.core.files import write_csv
@@ -19,14 +19,15 @@ from stages.entry import say
 from stages.train.decisions import Decisions, declared, wanted_epochs
 from stages.train.dvc_run import is_cached
 from stages.train.provenance import differences, train_params, training_facts
+from stages.train.setup import Setup
 
 CHECKPOINTS, MODEL = Path("models/checkpoints"), Path("models/generator.safetensors")
 HISTORY, SHEETS = Path("reports/history.csv"), Path("reports/samples")
 FRESH = "COLORIZER_FRESH"  # this environment variable, set to anything, says: do not resume
 
 
-def take_up(scratch: Scratch, options: Train, facts: dict) -> tuple[Finished | None, list[Decision]]:
-    """What to go on from and the answers given so far; where there is nothing of use, the folder is made empty.
+def resume_or_clear(scratch: Scratch, options: Train, facts: dict) -> tuple[Finished | None, list[Decision]]:
+    """Return the epoch to resume from and the answers given so far; clear the folder where nothing in it is of use.
 
     Raises UserError when more epochs are finished than are wanted.
     """
@@ -60,14 +61,15 @@ def take_up(scratch: Scratch, options: Train, facts: dict) -> tuple[Finished | N
     return None, []
 
 
-def refuse_edits(options: Train, facts: dict, device: torch.device) -> None:
+def refuse_edits(setup: Setup, facts: dict) -> None:
     """Raise UserError when params, code or inputs are no longer those that the training began with.
 
     DVC reads them after the stage has ended and would record the edited ones as what was trained.
     """
     now = read_params().train
     changed = differences(
-        facts | {"params": train_params(options)}, training_facts(now, device) | {"params": train_params(now)}
+        facts | {"params": train_params(setup.options)},
+        training_facts(replace(setup, options=now)) | {"params": train_params(now)},
     )
     if changed:
         raise UserError(

@@ -13,12 +13,13 @@ from colorizer.core.lab import Normalization
 from colorizer.training.batch_norm import over_all_processes
 from colorizer.training.batches import Batch, TrainingBatches
 from colorizer.training.distributed import Processes, together
-from colorizer.training.gan import DivergedError, train_epoch
+from colorizer.training.gan import DivergedError
 from settings.params_file import read_params
-from stages.train import trainer
+from stages.train import loop
+from stages.train.setup import Setup
 from tests.support.disturbed import ask_for_training, newest_epoch, results, training_process, wait_until
 from tests.support.workspace import BIN
-from tests.training.test_gan import CPU, adversaries_for
+from tests.training.test_gan import CPU, gan_for
 
 
 def train_two_epochs(processes: Processes, store) -> tuple:
@@ -27,7 +28,7 @@ def train_two_epochs(processes: Processes, store) -> tuple:
     In float64: in float32, Adam makes more of the rounding with every step.
     """
     torch.set_num_threads(1)
-    adversaries = adversaries_for(32, keep_average=True, dtype=torch.float64, processes=processes)
+    gan = gan_for(32, ema_decay=0.9, dtype=torch.float64, processes=processes)
     losses = []
     for epoch in (1, 2):
         batches = TrainingBatches(
@@ -41,17 +42,14 @@ def train_two_epochs(processes: Processes, store) -> tuple:
             device=CPU,
             processes=processes,
         )
-        means = train_epoch(
-            adversaries,
+        means = gan.fit(
             (Batch(lightness.double(), chroma.double(), count) for lightness, chroma, count in batches),
-            l1_weight=100.0,
+            learning_rate=2e-4,
             adversarial=epoch > 1,
-            ema_decay=0.9,
             first_step=0,
-            on_batch=lambda *_: None,
         )
         losses.append(means)
-    return adversaries, losses
+    return gan, losses
 
 
 def assist(processes: Processes, store) -> None:
@@ -66,10 +64,14 @@ def test_two_processes_train_as_one(photographs):
         two, losses = train_two_epochs(processes, store)
     for epoch, means in zip(losses, expected, strict=True):
         assert epoch == pytest.approx(means, rel=1e-9)
-    for network in ("generator", "discriminator", "average"):
-        weights = getattr(one, network).state_dict()
-        for name, weight in getattr(two, network).state_dict().items():
-            torch.testing.assert_close(weight, weights[name], rtol=1e-6, atol=1e-8, msg=f"{network} {name}")
+    for network, expected_network in (
+        (two.generator, one.generator),
+        (two.discriminator, one.discriminator),
+        (two.ema.module, one.ema.module),
+    ):
+        weights = expected_network.state_dict()
+        for name, weight in network.state_dict().items():
+            torch.testing.assert_close(weight, weights[name], rtol=1e-6, atol=1e-8, msg=name)
 
 
 def test_a_process_that_is_killed_ends_the_training_which_then_goes_on(committed):
@@ -110,14 +112,15 @@ def test_divergence_ends_all_processes_and_the_first_alone_speaks(committed, mon
     committed.edit_params(devices="2", batch_size="8")
     monkeypatch.chdir(committed.path)
     options = read_params().train
-    with together(2, CPU, trainer.assist, (options, CPU), print) as processes:
+    with together(2, CPU, loop.assist, (options, CPU), print) as processes:
         [other] = others_of(os.getpid())
         processes.agree("fp32")
-        first = trainer.Trainer(options, CPU, "fp32", processes)
-        first.load(None)
+        setup = Setup(options, CPU, "fp32")
+        gan = setup.make_gan(processes)
+        processes.agree(None)  # no state to resume from
         processes.agree((2, 1e39))
         with pytest.raises(DivergedError):
-            first.train_epoch(2, 1e39, lambda *_: None)
+            loop.train_epoch(gan, setup, 2, 1e39)
         assert other.wait(timeout=30) in (0, None)  # None: what started it noticed first
     assert capfd.readouterr() == ("", "")
 

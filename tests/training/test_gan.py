@@ -16,28 +16,29 @@ from colorizer.networks.devices import choose_device, choose_precision
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
 from colorizer.training.batches import TrainingBatches, to_batch
-from colorizer.training.gan import DivergedError, decayed, make_adversaries, train_epoch, train_step, update_average
+from colorizer.training.distributed import ALONE
+from colorizer.training.gan import GAN, DivergedError, Recipe
 from colorizer.training.losses import adversarial_loss, colour_loss, l1_loss
-from stages.train.__main__ import validate
+from colorizer.training.optim import linear_decay
+from stages.train.run import validate
 from tests.conftest import NO_GPU
 from tests.support.imports import ROOT
 
 CPU = torch.device("cpu")
-RECIPE = {"l1_weight": 100.0, "adversarial": True, "ema_decay": 0.0, "first_step": 0}
+EPOCH = {"learning_rate": 2e-4, "adversarial": True, "first_step": 0}
 
 
-def adversaries_for(size, *, learning_rate=2e-4, keep_average=False, device=CPU, dtype=torch.float32, **options):
+def gan_for(size, *, learning_rate=2e-4, device=CPU, dtype=torch.float32, precision="fp32", processes=ALONE, **recipe):
     torch.manual_seed(0)
     generator = Generator(width=8, halvings=3, upsampling="transposed")
     discriminator = Discriminator(width=8, halvings=3, sees="ab", judges="image", image_shape=(size, size))
-    return make_adversaries(
+    return GAN(
         generator.to(dtype),
         discriminator.to(dtype),
-        learning_rate=learning_rate,
-        betas=(0.5, 0.999),
-        keep_average=keep_average,
+        Recipe(**{"learning_rate": learning_rate, "betas": (0.5, 0.999), "l1_weight": 100.0} | recipe),
         device=device,
-        **options,
+        precision=precision,
+        processes=processes,
     )
 
 
@@ -56,20 +57,19 @@ def test_at_half_resolution_the_truth_is_the_mean_of_four_pixels(photographs):
     torch.manual_seed(0)
     generator = Generator(width=8, halvings=3, upsampling="resize", resolution="half")
     discriminator = Discriminator(width=8, halvings=2, sees="lab", judges="image", image_shape=(16, 16))
-    adversaries = make_adversaries(
-        generator, discriminator, learning_rate=1e-3, betas=(0.5, 0.999), keep_average=False, device=CPU
-    )
+    recipe = Recipe(learning_rate=1e-3, betas=(0.5, 0.999), l1_weight=100.0)
+    gan = GAN(generator, discriminator, recipe, device=CPU)
     lightness, chroma, _ = batch = first(batches_of(photographs))
     small = chroma.reshape(8, 2, 16, 2, 16, 2).mean(dim=(3, 5))
     expected = l1_loss(copy.deepcopy(generator)(lightness), small).item()
-    losses = train_step(adversaries, batch, l1_weight=100.0, adversarial=True)
+    losses = gan.step(batch, adversarial=True)
     assert losses["l1_loss"].item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_learning_rate_falls_in_equal_steps_in_the_last_epochs():
-    rates = [decayed(0.6, epoch, epochs=5, decay_epochs=3) for epoch in range(1, 6)]
+    rates = [linear_decay(0.6, epoch, epochs=5, decay_epochs=3) for epoch in range(1, 6)]
     assert rates == pytest.approx([0.6, 0.6, 0.45, 0.3, 0.15])
-    assert decayed(0.6, 5, epochs=5, decay_epochs=0) == 0.6
+    assert linear_decay(0.6, 5, epochs=5, decay_epochs=0) == 0.6
 
 
 def test_a_batch_is_normalised_pixels(photographs):
@@ -103,12 +103,11 @@ def test_flipping_mirrors_half_of_the_images_with_their_colours(photographs):
 
 
 def test_the_average_forgets_the_start_and_then_moves_slowly(photographs):
-    adversaries = adversaries_for(32, keep_average=True)
-    weight, mean = (next(network.parameters()) for network in (adversaries.generator, adversaries.average))
+    gan = gan_for(32, ema_decay=0.25)
+    weight, mean = (next(network.parameters()) for network in (gan.generator, gan.ema.module))
     expected = weight.detach().clone()
-    for step, decay in enumerate((1 / 10, 2 / 11, 0.25, 0.25)):  # (1 + step) / (10 + step), at most 0.25
-        train_step(adversaries, first(batches_of(photographs)), l1_weight=100.0, adversarial=False)
-        update_average(adversaries, decay=0.25, step=step)
+    for decay in (1 / 10, 2 / 11, 0.25, 0.25):  # (1 + step) / (10 + step), at most 0.25
+        gan.step(first(batches_of(photographs)), adversarial=False)
         expected = decay * expected + (1 - decay) * weight.detach()
         torch.testing.assert_close(mean, expected)
     assert not mean.requires_grad
@@ -116,11 +115,11 @@ def test_the_average_forgets_the_start_and_then_moves_slowly(photographs):
 
 def test_the_colour_weight_pulls_the_generator_towards_the_true_colours(photographs):
     def train(colour_weight):
-        adversaries = adversaries_for(32, learning_rate=1e-3)
+        gan = gan_for(32, learning_rate=1e-3, l1_weight=1.0, colour_weight=colour_weight)
         for _ in range(20):
             batch = first(batches_of(photographs))
-            losses = train_step(adversaries, batch, l1_weight=1.0, adversarial=True, colour_weight=colour_weight)
-        return losses, colour_loss(adversaries.generator(batch.lightness), batch.chroma).item()
+            losses = gan.step(batch, adversarial=True)
+        return losses, colour_loss(gan.generator(batch.lightness), batch.chroma).item()
 
     without, far = train(0.0)
     losses, near = train(100.0)
@@ -130,19 +129,19 @@ def test_the_colour_weight_pulls_the_generator_towards_the_true_colours(photogra
 
 
 def test_the_step_follows_the_recipe(photographs):
-    adversaries = adversaries_for(32)
+    gan = gan_for(32)
     batch = first(batches_of(photographs))
-    before = copy.deepcopy(adversaries)
-    losses = train_step(adversaries, batch, l1_weight=100.0, adversarial=True)
+    before = copy.deepcopy(gan)
+    losses = gan.step(batch, adversarial=True)
 
     lightness, chroma, _ = batch
     generated = before.generator(lightness)
     assert losses["l1_loss"].item() == pytest.approx(l1_loss(generated, chroma).item(), rel=1e-5)
     # The generator is judged by the discriminator after its update.
-    deceived = adversarial_loss(adversaries.discriminator(lightness, generated))
+    deceived = adversarial_loss(gan.discriminator(lightness, generated))
     assert losses["adversarial_loss"].item() == pytest.approx(deceived.item(), rel=1e-4)
     expected = torch.autograd.grad(deceived + 100 * l1_loss(generated, chroma), list(before.generator.parameters()))
-    for gradient, weight in zip(expected, adversaries.generator.parameters(), strict=True):
+    for gradient, weight in zip(expected, gan.generator.parameters(), strict=True):
         torch.testing.assert_close(weight.grad, gradient, rtol=1e-3, atol=1e-5)
 
 
@@ -152,10 +151,10 @@ def test_a_step_costs_no_more_than_it_needs(photographs, adversarial, passes):
 
     The discriminator goes back to its weights for real and generated chroma, but not for the generator's sake.
     """
-    adversaries, batch = adversaries_for(32), first(batches_of(photographs))
+    gan, batch = gan_for(32), first(batches_of(photographs))
     lightness, chroma, _ = batch
     operations = []
-    for network, inputs in ((adversaries.generator, (lightness,)), (adversaries.discriminator, (lightness, chroma))):
+    for network, inputs in ((gan.generator, (lightness,)), (gan.discriminator, (lightness, chroma))):
         with FlopCounterMode(display=False) as forward, torch.no_grad():
             network(*inputs)
         operations.append(forward.get_total_flops())
@@ -165,9 +164,9 @@ def test_a_step_costs_no_more_than_it_needs(photographs, adversarial, passes):
         calls[name] += 1
 
     for name in calls:
-        getattr(adversaries, name).register_forward_hook(partial(count, name))
+        getattr(gan, name).register_forward_hook(partial(count, name))
     with FlopCounterMode(display=False) as step:
-        train_step(adversaries, batch, l1_weight=100.0, adversarial=adversarial)
+        gan.step(batch, adversarial=adversarial)
     assert tuple(calls.values()) == passes
     needed = 3 * operations[0] + (8 * operations[1] if adversarial else 0)
     assert 0.9 * needed < step.get_total_flops() <= needed
@@ -176,16 +175,14 @@ def test_a_step_costs_no_more_than_it_needs(photographs, adversarial, passes):
 def test_bf16_learns_as_fp32_does(photographs):
     curves = []
     for precision in ("fp32", "bf16"):
-        adversaries = adversaries_for(32, learning_rate=1e-3, precision=precision)
+        gan = gan_for(32, learning_rate=1e-3, precision=precision)
         losses = [
-            train_step(adversaries, batch, l1_weight=100.0, adversarial=True)["l1_loss"].item()
+            gan.step(batch, adversarial=True)["l1_loss"].item()
             for epoch in range(1, 9)
             for batch in batches_of(photographs, epoch=epoch)
         ]
         curves.append(np.array(losses).reshape(8, -1).mean(axis=1))
-        assert all(
-            weight.dtype == torch.float32 for weight in adversaries.generator.state_dict().values() if weight.dim()
-        )
+        assert all(weight.dtype == torch.float32 for weight in gan.generator.state_dict().values() if weight.dim())
     assert curves[0][-1] < 0.8 * curves[0][0]
     assert curves[1] == pytest.approx(curves[0], rel=0.1)
     assert curves[1].mean() == pytest.approx(curves[0].mean(), rel=0.02)
@@ -238,34 +235,33 @@ def test_training_starts_without_the_compiler():
     script = (
         "import sys, torch; from tests.training.test_gan import *; "
         "batch = to_batch(np.zeros((2, 32, 32, 3), np.uint8), Normalization(), CPU); "
-        "train_step(adversaries_for(32), batch, l1_weight=100.0, adversarial=True); "
+        "gan_for(32).step(batch, adversarial=True); "
         "sys.exit('torch._dynamo' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 
 
 def test_l1_epochs_leave_the_discriminator_alone(photographs):
-    adversaries = adversaries_for(32)
-    before = copy.deepcopy(adversaries.discriminator.state_dict())
-    losses = train_step(adversaries, first(batches_of(photographs)), l1_weight=100.0, adversarial=False)
+    gan = gan_for(32)
+    before = copy.deepcopy(gan.discriminator.state_dict())
+    losses = gan.step(first(batches_of(photographs)), adversarial=False)
     assert set(losses) == {"l1_loss"}
-    assert all(torch.equal(value, before[name]) for name, value in adversaries.discriminator.state_dict().items())
+    assert all(torch.equal(value, before[name]) for name, value in gan.discriminator.state_dict().items())
 
 
 def test_one_batch_can_be_learned_by_heart(photographs):
-    adversaries = adversaries_for(32, learning_rate=2e-3)
+    gan = gan_for(32, learning_rate=2e-3)
     batch = to_batch(photographs[:4], Normalization(), CPU)
-    losses = [train_step(adversaries, batch, l1_weight=100.0, adversarial=True)["l1_loss"].item() for _ in range(150)]
+    losses = [gan.step(batch, adversarial=True)["l1_loss"].item() for _ in range(150)]
     assert losses[-1] < losses[0] / 4
 
 
 def test_a_last_batch_of_one_image_works_and_counts_as_one(photographs):
     store, counts = photographs[:9], []
-    adversaries = adversaries_for(32)
-    means = train_epoch(
-        adversaries,
+    gan = gan_for(32)
+    means = gan.fit(
         batches_of(store, batch_size=8),
-        **RECIPE,
+        **EPOCH,
         on_batch=lambda count, losses: counts.append((count, losses["l1_loss"].item())),
     )
     assert [count for count, _ in counts] == [8, 1]
@@ -275,18 +271,18 @@ def test_a_last_batch_of_one_image_works_and_counts_as_one(photographs):
 def test_training_repeats_to_the_bit(photographs):
     weights = []
     for _ in range(2):
-        adversaries = adversaries_for(32)
-        train_epoch(adversaries, batches_of(photographs), **RECIPE, on_batch=lambda *_: None)
-        weights.append(adversaries.generator.state_dict())
+        gan = gan_for(32)
+        gan.fit(batches_of(photographs), **EPOCH)
+        weights.append(gan.generator.state_dict())
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_divergence_is_reported(photographs):
-    adversaries = adversaries_for(32)
+    gan = gan_for(32)
     with torch.no_grad():
-        next(adversaries.generator.parameters()).fill_(torch.nan)
+        next(gan.generator.parameters()).fill_(torch.nan)
     with pytest.raises(DivergedError, match="training diverged: l1_loss nan"):
-        train_epoch(adversaries, batches_of(photographs), **RECIPE | {"adversarial": False}, on_batch=lambda *_: None)
+        gan.fit(batches_of(photographs), **EPOCH | {"adversarial": False})
 
     def predict(lightness):
         return np.full((*lightness.shape, 2), np.nan, np.float32)
@@ -307,6 +303,6 @@ def test_a_gpu_computes_the_same_step(photographs):
     losses = []
     for device in (CPU, torch.device("cuda")):
         batch = first(batches_of(photographs, device=device))
-        losses.append(train_step(adversaries_for(32, device=device), batch, l1_weight=100.0, adversarial=True))
+        losses.append(gan_for(32, device=device).step(batch, adversarial=True))
     for name, loss in losses[0].items():
         assert losses[1][name].item() == pytest.approx(loss.item(), rel=1e-2)

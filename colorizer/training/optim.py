@@ -1,4 +1,4 @@
-"""Adam for weights that lie channels last in memory."""
+"""The optimizer and the learning rate schedule of both networks."""
 
 from typing import Any
 
@@ -29,3 +29,12 @@ class ChannelsLastAdam(torch.optim.Adam):
         assert all(tensor.is_contiguous() for tensors in (weights, *moments) for tensor in tensors)
         gradients[:] = [gradient.contiguous() for gradient in gradients]  # as they are, or else put in order
         return has_complex
+
+
+def linear_decay(learning_rate: float, epoch: int, *, epochs: int, decay_epochs: int) -> float:
+    """Return the learning rate of an epoch (1, 2, ...): constant at first, then falling to 0 in equal steps.
+
+    It falls in the last `decay_epochs` epochs, and would be 0 in the epoch after the last one.
+    Source: the training schedule of Isola et al. (2017).
+    """
+    return learning_rate * min(1.0, (epochs - epoch + 1) / (decay_epochs + 1))

@@ -1,0 +1,197 @@
+"""One run of the training stage: its finished epochs, and all that is done about each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colorizer.core.errors import UserError
+from colorizer.core.files import save_image
+from colorizer.core.lab import Predict
+from colorizer.core.progress import Progress
+from colorizer.networks.checkpoints import generate_chroma, save_generator
+from colorizer.scoring.evaluation import evaluate_images
+from colorizer.scoring.sheets import comparison_sheet
+from colorizer.training.diagnostics import symptoms
+from colorizer.training.epoch_log import log_epoch
+from colorizer.training.gan import GAN, DivergedError
+from colorizer.training.optim import linear_decay
+from colorizer.training.retention import perhaps_needed_epochs
+from colorizer.training.scratch import Finished, Scratch
+from colorizer.training.training_state import save_state
+from stages.entry import say
+from stages.train.decisions import Decisions
+from stages.train.setup import Setup
+
+LOG = Path("logs/train.csv")
+_SHORT_NAMES = {"discriminator_loss": "D", "adversarial_loss": "G", "l1_loss": "L1", "colour_loss": "colours"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedEpoch:
+    """An epoch's number from 1, its learning rate, mean losses, and clock time."""
+
+    number: int
+    learning_rate: float
+    losses: dict[str, float]
+    seconds: float
+    seconds_waited_for_data: float
+
+
+class Run:
+    """Keeps the history of a training, a row per finished epoch, and the files of each epoch in its scratch folder.
+
+    `check_parent` is called after every step and while scoring; it may end the training by raising.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        scratch: Scratch,
+        decisions: Decisions,
+        facts: dict,
+        finished: Finished | None,
+        check_parent: Callable[[], None],
+    ) -> None:
+        self.setup, self.scratch, self.decisions, self.facts = setup, scratch, decisions, facts
+        self.history = finished.history if finished else []
+        self.state = finished.state if finished else None
+        self._check_parent = check_parent
+
+    @property
+    def epochs_left(self) -> int:
+        return self.setup.options.epochs - len(self.history)
+
+    @property
+    def is_complete(self) -> bool:
+        """True if training may end with the epochs that are finished."""
+        return self.decisions.is_complete(len(self.history))
+
+    def remaining_epochs(self, progress: Progress) -> Iterator[tuple[int, float]]:
+        """Yield number and learning rate of every epoch to train; asks what is to be asked before each."""
+        options = self.setup.options
+        while not self.decisions.stop_after(self.history, progress):
+            number = len(self.history) + 1
+            progress.label = f"epoch {number}/{options.epochs}"
+            rate = self.decisions.learning_rate_at(number)
+            yield number, linear_decay(rate, number, epochs=options.epochs, decay_epochs=options.decay_epochs)
+
+    def on_batch(self, progress: Progress) -> Callable[[int, dict[str, Tensor], float], None]:
+        """What is to be called after every batch."""
+
+        def advance(num_images: int, losses: dict[str, Tensor], share_waited: float) -> None:
+            self._check_parent()
+            progress.advance(num_images, lambda: f"{_show(losses)}, data {share_waited:.1%}")
+
+        return advance
+
+    @contextmanager
+    def advice_after_divergence(self, epoch: int) -> Iterator[None]:
+        """Turn a DivergedError into a UserError that says what is left and what to do."""
+        try:
+            yield
+        except DivergedError as error:
+            raise UserError(f"epoch {epoch}: {error}; {self.decisions.after_divergence(epoch)}") from error
+
+    def validate(self, gan: GAN) -> dict[str, dict[str, float]]:
+        """Score the averaged generator on the validation images, or else on those of the sample sheet."""
+        setup = self.setup
+        images = setup.validation if len(setup.validation) else self._images_on_sheet
+        predict, batch_size = self._predict(gan), setup.options.batch_size
+        return validate(predict, setup.store, images, batch_size=batch_size, on_step=self._check_parent)
+
+    def save(self, epoch: TrainedEpoch, gan: GAN, scores: dict[str, dict[str, float]]) -> list[str]:
+        """Add the epoch to the history and write its checkpoint, its sample sheet and the state to resume from.
+
+        Returns the warnings about it.
+        """
+        setup, scratch, number = self.setup, self.scratch, epoch.number
+        validation = scores["model"] if len(setup.validation) else {}
+        warnings = symptoms(epoch.losses, scores["model"], scores["truth"])
+        self.history.append(
+            {"epoch": number, "learning_rate": epoch.learning_rate, **epoch.losses, "warnings": "; ".join(warnings)}
+            | {f"validation_{name}": value for name, value in validation.items()}
+        )
+        save_generator(
+            scratch.checkpoint(number),
+            gan.ema.module,
+            setup.normalization,
+            image_shape=setup.store.shape[1:3],
+            epoch=number,
+            scores=validation,
+            facts=self.facts | self.decisions.facts_before(number),
+        )
+        truth = self._truth_on_sheet
+        save_image(comparison_sheet(truth, self._predict(gan)(truth[..., 0])), scratch.sample(number))
+        options = setup.options
+        needed = perhaps_needed_epochs(self.history, options.keep, options.choose, self.decisions.declined)
+        files = scratch.relied_on(number, needed)
+        save_state(scratch.state(number), gan, {"epoch": number, "history": self.history, "files": files})
+        scratch.finish(number, files)
+        return warnings
+
+    def report(self, epoch: TrainedEpoch, warnings: Sequence[str], progress: Progress) -> None:
+        """Print the warnings about an epoch and log its clock times."""
+        if epoch.number > self.setup.options.l1_epochs:  # L1 alone is dull by nature
+            with progress.paused():
+                for warning in warnings:
+                    say(f"warning: epoch {epoch.number}: {warning}")
+        times = {
+            "epoch": epoch.number,
+            "seconds": f"{epoch.seconds:.2f}",
+            "seconds_waiting_for_data": f"{epoch.seconds_waited_for_data:.2f}",
+            "images_per_second": f"{len(self.setup.images) / epoch.seconds:.2f}",
+        }
+        log_epoch(LOG, times | self.facts["environment"])
+
+    def _predict(self, gan: GAN) -> Predict:
+        return partial(
+            generate_chroma,
+            gan.ema.module,
+            self.setup.normalization,
+            device=self.setup.device,
+            precision=self.setup.precision,
+        )
+
+    @cached_property
+    def _images_on_sheet(self) -> NDArray[np.int64]:
+        """Validation (or else training) images at equal steps."""
+        candidates = self.setup.validation if len(self.setup.validation) else self.setup.images
+        count = min(self.setup.options.sheet_images, len(candidates))
+        return candidates[np.linspace(0, len(candidates) - 1, count).astype(int)]
+
+    @cached_property
+    def _truth_on_sheet(self) -> NDArray[np.uint8]:
+        return self.setup.store[self._images_on_sheet]
+
+
+def validate(
+    predict: Predict,
+    store: NDArray[np.uint8],
+    images: NDArray[np.int64],
+    *,
+    batch_size: int,
+    on_step: Callable[[], None],
+) -> dict[str, dict[str, float]]:
+    """Score the `model` and the `truth` on images of the store. Raises DivergedError when the output is not finite."""
+
+    def predict_finite(lightness: NDArray[np.uint8]) -> NDArray[np.float32]:
+        chroma = predict(lightness)
+        if not np.isfinite(chroma).all():
+            raise DivergedError("training diverged: the output is not finite")
+        return chroma
+
+    evaluation = evaluate_images(
+        store, images, {"model": predict_finite}, batch_size=batch_size, on_images=lambda count: on_step()
+    )
+    return evaluation.summary()
+
+
+def _show(losses: dict[str, Tensor]) -> str:
+    """The losses of this process's part of the batch; D and G are the two binary cross-entropies."""
+    return " ".join(f"{short} {float(losses[name]):.3f}" for name, short in _SHORT_NAMES.items() if name in losses)
