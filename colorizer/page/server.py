@@ -47,7 +47,7 @@ def _check_port(host: str, port: int) -> None:
         ) from error
 
 
-def run_app(host: str, port: int) -> None:
+def serve(host: str, port: int) -> None:
     """Serve the page until interrupted. Raises UserError when there is no model or the port is taken."""
     login = check_access(host)
     if not models_at_hand(Path.cwd()):
