@@ -121,7 +121,7 @@ def colorize(
     if wanted:
         make_folder(out)
         loaded = load_model(find_model(Path.cwd(), model))
-        colorizer = Colorizer(model=loaded, size=size or loaded.facts.training_size, strength=strength)
+        colorizer = Colorizer(model=loaded, size=size or loaded.info.training_size, strength=strength)
         with Progress("colorize", total=len(wanted)) as progress:
             summary = colorize_photographs(
                 wanted,
@@ -134,7 +134,7 @@ def colorize(
 
     for line in summary.failed:
         say(line)
-    told = [f"{summary.coloured} coloured in {out}"]
+    told = [f"{summary.colored} coloured in {out}"]
     if left := len(jobs) - len(wanted):
         told.append(f"{left} left as they were (--force colours them again)")
     if summary.failed:

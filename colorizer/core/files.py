@@ -19,7 +19,7 @@ _ROWS_AT_ONCE = 10_000
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to, which replaces `path` when the block ends without an error.
 
     `path` may be a hard link into DVC's cache: it is never written to, only replaced. Missing folders are made.
@@ -60,25 +60,25 @@ def out_of_room(error: OSError) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text, replacing `path` at once."""
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_csv(path: Path, frame: "pd.DataFrame") -> None:
     """Write a table without its index, replacing `path` at once."""
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         frame.to_csv(partial, index=False, lineterminator="\n")
 
 
 def save_image(image: "Image.Image", path: Path) -> None:
     """Write a PNG."""
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         image.save(partial)
 
 
 def write_columns(path: Path, columns: "Mapping[str, NDArray]") -> None:
     """Write the table that `write_csv` would, few rows at a time: bytes as ASCII, masked entries empty."""
-    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+    with atomic_write(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         for start in range(0, len(next(iter(columns.values()))), _ROWS_AT_ONCE):

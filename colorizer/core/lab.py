@@ -60,9 +60,9 @@ class Normalization:
         """Codes of A or B in [0, 255] -> [-1, 1)."""
         return (codes - self.chroma_offset) / self.chroma_scale
 
-    def chroma_codes(self, normalised):
+    def chroma_codes(self, normalized):
         """[-1, 1] -> codes of A or B, float, in [0, 256]; not rounded, not clipped."""
-        return normalised * self.chroma_scale + self.chroma_offset
+        return normalized * self.chroma_scale + self.chroma_offset
 
 
 def rgb_to_codes(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

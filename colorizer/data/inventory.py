@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizer.core.lab import LIGHTNESS_SCALE, NEUTRAL
-from colorizer.data.parallel import in_order
+from colorizer.data.parallel import ordered_map
 from colorizer.data.raw import RawArrays, Span
 
 _CHROMA_UNIT = 256  # chroma is summed in 1/256 steps: integer sums are the same on every machine
@@ -26,7 +26,7 @@ def take_inventory(raw: RawArrays) -> dict[str, NDArray]:
     sums = np.empty((raw.num_images, 4), np.int64)
     content = np.empty(raw.num_images, ">u8")
     done = 0
-    for chunk_sums, chunk_content in in_order(partial(_sum_and_hash, raw, _chroma_table()), raw.spans()):
+    for chunk_sums, chunk_content in ordered_map(partial(_sum_and_hash, raw, _chroma_table()), raw.spans()):
         span = slice(done, done + len(chunk_sums))
         sums[span], content[span] = chunk_sums, chunk_content
         done = span.stop

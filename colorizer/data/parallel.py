@@ -14,7 +14,7 @@ R = TypeVar("R")
 THREADS = min(4, os.cpu_count() or 1)  # more would wait for memory, and hold more of it
 
 
-def in_order(function: Callable[[T], R], items: Iterable[T], threads: int = THREADS) -> Generator[R, None, None]:
+def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int = THREADS) -> Generator[R, None, None]:
     """Yield what `function` makes of each item, in their order, with at most two items a thread in flight.
 
     An exception of `function` is raised when its item's turn comes. After it, after Ctrl-C, and when the generator is

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from colorizer.core.errors import UserError
 from colorizer.core.lab import Lightness, Normalization, outside_srgb_table
-from colorizer.data.parallel import in_order
+from colorizer.data.parallel import ordered_map
 
 # Shares of pixels outside sRGB, measured on 25,000 photographs of 64 px: 0.0000 when L is L*, 0.005 when L is luma,
 # 0.013 with a fifth of the images paired with the wrong colours, 0.05 and more with all of them, with A and B swapped
@@ -42,7 +42,7 @@ def measure(chunks: Iterable[NDArray[np.uint8]]) -> PixelStatistics:
     smallest, largest, first, second = 255, 0, 0, 0  # of L, with sum and sum of squares
     ab_counts = np.zeros((256, 256), np.int64)
     num_images, num_outside, image_shape = 0, 0, (0, 0)
-    for counts in in_order(_Counter(), chunks):
+    for counts in ordered_map(_Counter(), chunks):
         num_images += counts.num_images
         image_shape = counts.image_shape
         smallest, largest = min(smallest, counts.lightness[0]), max(largest, counts.lightness[1])

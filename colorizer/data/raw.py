@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizer.core.errors import UserError
-from colorizer.core.files import replacing
+from colorizer.core.files import atomic_write
 
 LIGHTNESS_FILE = "l/gray_scale.npy"
 CHROMA_PATTERN = re.compile(r"ab(\d+)\.npy")
@@ -226,5 +226,5 @@ def write_raw(root: Path, codes: NDArray) -> None:
     batches = np.split(codes[..., 1:], [len(codes) * 2 // 5, len(codes) * 4 // 5])
     arrays = {LIGHTNESS_FILE: codes[..., 0]} | {f"ab/ab{k}.npy": batch for k, batch in enumerate(batches, start=1)}
     for name, array in arrays.items():
-        with replacing(root / name) as partial:
+        with atomic_write(root / name) as partial:
             np.save(partial, np.ascontiguousarray(array), allow_pickle=False)

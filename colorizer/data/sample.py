@@ -86,10 +86,10 @@ def make_sample(
         for number, (name, rgb) in enumerate(photographs):
             share = count // len(photographs) + (number < count % len(photographs))
             positions = _in_turn(crop_positions(*rgb.shape[:2])[index], random.Random(f"{seed} {part} {name}"))
-            colourful = (
+            colorful = (
                 (crop, pixels) for crop in positions if mean_chroma(pixels := _cut(rgb, crop, size)) >= min_chroma
             )
-            cuts = list(islice(colourful, share))
+            cuts = list(islice(colorful, share))
             if len(cuts) < share:
                 raise UserError(
                     f"sample.{part}: {name} gives {len(cuts)} crops but {share} are asked of it: lower sample.{part}"

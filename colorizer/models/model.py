@@ -17,12 +17,12 @@ from colorizer.core.lab import Lightness, Normalization, Predict
 if TYPE_CHECKING:
     from colorizer.networks.devices import PrecisionOrAuto  # imports PyTorch, which takes seconds
 
-ONNX_METADATA = "colorizer"  # the key under which an ONNX file holds its `Facts`, and the digest of its bytes
+ONNX_METADATA = "colorizer"  # the key under which an ONNX file holds its `ModelInfo`, and the digest of its bytes
 NO_DIGEST = "0" * 64  # what stands in the place of the digest when it is taken
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class ModelInfo:
     """What has to be known of a model to use it.
 
     side_multiple: of what both sides of its input have to be a multiple. training_size: the shorter side of the images
@@ -37,14 +37,14 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """`predict` turns codes of L (N, H, W) uint8 into codes of A, B (N, H, W, 2) float32; H, W as `facts` demand.
+    """`predict` turns codes of L (N, H, W) uint8 into codes of A, B (N, H, W, 2) float32; H, W as `info` demand.
 
     identity: the fingerprint of the training, and the epoch. It is the model's own, whatever its file is called: the
     chosen epoch, its checkpoint, its export and its registered version share it.
     """
 
     predict: Predict
-    facts: Facts
+    info: ModelInfo
     identity: str
 
 
@@ -62,12 +62,12 @@ def load_model(path: Path, device: str = "auto", precision: "PrecisionOrAuto" = 
     raise UserError(f"{path} is not a model: expected a .safetensors file of the pipeline or an .onnx export of one")
 
 
-def facts_of(metadata: dict) -> Facts:
+def model_info(metadata: dict) -> ModelInfo:
     """Of a generator, from the metadata of its file."""
     halvings = metadata["generator"]["halvings"]
     # Files from before the shape was recorded were trained, with as many halvings as possible, on about this size.
     image_shape = metadata.get("image_shape", [2 ** (halvings + 1)])
-    return Facts(
+    return ModelInfo(
         side_multiple=2**halvings,
         training_size=min(image_shape),
         lightness_is=Normalization(**metadata["normalization"]).lightness_is,
@@ -89,7 +89,7 @@ def _load_safetensors(path: Path, device: str, precision: "PrecisionOrAuto") -> 
             device=chosen,
             precision=choose_precision(precision, chosen),
         ),
-        facts=facts_of(metadata),
+        info=model_info(metadata),
         identity=_identity(metadata["training"], metadata["epoch"]),
     )
 
@@ -108,8 +108,8 @@ def _load_onnx(path: Path) -> Model:
         content = path.read_bytes()
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         about = json.loads(session.get_modelmeta().custom_metadata_map[ONNX_METADATA])
-        facts, digest = Facts(**about["facts"]), str(about["sha256"])
-        identity = _identity(about["training"], facts.epoch)
+        info, digest = ModelInfo(**about["facts"]), str(about["sha256"])
+        identity = _identity(about["training"], info.epoch)
     except (
         errors.Fail,
         errors.InvalidArgument,
@@ -129,4 +129,4 @@ def _load_onnx(path: Path) -> Model:
         [chroma] = session.run(None, {"lightness": lightness[:, None].astype(np.float32)})
         return np.moveaxis(chroma, 1, -1)
 
-    return Model(predict=predict, facts=facts, identity=identity)
+    return Model(predict=predict, info=info, identity=identity)

@@ -34,13 +34,13 @@ class Contender:
     paint: Callable[[Photograph], Photograph]
 
 
-def _own_colours(photograph: Photograph) -> Photograph:
+def _own_colors(photograph: Photograph) -> Photograph:
     if mean_chroma(rgb_to_codes(photograph.rgb)) < _LEAST_CHROMA:
         raise UserError("has no colours of its own")
     return photograph
 
 
-ORIGINAL = Contender(identity="original", name="the original colours", paint=_own_colours)
+ORIGINAL = Contender(identity="original", name="the original colours", paint=_own_colors)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import gradio as gr
 from colorizer.core.errors import UserError
 from colorizer.models.registry import models_at_hand
 from colorizer.page.blind_test import ORIGINAL, BlindTest, Contender, Photographs, held_out_photographs
-from colorizer.page.colouring import load_at_hand
+from colorizer.page.coloring import load_at_hand
 from colorizer.page.uploads import page_error, refuse_too_many, uploaded, without_folder
 from colorizer.page.votes import VOTES, Choice, Tally, read_votes, tally, verdict
 from colorizer.photographs.colorizing import Colorizer
@@ -140,7 +140,7 @@ def _contender(chosen: str) -> Contender:
         return ORIGINAL
     model = load_at_hand(chosen)
     [name] = [name for name, value in _choices() if value == chosen]
-    return Contender(identity=model.identity, name=name, paint=Colorizer(model=model, size=model.facts.training_size))
+    return Contender(identity=model.identity, name=name, paint=Colorizer(model=model, size=model.info.training_size))
 
 
 def _uploads(files: list[str]) -> Photographs:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from colorizer.core.errors import UserError
 from colorizer.models.registry import models_at_hand
-from colorizer.page.colouring import write_examples
+from colorizer.page.coloring import write_examples
 
 LOGIN = "COLORIZER_LOGIN"  # this environment variable, NAME:PASSWORD, is asked of whoever opens the page
 

@@ -110,9 +110,9 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """
     if not trials:
         return 0.0, 1.0
-    centre = (successes + _Z**2 / 2) / (trials + _Z**2)
+    center = (successes + _Z**2 / 2) / (trials + _Z**2)
     half_width = _Z * math.sqrt(successes * (trials - successes) / trials + _Z**2 / 4) / (trials + _Z**2)
-    return max(0.0, centre - half_width), min(1.0, centre + half_width)
+    return max(0.0, center - half_width), min(1.0, center + half_width)
 
 
 def verdict(counted: Tally, first: str, second: str) -> str:

@@ -47,40 +47,40 @@ class Colorizer:
         """Photographs of equal `padded` shapes can share a batch."""
         scale = min(self.size / min(height, width), _LARGEST_ASPECT * self.size / max(height, width))
         inner = max(1, round(height * scale)), max(1, round(width * scale))
-        multiple = self.model.facts.side_multiple
+        multiple = self.model.info.side_multiple
         padded = -(-inner[0] // multiple) * multiple, -(-inner[1] // multiple) * multiple
         return Shape(inner=inner, padded=padded)
 
-    def look(self, photograph: Photograph) -> NDArray[np.uint8]:
+    def network_input(self, photograph: Photograph) -> NDArray[np.uint8]:
         """What the network is to see: codes of L, (H, W) of the padded shape."""
         shape = self.shape(*photograph.size)
-        small = _small_lightness(photograph.pixels, self.model.facts.lightness_is, shape.inner)
+        small = _small_lightness(photograph.pixels, self.model.info.lightness_is, shape.inner)
         return _padded(small, shape.padded)
 
-    def predict(self, looks: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """a*, b* (N, H, W, 2) for what `look` gave of N photographs, (N, H, W)."""
-        return (self.model.predict(looks) - NEUTRAL) * np.float32(self.strength)
+    def predict(self, network_inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """a*, b* (N, H, W, 2) for what `network_input` gave of N photographs, (N, H, W)."""
+        return (self.model.predict(network_inputs) - NEUTRAL) * np.float32(self.strength)
 
-    def recolour(self, photograph: Photograph, look: NDArray[np.uint8], ab: NDArray[np.float32]) -> Photograph:
+    def recolor(self, photograph: Photograph, network_input: NDArray[np.uint8], ab: NDArray[np.float32]) -> Photograph:
         """The photograph with its own lightness and the a*, b* (H, W, 2) that were predicted for its look (H, W)."""
         height, width = photograph.size
         inner = self.shape(height, width).inner
-        if self.model.facts.lightness_is == "L*":
-            guide = look[: inner[0], : inner[1]]
+        if self.model.info.lightness_is == "L*":
+            guide = network_input[: inner[0], : inner[1]]
         else:
             guide = _small_lightness(photograph.pixels, "L*", inner)
         upsampling = GuidedUpsampling.fit(guide, ab[: inner[0], : inner[1]])
-        coloured = np.empty((height, width, 3), np.uint8)
+        colored = np.empty((height, width, 3), np.uint8)
         for rows, columns in _patches(height, width):
             lightness = rgb_to_lightness(photograph.pixels[rows, columns])
             ab_here = upsampling.patch(lightness, rows.start, columns.start, (height, width))
-            coloured[rows, columns] = displayable_rgb(lightness, ab_here)
-        return photograph.with_pixels(coloured)
+            colored[rows, columns] = displayable_rgb(lightness, ab_here)
+        return photograph.with_pixels(colored)
 
     def __call__(self, photograph: Photograph) -> Photograph:
         """One photograph on its own."""
-        look = self.look(photograph)
-        return self.recolour(photograph, look, self.predict(look[None])[0])
+        network_input = self.network_input(photograph)
+        return self.recolor(photograph, network_input, self.predict(network_input[None])[0])
 
 
 def _small_lightness(pixels: NDArray[np.uint8], kind: Lightness, shape: tuple[int, int]) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from colorizer.core.errors import UserError
 from colorizer.core.lab import mean_chroma, rgb_to_codes
-from colorizer.data.parallel import in_order
+from colorizer.data.parallel import ordered_map
 from colorizer.data.raw import SMALLEST_SIDE
 from colorizer.photographs.decoding import read_photograph
 from colorizer.photographs.imported_folder import TABLE_FILE, all_or_nothing, check_free, write_arrays
@@ -78,7 +78,7 @@ def import_photographs(
         prepare = partial(_prepare, size=size, fit=fit, min_chroma=min_chroma)
         with (
             (folder / TABLE_FILE).open("w", encoding="utf-8", errors="surrogateescape", newline="") as table,
-            closing(in_order(prepare, found, workers)) as prepared,
+            closing(ordered_map(prepare, found, workers)) as prepared,
         ):
             images = _without_skipped(prepared, csv.writer(table, lineterminator="\n"), skipped, on_photographs)
             write_arrays(folder, images, size)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorizer.core.errors import UserError
-from colorizer.core.files import replacing
+from colorizer.core.files import atomic_write
 
 Format = Literal["png", "jpeg", "webp", "tiff"]
 
@@ -116,7 +116,7 @@ def write_photograph(path: Path, photograph: Photograph, file_format: Format) ->
         "icc_profile": photograph.icc_profile,
         "dpi": photograph.dpi if file_format != "webp" else None,
     }
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         try:
             _save(image, partial, file_format, along)
         except (ValueError, TypeError, OverflowError, RuntimeError, struct.error):

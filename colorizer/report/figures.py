@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from colorizer.core.files import replacing
+from colorizer.core.files import atomic_write
 
 
 def plot_history(history: pd.DataFrame) -> Figure:
@@ -51,5 +51,5 @@ def plot_histograms(histograms: dict[str, NDArray[np.float64]]) -> Figure:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a PNG without the metadata that would make equal figures differ."""
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, dpi=110, metadata={"Software": None})

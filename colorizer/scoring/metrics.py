@@ -15,7 +15,7 @@ from colorizer.scoring.ssim import Windows, ssim
 _BINS, _BIN_WIDTH = 22, 10
 
 
-class Colouring:
+class Coloring:
     """Images in all the notations in which they are compared.
 
     Takes codes of L (n, H, W) uint8 and of A and B (n, H, W, 2), uint8 or float32 and not rounded.
@@ -29,18 +29,18 @@ class Colouring:
         self.windows = Windows(self.rgb)
 
 
-def score_images(colouring: Colouring, truth: Colouring) -> dict[str, NDArray]:
+def score_images(coloring: Coloring, truth: Coloring) -> dict[str, NDArray]:
     """All scores of n images against the truth, (n,) each."""
     return {
-        "psnr": psnr(colouring.rgb, truth.rgb),
-        "ssim": ssim(colouring.windows, truth.windows),
-        "ciede2000": _mean(chroma_difference(colouring.a, colouring.b, truth.a, truth.b)),
-        "ab_error": _mean(np.abs(colouring.a - truth.a) + np.abs(colouring.b - truth.b)) / 2,
-        "colourfulness": colourfulness(colouring.rgb),
+        "psnr": psnr(coloring.rgb, truth.rgb),
+        "ssim": ssim(coloring.windows, truth.windows),
+        "ciede2000": _mean(chroma_difference(coloring.a, coloring.b, truth.a, truth.b)),
+        "ab_error": _mean(np.abs(coloring.a - truth.a) + np.abs(coloring.b - truth.b)) / 2,
+        "colourfulness": colorfulness(coloring.rgb),
     }
 
 
-def image_properties(lightness: NDArray[np.uint8], truth: Colouring) -> dict[str, NDArray]:
+def image_properties(lightness: NDArray[np.uint8], truth: Coloring) -> dict[str, NDArray]:
     """What n images are like, (n,) each: mean L*, mean chroma sqrt(a*^2 + b*^2), and texture.
 
     Texture is the mean absolute difference of L* between pixels that touch by a side: 0 for a flat area. Takes the
@@ -56,19 +56,19 @@ def image_properties(lightness: NDArray[np.uint8], truth: Colouring) -> dict[str
     }
 
 
-def mean_colour(colouring: Colouring) -> NDArray[np.float64]:
+def mean_color(coloring: Coloring) -> NDArray[np.float64]:
     """Mean a*, b* and chroma sqrt(a*^2 + b*^2) of n images, (n, 3)."""
-    values = colouring.a, colouring.b, np.hypot(colouring.a, colouring.b)
+    values = coloring.a, coloring.b, np.hypot(coloring.a, coloring.b)
     return np.stack([_mean(value) for value in values], axis=-1).astype(np.float64)
 
 
-def tint(colours: NDArray[np.float64]) -> float:
-    """How much images of one size have one hue in common, from their `mean_colour` (n, 3): in [0, 1].
+def tint(colors: NDArray[np.float64]) -> float:
+    """How much images of one size have one hue in common, from their `mean_color` (n, 3): in [0, 1].
 
     The distance of their mean colour from grey, relative to their mean chroma: 0 when hues balance out, 1 for one hue
     alone, however strong. Grey has 0.
     """
-    a, b, chroma = colours.mean(axis=0)
+    a, b, chroma = colors.mean(axis=0)
     return float(np.hypot(a, b) / max(chroma, 1e-9))
 
 
@@ -79,7 +79,7 @@ def psnr(rgb: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.float64
     return np.minimum(100, 10 * np.log10(255**2 / np.maximum(error, 1e-9)))
 
 
-def colourfulness(rgb: NDArray[np.uint8]) -> NDArray:
+def colorfulness(rgb: NDArray[np.uint8]) -> NDArray:
     """Colourfulness of 8-bit RGB images (n, H, W, 3), (n,), 0 for grey; Hasler and Süsstrunk (2003), equation 3."""
     red, green, blue = (rgb[..., channel].reshape(len(rgb), -1).astype(np.float32) for channel in range(3))
     red_green, yellow_blue = red - green, (red + green) / 2 - blue  # (n, H x W)
@@ -87,7 +87,7 @@ def colourfulness(rgb: NDArray[np.uint8]) -> NDArray:
     return deviation + np.float32(0.3) * np.hypot(red_green.mean(axis=1), yellow_blue.mean(axis=1))
 
 
-def ab_deviation(truth: Colouring) -> NDArray:
+def ab_deviation(truth: Coloring) -> NDArray:
     """The AB error of leaving each image grey, (n,)."""
     return _mean(np.abs(truth.a) + np.abs(truth.b)) / 2
 

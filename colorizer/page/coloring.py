@@ -23,7 +23,7 @@ _EXAMPLES = ("china.jpg", "flower.jpg", "astronaut.png", "chelsea.png", "coffee.
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coloured:
+class Colored:
     """Files of one coloured photograph: small ones to look at, the full size to download."""
 
     before: Path
@@ -32,26 +32,26 @@ class Coloured:
     caption: str
 
 
-def colour(photograph: Path, model: str, strength: float, folder: Path) -> Coloured:
+def color(photograph: Path, model: str, strength: float, folder: Path) -> Colored:
     """Colour a file into a new folder inside `folder`. Raises UserError for a bad photograph or model."""
     started = time.monotonic()
     loaded = load_at_hand(model)
     original = read_photograph(photograph)
-    coloured = Colorizer(model=loaded, size=loaded.facts.training_size, strength=strength)(original)
+    colored = Colorizer(model=loaded, size=loaded.info.training_size, strength=strength)(original)
     out = Path(tempfile.mkdtemp(dir=folder))
     full = named(out / photograph.name, "png")
-    write_photograph(full, coloured, "png")
+    write_photograph(full, colored, "png")
     height, width = original.size
     (out / "small").mkdir()
     before, after = out / "small" / "before.png", out / "small" / "after.png"
-    for path, shown in ((before, original), (after, coloured)):
+    for path, shown in ((before, original), (after, colored)):
         thumbnail(shown, _PREVIEW).save(path, compress_level=1)
     seconds = time.monotonic() - started
-    return Coloured(
+    return Colored(
         before=before,
         after=after,
         full=full,
-        caption=f"{photograph.name}: {width} x {height} px, model of epoch {loaded.facts.epoch}, {seconds:.1f} s",
+        caption=f"{photograph.name}: {width} x {height} px, model of epoch {loaded.info.epoch}, {seconds:.1f} s",
     )
 
 
