@@ -1,4 +1,4 @@
-"""The generator as an ONNX file that needs nothing of this project, checked against PyTorch."""
+"""Exports the generator to an ONNX file that needs nothing of this project, and checks it against PyTorch."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ _CODES = {"L*": "L* x 255/100", "luma": "the grey value (BT.601)"}
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """How far the exported model is from PyTorch: the largest difference of normalised chroma, and on how much."""
+    """The largest difference of normalised chroma between the export and PyTorch, and on how many photographs."""
 
     difference: float
     num_photographs: int

@@ -17,7 +17,7 @@ _FLUSH_BYTES = 32 * 2**20
 
 
 def write_store(path: Path, chunks: Iterable[NDArray[np.uint8]], shape: tuple[int, int, int, int]) -> None:
-    """Stream chunks (n, H, W, 3) uint8 into a .npy file of `shape`; `path` appears only when it is whole.
+    """Write chunks (n, H, W, 3) uint8 to a .npy file of `shape`, one at a time; `path` appears only when it is whole.
 
     Raises UserError when the disk is too small, before the first byte is written or when it fills up meanwhile.
     """

@@ -1,4 +1,4 @@
-"""One row per image: where it came from and what it is like."""
+"""The inventory of the images: one row each, with source, mean colour and copies."""
 
 import hashlib
 from functools import partial
@@ -15,7 +15,7 @@ _CHROMA_UNIT = 256  # chroma is summed in 1/256 steps: integer sums are the same
 
 
 def take_inventory(raw: RawArrays) -> dict[str, NDArray]:
-    """Read every pixel once and describe every image.
+    """Describe every image in one pass over the raw arrays.
 
     Returns columns (N,): `image` (0 to N - 1), `source` (name of its chroma batch), `row` (its place in that
     batch), `mean_lightness` (L*), `mean_a`, `mean_b` (a*, b*), `mean_chroma` (mean distance from grey in the a*, b*

@@ -1,4 +1,4 @@
-"""Trained models of every kind behind one door: the pipeline's own files, and their exports to ONNX."""
+"""Loads trained models, from the pipeline's own files or from their exports to ONNX."""
 
 import hashlib
 import json
@@ -23,10 +23,10 @@ NO_DIGEST = "0" * 64  # what stands in the place of the digest when it is taken
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """What has to be known of a model to use it.
+    """What its users have to know about a model.
 
-    side_multiple: of what both sides of its input have to be a multiple. training_size: the shorter side of the images
-    that it was trained on. lightness_is: what codes of L it was trained on.
+    side_multiple: both sides of its input are multiples of it. training_size: the shorter side of the images that it
+    was trained on, in pixels. lightness_is: what the codes of L are made of. epoch: the one that it was saved after.
     """
 
     side_multiple: int
@@ -37,10 +37,11 @@ class ModelInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """`predict` turns codes of L (N, H, W) uint8 into codes of A, B (N, H, W, 2) float32; H, W as `info` demand.
+    """A trained model, ready to colour.
 
-    identity: the fingerprint of the training, and the epoch. It is the model's own, whatever its file is called: the
-    chosen epoch, its checkpoint, its export and its registered version share it.
+    predict: codes of L (N, H, W) uint8 -> codes of A, B (N, H, W, 2) float32; H and W are multiples of
+    `info.side_multiple`. identity: the fingerprint of the training, and the epoch. It does not depend on the file's
+    name: the chosen epoch, its checkpoint, its export and its registered version share it.
     """
 
     predict: Predict
@@ -49,7 +50,7 @@ class Model:
 
 
 def load_model(path: Path, device: str = "auto", precision: "PrecisionOrAuto" = "auto") -> Model:
-    """A model from a .safetensors file of the pipeline, or from an .onnx file exported from one.
+    """Load a model from a .safetensors file of the pipeline, or from an .onnx file exported from one.
 
     `device` (auto, cpu or cuda) and `precision` (auto is bf16 where the device is fast at it) are for the former; ONNX
     runs on the CPU in fp32, without importing PyTorch. Raises UserError when the file is missing, damaged or of another
@@ -63,7 +64,7 @@ def load_model(path: Path, device: str = "auto", precision: "PrecisionOrAuto" = 
 
 
 def model_info(metadata: dict) -> ModelInfo:
-    """Of a generator, from the metadata of its file."""
+    """Build the `ModelInfo` of a generator from the metadata of its file."""
     halvings = metadata["generator"]["halvings"]
     # Files from before the shape was recorded were trained, with as many halvings as possible, on about this size.
     image_shape = metadata.get("image_shape", [2 ** (halvings + 1)])

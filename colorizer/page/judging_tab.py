@@ -25,7 +25,10 @@ _WHICH_IS_REAL, _WHICH_IS_BETTER = "### Which picture shows the real colours?", 
 
 
 def add_judging(page: gr.Blocks, one_at_a_time: dict[str, Any]) -> None:
-    """Add the tab's parts to `page`, inside whose tab it is called; colouring waits its turn by `one_at_a_time`."""
+    """Add the parts of the tab to `page`; call it inside that tab.
+
+    `one_at_a_time` holds the options of an event by which colouring waits its turn.
+    """
 
     def begin(first: str, second: str, files: list[str] | None) -> tuple[Any, ...]:
         try:
@@ -84,9 +87,9 @@ def add_judging(page: gr.Blocks, one_at_a_time: dict[str, Any]) -> None:
 
 
 def vote(test: BlindTest | None, number: int, chosen: Choice) -> tuple[Any, ...]:
-    """Count a vote on the round of that number, as `BlindTest.vote` does; the values of `rounds` that the page shows.
+    """Count a vote as `BlindTest.vote` does, and return what the page shows next: the values of `rounds`.
 
-    That is the next round; the same one again when the vote does not count.
+    That is the next round, or the same one again when the vote does not count.
     """
     test = _running(test)
     try:
@@ -97,7 +100,7 @@ def vote(test: BlindTest | None, number: int, chosen: Choice) -> tuple[Any, ...]
 
 
 def reveal(test: BlindTest | None) -> tuple[Any, ...]:
-    """The result as Markdown, then the parts for setting up and for judging, of which the first is shown again."""
+    """Return the result as Markdown, and the updates that show the part for setting up and hide that for judging."""
     try:
         return _result(_running(test)), gr.Column(visible=True), gr.Column(visible=False)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""What the page of `python -m colorizer app` looks like, and what its parts do. Importing Gradio takes seconds."""
+"""Builds the page of `python -m colorizer app`. Importing Gradio takes seconds."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ _ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "colour", "concurrency_limit
 
 
 def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
-    """The page; what it makes goes into the folder `results`, `examples` are photographs to pick from."""
+    """Build the page. Coloured photographs go to the folder `results`; `examples` are photographs to pick from."""
 
     def choices() -> list[tuple[str, str]]:
         return list(models_at_hand(Path.cwd()).items())

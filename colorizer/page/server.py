@@ -1,4 +1,4 @@
-"""A page in the browser: drop photographs, compare before and after, download them at full size.
+"""Serves the page in the browser: drop photographs, compare before and after, download them at full size.
 
 Runs offline: neither the page nor the server asks another host.
 """
@@ -19,7 +19,10 @@ LOGIN = "COLORIZER_LOGIN"  # this environment variable, NAME:PASSWORD, is asked 
 
 
 def check_access(host: str) -> tuple[str, str] | None:
-    """Name and password that the page asks for, if any. Raises UserError when others could reach it without."""
+    """Read name and password for the page from the environment variable LOGIN; None without it.
+
+    Raises UserError when it is malformed, or missing although `host` lets other machines in.
+    """
     login = os.environ.get(LOGIN, "")
     name, _, password = login.partition(":")
     if login and not (name and password):

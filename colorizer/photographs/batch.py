@@ -1,4 +1,4 @@
-"""Colouring many photographs, in batches of similar sizes; one bad file does not stop the rest."""
+"""Colours many photographs in batches of similar sizes; a bad file does not stop the rest."""
 
 import os
 from collections import defaultdict
@@ -28,7 +28,7 @@ _BATCH_NETWORK_PIXELS = 2**20  # of what the network sees
 
 @dataclass
 class Summary:
-    """What became of the photographs: how many were coloured, and a line for each that could not be."""
+    """The result of a run: how many photographs were coloured, and a line for each that could not be."""
 
     colored: int = 0
     failed: list[str] = field(default_factory=list)
@@ -49,8 +49,9 @@ def colorize_photographs(
     on_done: Callable[[int], None],
     on_pair: Callable[[Pair], None],
 ) -> Summary:
-    """Colour every photograph and write it; `on_done` is told how many more are done, `on_pair` is given each.
+    """Colour the photographs of all jobs and write them.
 
+    `on_done` is called with the number of photographs that were done since, `on_pair` with each one before and after.
     Reading, colouring and writing overlap. Memory is bounded, whatever the number of photographs.
     """
     summary = Summary()

@@ -1,4 +1,4 @@
-"""Decoding photographs: whatever a file says it is, 8-bit sRGB pixels the right way up come of it, or one UserError."""
+"""Decodes photographs of many kinds to upright 8-bit sRGB pixels; whatever goes wrong is one UserError."""
 
 import errno
 import io
@@ -47,9 +47,10 @@ warnings.filterwarnings("ignore", module="PIL")  # of damaged EXIF and the like
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Height and width from the header; a few kinds of files say only further on that they are to be turned.
+    """Read height and width from the header, without decoding pixels.
 
-    Raises UserError as `read_photograph` does.
+    They may be swapped for the few kinds of files whose orientation is not in the header. Raises UserError as
+    `read_photograph` does.
     """
     with _decoding(path), _open(path) as image:
         width, height = image.size

@@ -1,4 +1,4 @@
-"""Photographs into raw arrays: squares of one size, in the layout that `data.root` accepts."""
+"""Imports photographs as training data: squares of one size, as raw arrays that `data.root` accepts."""
 
 import csv
 import hashlib
@@ -29,7 +29,7 @@ Reason = Literal["unreadable", "too small", "near-grey", "duplicate"]
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """How many photographs became images, and how many were skipped, by reason."""
+    """The result of an import: how many photographs became images, and how many were skipped, by reason."""
 
     num_images: int
     skipped: dict[Reason, int]
@@ -55,7 +55,9 @@ def import_photographs(
     workers: int,
     on_photographs: Callable[[int], None],
 ) -> Imported:
-    """Write `out`/l, `out`/ab, `out`/photographs.csv and `out`/.gitignore from what `find_photographs` gave.
+    """Convert photographs to square images and write them as raw arrays, with a table of what became of each.
+
+    `found` is from `find_photographs`. Written are `out`/l, `out`/ab, `out`/photographs.csv and `out`/.gitignore.
 
     Images are `size` pixels square: with "crop" the middle of the photograph; with "whole" all of it, the rest of the
     square being its mirror image, as a model would learn a plain border. Transparency is laid over white, as viewers

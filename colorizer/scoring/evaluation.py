@@ -1,4 +1,4 @@
-"""How well one or more methods colour held-out images."""
+"""Evaluates colouring methods on images with known colours."""
 
 import os
 from collections.abc import Callable
@@ -27,12 +27,12 @@ _TASK_PIXELS = 2**17  # that a thread scores at a time: with fewer, threads wait
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Scores of every image, pooled AB histograms (22, 22), and the `mean_color` of every image (N, 3).
+    """Scores of one or more methods on N images: of every image, and pooled over all.
 
     `scores` has one row per image: `image`, `<method>_<score>` for every method, and of the truth
     `truth_colourfulness`, `truth_ab_deviation`, the AB error of a grey image, and `truth_lightness`, `truth_chroma` and
-    `truth_texture`, its `image_properties`.
-    `histograms` and `colors` are keyed by method and `truth`.
+    `truth_texture`, its `image_properties`. `histograms`, the pooled AB histograms (22, 22), and `colors`, the
+    `mean_color` of every image (N, 3), are keyed by method and `truth`.
     """
 
     scores: pd.DataFrame
@@ -40,7 +40,7 @@ class Evaluation:
     colors: dict[str, NDArray[np.float64]]
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Per method: mean of every score, colourfulness gap |out - truth| / truth, histogram distance, tint, balance.
+        """Summarise methods: mean scores, colourfulness gap |out - truth| / truth, histogram distance, tint, balance.
 
         Of the truth: colourfulness and tint. The tint tells one hue alone, such as brown, from colours that balance.
         The balance weighs error and colour: AB error relative to leaving the image grey + histogram distance +
@@ -66,12 +66,12 @@ class Evaluation:
         return result
 
     def ranked(self) -> NDArray[np.int64]:
-        """The images from the model's smallest to its largest CIEDE2000."""
+        """Sort the images by the CIEDE2000 of the method `model`, from the smallest: their numbers (N,)."""
         return self.scores.sort_values(["model_ciede2000", "image"])["image"].to_numpy()
 
 
 def constant_chroma(chroma: tuple[float, float]) -> Predict:
-    """The method that gives every pixel the same codes of A and B: the baselines."""
+    """Build the baseline method that predicts the same codes of A and B for every pixel."""
     return lambda lightness: np.broadcast_to(np.array(chroma, np.float32), (*lightness.shape, 2))
 
 
