@@ -25,7 +25,8 @@ _STORAGE_TAGS = frozenset(
     {254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280, 281, 284, 301, 317, 318, 319, 320}
     | {322, 323, 324, 325, 330, 332, 337, 338, 339, 340, 341, 347, 512, 513, 514, 529, 530, 531, 532, 34675}
 )
-# Whatever decoders raise on bytes that somebody damaged.
+# What Pillow raises on damaged bytes: OSError and EOFError for pixels, SyntaxError for PNG chunks and TIFF headers,
+# ValueError for sizes, TypeError and struct.error for EXIF values of another type than their tag's.
 _DECODER_ERRORS = (
     OSError,
     SyntaxError,
