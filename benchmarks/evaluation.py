@@ -28,7 +28,7 @@ from colorizer.networks.checkpoints import generate_chroma, save_generator
 from colorizer.networks.generator import Generator
 from colorizer.networks.layers import most_halvings
 from colorizer.scoring.evaluation import constant_chroma, evaluate_images
-from colorizer.scoring.metrics import colourfulness, psnr
+from colorizer.scoring.metrics import colorfulness, psnr
 
 BATCH = 64
 
@@ -46,7 +46,7 @@ def by_scikit_image(codes: NDArray[np.uint8], methods: dict[str, Predict]) -> No
                 structural_similarity(rgb, true_rgb, channel_axis=-1, data_range=255)
                 deltaE_ciede2000(lab, true_lab).mean()
                 psnr(rgb[None], true_rgb[None])
-                colourfulness(rgb[None])
+                colorfulness(rgb[None])
                 np.histogram2d(lab[..., 1].ravel(), lab[..., 2].ravel(), bins=22)
 
 

@@ -1,13 +1,16 @@
 """Photographs in, photographs out: python -m colorizer --help"""
 
+import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from colorizer.console import make_folder, run_app, say
 from colorizer.core.errors import UserError
+from colorizer.core.files import write_text
 from colorizer.data.raw import SMALLEST_SIDE
 from colorizer.models.registry import PATH, find_model
 from colorizer.photographs.imported_folder import TABLE_FILE
@@ -118,7 +121,7 @@ def colorize(
     if wanted:
         make_folder(out)
         loaded = load_model(find_model(Path.cwd(), model))
-        colorizer = Colorizer(model=loaded, size=size or loaded.facts.training_size, strength=strength)
+        colorizer = Colorizer(model=loaded, size=size or loaded.info.training_size, strength=strength)
         with Progress("colorize", total=len(wanted)) as progress:
             summary = colorize_photographs(
                 wanted,
@@ -131,7 +134,7 @@ def colorize(
 
     for line in summary.failed:
         say(line)
-    told = [f"{summary.coloured} coloured in {out}"]
+    told = [f"{summary.colored} coloured in {out}"]
     if left := len(jobs) - len(wanted):
         told.append(f"{left} left as they were (--force colours them again)")
     if summary.failed:
@@ -141,6 +144,32 @@ def colorize(
     say("; ".join(told))
     if summary.failed:
         sys.exit(1)
+
+
+@app.command()
+def score(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL", help=MODEL_HELP)],
+    out: Annotated[Path, typer.Option(help="the JSON file for the scores, by model")],
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto: the GPU if there is one")] = "auto",
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 where the device is fast at it")
+    ] = "auto",
+    batch_size: Annotated[int, typer.Option(min=1, help="images that are coloured at a time")] = 64,
+    store: Annotated[Path, typer.Option(help="the images, as stage concatenate writes them")] = Path("data/lab.npy"),
+    images: Annotated[
+        Path, typer.Option(help="a CSV file with the numbers of the images to score in its column image")
+    ] = Path("data/split/test.csv"),
+) -> None:
+    """Score models on the same images, by default on the test images of this folder.
+
+    Example: python -m colorizer score models/checkpoints/*.safetensors --out scores.json
+    """
+    from colorizer.models.comparison import score_models
+
+    paths = {name: find_model(Path.cwd(), name) for name in models}
+    scores = score_models(paths, store, images, device=device, precision=precision, batch_size=batch_size)
+    write_text(out, json.dumps(scores, indent=2) + "\n")
+    say(f"scores of {len(scores)} models in {out}")
 
 
 @app.command()
@@ -180,47 +209,13 @@ def app_(
 
     Example: python -m colorizer app --port 8000
     """
-    from colorizer.page.server import run_app
+    from colorizer.page.server import serve
 
-    run_app(host, port)
-
-
-def make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise UserError(f"{folder} is a file: a folder is needed") from error
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written to: {(error.strerror or '').lower()}") from error
-
-
-def say(text: str) -> None:
-    print(f"colorizer: {text}", file=sys.stderr, flush=True)
-
-
-def silence_libtiff() -> None:
-    """It writes to file descriptor 2 by itself what it thinks of a damaged file; Python's stderr moves elsewhere."""
-    if sys.__stderr__ is not None and sys.stderr is sys.__stderr__:
-        sys.__stderr__.flush()
-        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    serve(host, port)
 
 
 def main() -> None:
-    silence_libtiff()
-    try:
-        app()
-    except UserError as error:
-        say(str(error))
-        sys.exit(1)
-    except OSError as error:
-        if error.filename is None:
-            raise
-        say(f"{error.filename}: {(error.strerror or '').lower()}")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        say("interrupted; what was written is whole")
-        sys.exit(130)
+    run_app(app)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The generator as an ONNX file that needs nothing of this project, checked against PyTorch."""
+"""Exports the generator to an ONNX file that needs nothing of this project, and checks it against PyTorch."""
 
 import hashlib
 import json
@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from colorizer.core.errors import UserError
-from colorizer.core.files import replacing
+from colorizer.core.files import atomic_write
 from colorizer.core.lab import Normalization
 from colorizer.data.sample import built_in_photographs
-from colorizer.models.model import NO_DIGEST, ONNX_METADATA, Model, facts_of, load_model
+from colorizer.models.model import NO_DIGEST, ONNX_METADATA, Model, load_model, model_info
 from colorizer.networks.checkpoints import load_generator
 from colorizer.networks.generator import Generator
 from colorizer.photographs.colorizing import Colorizer
@@ -26,8 +26,8 @@ LARGEST_DIFFERENCE = 1e-4  # of normalised chroma
 _OPSET = 18
 _USE = (
     "Input `lightness`: float32 (N, 1, H, W), {codes} of the photograph, from 0 to 255; H and W multiples of "
-    "{facts.side_multiple}. Output `chroma`: float32 (N, 2, H, W), a* + 128 and b* + 128. The network was trained on "
-    "images whose shorter side has {facts.training_size} px: make the photograph about that small, enlarge the chroma, "
+    "{info.side_multiple}. Output `chroma`: float32 (N, 2, H, W), a* + 128 and b* + 128. The network was trained on "
+    "images whose shorter side has {info.training_size} px: make the photograph about that small, enlarge the chroma, "
     "and join it with the photograph's own L*."
 )
 _CODES = {"L*": "L* x 255/100", "luma": "the grey value (BT.601)"}
@@ -35,7 +35,7 @@ _CODES = {"L*": "L* x 255/100", "luma": "the grey value (BT.601)"}
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """How far the exported model is from PyTorch: the largest difference of normalised chroma, and on how much."""
+    """The largest difference of normalised chroma between the export and PyTorch, and on how many photographs."""
 
     difference: float
     num_photographs: int
@@ -62,15 +62,15 @@ def export_onnx(model: Path, out: Path) -> Check:
     if model.suffix == ".onnx":
         raise UserError(f"{model} is an export already: export a .safetensors file of the pipeline")
     generator, normalization, metadata = load_generator(model, torch.device("cpu"))
-    facts = facts_of(metadata)
-    exported = _trace(_CodesToCodes(generator, normalization).eval(), facts.side_multiple)
-    exported.doc_string = _USE.format(codes=_CODES[facts.lightness_is], facts=facts)
+    info = model_info(metadata)
+    exported = _trace(_CodesToCodes(generator, normalization).eval(), info.side_multiple)
+    exported.doc_string = _USE.format(codes=_CODES[info.lightness_is], info=info)
     entry = exported.metadata_props.add()
     entry.key = ONNX_METADATA
-    about = {"facts": asdict(facts), "scores": metadata["scores"], "training": metadata["training"]}
+    about = {"facts": asdict(info), "scores": metadata["scores"], "training": metadata["training"]}
     entry.value = json.dumps(about | {"sha256": NO_DIGEST}, sort_keys=True)
     content = exported.SerializeToString(deterministic=True)
-    with replacing(out) as partial:
+    with atomic_write(out) as partial:
         partial.write_bytes(content.replace(NO_DIGEST.encode(), hashlib.sha256(content).hexdigest().encode()))
         check = _compare(load_model(partial), load_model(model, "cpu", "fp32"), normalization)
         if not check.difference <= LARGEST_DIFFERENCE:
@@ -105,9 +105,9 @@ def _compare(exported: Model, original: Model, normalization: Normalization) -> 
     """On the built-in photographs, at the size of the training and at twice that, alone and as a batch."""
     photographs = [Photograph(pixels=pixels) for _, pixels in built_in_photographs()]
     largest = 0.0
-    for size in (exported.facts.training_size, 2 * exported.facts.training_size):
-        looks = [Colorizer(model=original, size=size).look(photograph) for photograph in photographs]
-        batches = [look[None] for look in looks] + [np.stack([looks[0], looks[0][::-1, ::-1]])]
+    for size in (exported.info.training_size, 2 * exported.info.training_size):
+        inputs = [Colorizer(model=original, size=size).network_input(photograph) for photograph in photographs]
+        batches = [codes[None] for codes in inputs] + [np.stack([inputs[0], inputs[0][::-1, ::-1]])]
         for batch in batches:
             difference = np.abs(exported.predict(batch) - original.predict(batch)).max()
             largest = max(largest, float(difference) / normalization.chroma_scale)

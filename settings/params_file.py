@@ -11,7 +11,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from colorizer.core.errors import UserError
-from colorizer.core.files import replacing
+from colorizer.core.files import atomic_write
 from settings.params import DecisionParams, Params
 
 PARAMS_FILE = Path("params.yaml")
@@ -83,7 +83,7 @@ def write_params(changes: Mapping[str, object], path: Path = PARAMS_FILE, *, bas
             _update_lines(section[key], value)  # in place: comments hang on the entries
         else:
             section[key] = [_in_one_line(entry) for entry in value] if isinstance(value, list) else value
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         yaml.dump(content, partial)
         written = YAML(typ="safe").load(partial)
         assert written == content, f"{path} would have been written wrongly"

@@ -19,7 +19,8 @@ from colorizer.networks.checkpoints import generate_chroma, load_generator
 from colorizer.networks.devices import choose_device, choose_precision
 from colorizer.report.failures import where_it_fails, worst_by_kind
 from colorizer.report.figures import plot_histograms, plot_history, save_figure
-from colorizer.report.html import report_page, score_card
+from colorizer.report.html import report_page
+from colorizer.report.score_card import score_card
 from colorizer.scoring.evaluation import Evaluation, constant_chroma, evaluate_images
 from colorizer.scoring.sheets import comparison_sheet
 from settings.params import Params

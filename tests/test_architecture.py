@@ -15,10 +15,10 @@ ALLOWED = {
     "colorizer/scoring": {"colorizer/core"},
     "colorizer/report": {"colorizer/core"},
     "colorizer/training": {"colorizer/core", "colorizer/networks"},
-    "colorizer/models": {"colorizer/core", "colorizer/networks"},
+    "colorizer/models": {"colorizer/core", "colorizer/networks", "colorizer/scoring"},
     "colorizer/photographs": {"colorizer/core", "colorizer/data", "colorizer/models"},
     "colorizer/page": {"colorizer/core", "colorizer/data", "colorizer/models", "colorizer/photographs"},
-    "colorizer": {  # export.py and the command
+    "colorizer": {  # export.py and the command, with console.py
         "colorizer/core",
         "colorizer/data",
         "colorizer/models",

@@ -1,4 +1,4 @@
-"""Short names for contents: equal contents, equal digest."""
+"""Digests: of the facts that decide a training, and of files."""
 
 import hashlib
 import json
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 def fingerprint(facts: dict) -> str:
-    """16 hexadecimal digits that stand for all the facts that decided a training."""
+    """Hash the facts that decided a training to 16 hexadecimal digits; the order of the keys does not matter."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Compute the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Writing files so that a reader finds the old version or the new one, never half of one."""
+"""Write files atomically: a reader finds the old version or the new one, never half of one."""
 
 import csv
 import errno
@@ -19,11 +19,11 @@ _ROWS_AT_ONCE = 10_000
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to, which replaces `path` when the block ends without an error.
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Replace a file atomically: yields a temporary path, which takes the place of `path` at the end of the block.
 
-    `path` may be a hard link into DVC's cache: it is never written to, only replaced. Missing folders are made.
-    Raises UserError when the disk, a quota or a limit is full; `path` is then as it was.
+    After an error in the block `path` is as it was. It may be a hard link into DVC's cache, and is never written to.
+    Missing folders are made. Raises UserError when the disk, a quota or a limit is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
@@ -53,32 +53,35 @@ def _flush_folder(folder: Path) -> None:
 
 
 def out_of_room(error: OSError) -> str:
-    """What is full, if a disk, a quota or a limit is why writing failed; else nothing."""
+    """Name the full disk, quota or limit that made writing fail; empty if the error has another cause."""
     full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return os.strerror(error.errno).lower() if error.errno in full else ""
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text, replacing `path` at once."""
-    with replacing(path) as partial:
+    """Write UTF-8 text atomically."""
+    with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_csv(path: Path, frame: "pd.DataFrame") -> None:
-    """Write a table without its index, replacing `path` at once."""
-    with replacing(path) as partial:
+    """Write a table as CSV, without its index, atomically."""
+    with atomic_write(path) as partial:
         frame.to_csv(partial, index=False, lineterminator="\n")
 
 
 def save_image(image: "Image.Image", path: Path) -> None:
-    """Write a PNG."""
-    with replacing(path) as partial:
+    """Write an image atomically, in the format of the suffix."""
+    with atomic_write(path) as partial:
         image.save(partial)
 
 
 def write_columns(path: Path, columns: "Mapping[str, NDArray]") -> None:
-    """Write the table that `write_csv` would, few rows at a time: bytes as ASCII, masked entries empty."""
-    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+    """Write columns (N,) as CSV atomically, as `write_csv` does, without holding the text of all rows in memory.
+
+    Bytes are written as ASCII, masked entries are left empty.
+    """
+    with atomic_write(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         for start in range(0, len(next(iter(columns.values()))), _ROWS_AT_ONCE):

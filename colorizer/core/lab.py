@@ -1,4 +1,4 @@
-"""All colour conventions of the project, in one place.
+"""Conversions between sRGB and CIELAB, and the notations of CIELAB that the project uses.
 
 Three notations of CIELAB (D65) occur:
 
@@ -39,11 +39,11 @@ _XYZ_TO_LINEAR_RGB = (
 
 @dataclass(frozen=True, kw_only=True)
 class Normalization:
-    """The affine map between codes and [-1, 1], as (code - offset) / scale.
+    """Maps codes to [-1, 1] and back: (code - offset) / scale.
 
     The defaults are the recipe's: L through x / 127.5 - 1, A and B through (x - 128) / 128, so that a
-    neutral colour is exactly 0. `lightness_is` tells what the codes of L were made of, which whoever colours a
-    photograph has to repeat. The methods take arrays and tensors alike and keep their floating dtype.
+    neutral colour is exactly 0. `lightness_is` says what the codes of L are made of, L* or luma; codes of a photograph
+    have to be made the same way. The methods take arrays and tensors alike and keep their floating dtype.
     """
 
     lightness_offset: float = 127.5
@@ -53,25 +53,25 @@ class Normalization:
     lightness_is: Lightness = "L*"
 
     def lightness(self, codes):
-        """Codes of L in [0, 255] -> [-1, 1]."""
+        """Normalise codes of L: [0, 255] -> [-1, 1]."""
         return (codes - self.lightness_offset) / self.lightness_scale
 
     def chroma(self, codes):
-        """Codes of A or B in [0, 255] -> [-1, 1)."""
+        """Normalise codes of A or B: [0, 255] -> [-1, 1)."""
         return (codes - self.chroma_offset) / self.chroma_scale
 
-    def chroma_codes(self, normalised):
-        """[-1, 1] -> codes of A or B, float, in [0, 256]; not rounded, not clipped."""
-        return normalised * self.chroma_scale + self.chroma_offset
+    def chroma_codes(self, normalized):
+        """Invert `chroma`: [-1, 1] -> codes of A or B, float, in [0, 256]; not rounded, not clipped."""
+        return normalized * self.chroma_scale + self.chroma_offset
 
 
 def rgb_to_codes(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """sRGB (H, W, 3) uint8 -> codes (H, W, 3) uint8; integer arithmetic, the same on every machine."""
+    """Convert sRGB (H, W, 3) uint8 to codes (H, W, 3) uint8; integer arithmetic, the same on every machine."""
     return cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)  # type: ignore[return-value]
 
 
 def codes_to_lab(codes: NDArray) -> NDArray[np.float32]:
-    """Codes (..., 3), uint8 or float, -> L*, a*, b* (..., 3) float32."""
+    """Convert codes (..., 3), uint8 or float, to L*, a*, b* (..., 3) float32."""
     lab = codes.astype(np.float32)
     lab[..., 0] /= LIGHTNESS_SCALE
     lab[..., 1:] -= NEUTRAL
@@ -79,25 +79,25 @@ def codes_to_lab(codes: NDArray) -> NDArray[np.float32]:
 
 
 def lab_to_rgb(lab: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """L*, a*, b* (H, W, 3) float32 -> sRGB (H, W, 3) uint8; colours outside sRGB are clipped per channel."""
+    """Convert L*, a*, b* (H, W, 3) float32 to sRGB (H, W, 3) uint8; colours outside sRGB are clipped per channel."""
     rgb = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)  # in [0, 1]
     return np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
 
 
 def codes_to_rgb(codes: NDArray) -> NDArray[np.uint8]:
-    """Codes (H, W, 3), uint8 or float, -> sRGB (H, W, 3) uint8."""
+    """Convert codes (H, W, 3), uint8 or float, to sRGB (H, W, 3) uint8; colours outside sRGB are clipped."""
     return lab_to_rgb(codes_to_lab(codes))
 
 
 def grey_codes(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The same lightness without colour: codes (..., 3) with A and B neutral."""
+    """Remove the colours: codes (..., 3) -> codes of the same L with A and B neutral."""
     grey = codes.copy()
     grey[..., 1:] = NEUTRAL
     return grey
 
 
 def rgb_to_lightness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """sRGB (H, W, 3), or greys (H, W), uint8 -> codes of L (H, W) float32, not rounded."""
+    """Compute codes of L from sRGB (H, W, 3), or from greys (H, W), uint8: (H, W) float32, not rounded."""
     linear = _linear(np.arange(256) / 255)
     if rgb.ndim == 2:
         return _lightness_of_y(linear).take(rgb)
@@ -107,14 +107,15 @@ def rgb_to_lightness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def rgb_to_luma(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """sRGB (H, W, 3), or greys (H, W), uint8 -> grey values of BT.601 (H, W) float32, not rounded."""
+    """Compute luma (BT.601) of sRGB (H, W, 3), or of greys (H, W), uint8: (H, W) float32, not rounded."""
     return rgb.astype(np.float32) if rgb.ndim == 2 else rgb.astype(np.float32) @ np.array(_LUMA, np.float32)
 
 
 def displayable_rgb(lightness: NDArray, ab: NDArray) -> NDArray[np.uint8]:
-    """Codes of L (H, W) and a*, b* (H, W, 2), float32 -> sRGB (H, W, 3) uint8 of that lightness.
+    """Convert codes of L (H, W) and a*, b* (H, W, 2), float32, to sRGB (H, W, 3) uint8, and keep the lightness.
 
-    A colour outside sRGB comes in by less chroma of the same hue; clipping its RGB would change its lightness.
+    Gamut mapping: a colour outside sRGB gets the largest chroma of its hue that sRGB has at its lightness. Clipping its
+    RGB would change its lightness.
     """
     f_y = (lightness / np.float32(LIGHTNESS_SCALE) + 16) / 116
     linear = _linear_rgb(f_y, ab)  # (H, W, 3)
@@ -134,13 +135,13 @@ def displayable_rgb(lightness: NDArray, ab: NDArray) -> NDArray[np.uint8]:
 
 
 def mean_chroma(codes: NDArray[np.uint8]) -> float:
-    """Mean distance of codes (..., 3) from grey in the a*, b* plane: a near-grey image has a small one."""
+    """Compute the mean chroma sqrt(a*^2 + b*^2) of codes (..., 3), which is small for a near-grey image."""
     ab = codes[..., 1:].astype(np.float64) - NEUTRAL
     return float(np.sqrt((ab**2).sum(axis=-1)).mean())
 
 
 def outside_srgb_table() -> NDArray[np.bool_]:
-    """For every code triple, whether no sRGB colour lies near it: bool (256, 256, 256), indexed [L, A, B].
+    """Tabulate which code triples no sRGB colour comes near: bool (256, 256, 256), indexed [L, A, B].
 
     A triple is outside when a linear RGB component leaves [-0.02, 1.02]: rounding to 8 bits alone never puts a
     displayable colour outside. Only products and sums of float64 are used, so the

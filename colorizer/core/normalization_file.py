@@ -1,4 +1,4 @@
-"""normalization.json: the map to [-1, 1] that every model of this data carries."""
+"""Reads normalization.json, the map to [-1, 1] that every model of this data carries."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from colorizer.core.lab import Normalization
 
 
 def read_normalization(path: Path) -> Normalization:
-    """The normalisation of this data; raises UserError when the file is missing or damaged."""
+    """Read the normalisation of this data; raises UserError when the file is missing or damaged."""
     try:
         return Normalization(**json.loads(path.read_text())["normalization"])
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Progress for whoever waits: a bar in a terminal, plain lines in a log."""
+"""Shows progress: a bar in a terminal, plain lines in a log."""
 
 import shutil
 import sys
@@ -15,7 +15,10 @@ _SECONDS_BETWEEN_NOTES = 0.5
 
 
 class Progress:
-    """Counts images, with rate and time left, on standard error. `label` may change on the way."""
+    """Shows on standard error how many of `total` images are done, with rate and time left.
+
+    `label` may be changed meanwhile. `stream` takes the place of standard error.
+    """
 
     def __init__(self, label: str, *, total: int, stream: TextIO | None = None) -> None:
         self.label = label
@@ -38,7 +41,7 @@ class Progress:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave the terminal to others until the block ends; that time counts for nothing."""
+        """Hide the bar until the block ends, and leave that time out of the rate."""
         paused = time.monotonic()
         if self._bar is not None:
             self._bar.clear()
@@ -48,7 +51,7 @@ class Progress:
             self._bar.unpause()
 
     def advance(self, count: int, notes: Callable[[], str] | None = None) -> None:
-        """`count` more images are done. `notes` is called only when its text is about to be shown."""
+        """Add `count` images to those that are done. `notes` is called only when its text is about to be shown."""
         self._done += count
         now = time.monotonic()
         interval = _SECONDS_BETWEEN_NOTES if self._bar is not None else _SECONDS_BETWEEN_LINES

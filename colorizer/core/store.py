@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizer.core.errors import UserError
-from colorizer.core.files import replacing
+from colorizer.core.files import atomic_write
 
 _FLUSH_BYTES = 32 * 2**20
 
 
 def write_store(path: Path, chunks: Iterable[NDArray[np.uint8]], shape: tuple[int, int, int, int]) -> None:
-    """Stream chunks (n, H, W, 3) uint8 into a .npy file of `shape`; `path` appears only when it is whole.
+    """Write chunks (n, H, W, 3) uint8 to a .npy file of `shape`, one at a time; `path` appears only when it is whole.
 
     Raises UserError when the disk is too small, before the first byte is written or when it fills up meanwhile.
     """
@@ -28,7 +28,7 @@ def write_store(path: Path, chunks: Iterable[NDArray[np.uint8]], shape: tuple[in
         raise UserError(
             f"{path} needs {needed / 1e9:.2f} GB but only {free / 1e9:.2f} GB are free on its disk: make room"
         )
-    with replacing(path) as partial, partial.open("xb") as file:
+    with atomic_write(path) as partial, partial.open("xb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
         written = flushed = 0
         for chunk in chunks:

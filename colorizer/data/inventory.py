@@ -1,4 +1,4 @@
-"""One row per image: where it came from and what it is like."""
+"""The inventory of the images: one row each, with source, mean colour and copies."""
 
 import hashlib
 from functools import partial
@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizer.core.lab import LIGHTNESS_SCALE, NEUTRAL
-from colorizer.data.parallel import in_order
+from colorizer.data.parallel import ordered_map
 from colorizer.data.raw import RawArrays, Span
 
 _CHROMA_UNIT = 256  # chroma is summed in 1/256 steps: integer sums are the same on every machine
 
 
 def take_inventory(raw: RawArrays) -> dict[str, NDArray]:
-    """Read every pixel once and describe every image.
+    """Describe every image in one pass over the raw arrays.
 
     Returns columns (N,): `image` (0 to N - 1), `source` (name of its chroma batch), `row` (its place in that
     batch), `mean_lightness` (L*), `mean_a`, `mean_b` (a*, b*), `mean_chroma` (mean distance from grey in the a*, b*
@@ -26,7 +26,7 @@ def take_inventory(raw: RawArrays) -> dict[str, NDArray]:
     sums = np.empty((raw.num_images, 4), np.int64)
     content = np.empty(raw.num_images, ">u8")
     done = 0
-    for chunk_sums, chunk_content in in_order(partial(_sum_and_hash, raw, _chroma_table()), raw.spans()):
+    for chunk_sums, chunk_content in ordered_map(partial(_sum_and_hash, raw, _chroma_table()), raw.spans()):
         span = slice(done, done + len(chunk_sums))
         sums[span], content[span] = chunk_sums, chunk_content
         done = span.stop

@@ -1,4 +1,4 @@
-"""Threads that share the cores, for work in which NumPy, OpenCV or hashlib let go of Python's lock."""
+"""A parallel map on threads, for work in which NumPy, OpenCV or hashlib release Python's lock."""
 
 import os
 from collections import deque
@@ -14,8 +14,8 @@ R = TypeVar("R")
 THREADS = min(4, os.cpu_count() or 1)  # more would wait for memory, and hold more of it
 
 
-def in_order(function: Callable[[T], R], items: Iterable[T], threads: int = THREADS) -> Generator[R, None, None]:
-    """Yield what `function` makes of each item, in their order, with at most two items a thread in flight.
+def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int = THREADS) -> Generator[R, None, None]:
+    """Apply `function` to the items on several threads and yield the results in order, at most two per thread ahead.
 
     An exception of `function` is raised when its item's turn comes. After it, after Ctrl-C, and when the generator is
     closed, no further item is begun.

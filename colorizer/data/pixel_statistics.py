@@ -1,4 +1,4 @@
-"""What the pixels say: statistics per channel, the AB histogram, and whether L really is L*."""
+"""Statistics of all pixels: per channel, the AB histogram, and a check that the codes are 8-bit Lab."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from colorizer.core.errors import UserError
 from colorizer.core.lab import Lightness, Normalization, outside_srgb_table
-from colorizer.data.parallel import in_order
+from colorizer.data.parallel import ordered_map
 
 # Shares of pixels outside sRGB, measured on 25,000 photographs of 64 px: 0.0000 when L is L*, 0.005 when L is luma,
 # 0.013 with a fifth of the images paired with the wrong colours, 0.05 and more with all of them, with A and B swapped
@@ -19,7 +19,7 @@ LARGEST_SHARE_OF_LSTAR = 0.001
 
 @dataclass(frozen=True, kw_only=True)
 class PixelStatistics:
-    """Exact statistics of all codes.
+    """Exact statistics of all codes of a data set.
 
     `channels` maps L, A, B to minimum, maximum, mean and deviation of the codes; `ab_counts` is the joint histogram
     of codes, int64 (256, 256) indexed [A, B]; `outside_srgb` is the share of pixels that no sRGB colour comes near.
@@ -33,16 +33,16 @@ class PixelStatistics:
 
     @property
     def lightness_is(self) -> Lightness:
-        """`L*`, or `luma` when the lightness looks like the grey value of a video signal."""
+        """What codes of L are made of: `luma` (greys of BT.601) if too many colours lie outside sRGB, else `L*`."""
         return "L*" if self.outside_srgb <= LARGEST_SHARE_OF_LSTAR else "luma"
 
 
 def measure(chunks: Iterable[NDArray[np.uint8]]) -> PixelStatistics:
-    """Read chunks (n, H, W, 3) of codes once. Counts are integers, so the result is the same on every machine."""
+    """Compute the statistics of chunks (n, H, W, 3) of codes in one pass, in integers: the same on every machine."""
     smallest, largest, first, second = 255, 0, 0, 0  # of L, with sum and sum of squares
     ab_counts = np.zeros((256, 256), np.int64)
     num_images, num_outside, image_shape = 0, 0, (0, 0)
-    for counts in in_order(_Counter(), chunks):
+    for counts in ordered_map(_Counter(), chunks):
         num_images += counts.num_images
         image_shape = counts.image_shape
         smallest, largest = min(smallest, counts.lightness[0]), max(largest, counts.lightness[1])
@@ -64,7 +64,7 @@ def measure(chunks: Iterable[NDArray[np.uint8]]) -> PixelStatistics:
 
 
 def check_encoding(statistics: PixelStatistics, *, max_outside_srgb: float) -> None:
-    """Raise UserError, saying what it looks like, when the codes cannot be 8-bit OpenCV Lab of photographs."""
+    """Raise UserError when the codes cannot be 8-bit OpenCV Lab of photographs; it says what they look like."""
     largest = {name: channel["maximum"] for name, channel in statistics.channels.items()}
     if largest["L"] <= 100 and statistics.outside_srgb > LARGEST_SHARE_OF_LSTAR:  # else: merely dark
         raise UserError(
@@ -83,7 +83,7 @@ def check_encoding(statistics: PixelStatistics, *, max_outside_srgb: float) -> N
 
 
 def to_document(statistics: PixelStatistics) -> dict:
-    """The content of normalization.json: the recipe's map to [-1, 1] and what was measured."""
+    """Build the content of normalization.json: the recipe's map to [-1, 1] and what was measured."""
     return {
         "normalization": asdict(Normalization(lightness_is=statistics.lightness_is)),
         "images": statistics.num_images,

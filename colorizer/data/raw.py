@@ -1,4 +1,4 @@
-"""The raw arrays as people download them: one lightness file, any number of chroma batches."""
+"""Reads, checks and writes raw arrays: one .npy file of lightness, any number of .npy files of chroma."""
 
 import math
 import re
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizer.core.errors import UserError
-from colorizer.core.files import replacing
+from colorizer.core.files import atomic_write
 
 LIGHTNESS_FILE = "l/gray_scale.npy"
 CHROMA_PATTERN = re.compile(r"ab(\d+)\.npy")
@@ -23,7 +23,7 @@ SPREAD_BYTES = 16 * 2**20  # of pixels looked at first
 
 @dataclass(frozen=True)
 class Span:
-    """Images that lie together in one chroma batch."""
+    """A range of images that lie in one chroma batch."""
 
     start: int  # the first one's number among all images
     batch: int  # the batch's place in `chroma_files`
@@ -53,7 +53,7 @@ class RawArrays:
         return self.lightness.shape[1], self.lightness.shape[2]
 
     def spans(self) -> Iterator[Span]:
-        """All images in order, at most 2 MiB of codes, or one image if it is larger, in each span."""
+        """Divide all images, in order, into spans of at most 2 MiB of codes, or of one image if it is larger."""
         images = self._images_in(CHUNK_BYTES)
         start = 0
         for batch, array in enumerate(self.chroma):
@@ -62,7 +62,7 @@ class RawArrays:
             start += len(array)
 
     def read(self, span: Span) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The codes of lightness (n, H, W) and chroma (n, H, W, 2), contiguous. Floats are rounded to codes.
+        """Read codes of lightness (n, H, W) and chroma (n, H, W, 2), contiguous. Floats are rounded to codes.
 
         Raises UserError where a float is not a code, naming the image.
         """
@@ -74,7 +74,7 @@ class RawArrays:
         )
 
     def spread(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Images of 16 MiB, evenly spread over all: lightness (n, H, W) and chroma (n, H, W, 2)."""
+        """Read 16 MiB of images, evenly spread over all: lightness (n, H, W) and chroma (n, H, W, 2)."""
         starts = np.cumsum([0, *(len(array) for array in self.chroma)])
         lightness, chroma = [], []
         for image in np.unique(np.linspace(0, self.num_images - 1, self._images_in(SPREAD_BYTES)).astype(int)):
@@ -90,7 +90,7 @@ class RawArrays:
 
 
 def find_chroma_files(root: Path) -> list[Path]:
-    """The abK.npy files under root/ab, or root/ab/ab as the public archive nests them, in natural order.
+    """List the abK.npy files under root/ab, or root/ab/ab as in the public archive, by their numbers.
 
     Raises UserError when there is none.
     """
@@ -110,7 +110,7 @@ def find_chroma_files(root: Path) -> list[Path]:
 
 
 def find_lightness_file(root: Path) -> Path:
-    """root/l/gray_scale.npy; raises UserError when it is missing."""
+    """Return the path root/l/gray_scale.npy; raises UserError when it is missing."""
     path = root / LIGHTNESS_FILE
     if not path.exists():
         raise UserError(
@@ -222,9 +222,9 @@ def _size(array: NDArray) -> str:
 
 
 def write_raw(root: Path, codes: NDArray) -> None:
-    """Write codes (N, H, W, 3) in the layout of the well-known data set: two fifths, two fifths and one fifth of AB."""
+    """Write codes (N, H, W, 3) as raw arrays, AB in three batches of 2/5, 2/5 and 1/5 as in the well-known data set."""
     batches = np.split(codes[..., 1:], [len(codes) * 2 // 5, len(codes) * 4 // 5])
     arrays = {LIGHTNESS_FILE: codes[..., 0]} | {f"ab/ab{k}.npy": batch for k, batch in enumerate(batches, start=1)}
     for name, array in arrays.items():
-        with replacing(root / name) as partial:
+        with atomic_write(root / name) as partial:
             np.save(partial, np.ascontiguousarray(array), allow_pickle=False)

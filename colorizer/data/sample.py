@@ -42,7 +42,7 @@ class Crop:
 
 
 def crop_positions(height: int, width: int) -> tuple[list[Crop], list[Crop]]:
-    """All training and all test crops of a photograph of this size.
+    """List all training crops and all test crops of a photograph of this size.
 
     Test crops lie inside a test block; training crops keep GAP pixels away from every test block.
     """
@@ -66,7 +66,7 @@ def crop_positions(height: int, width: int) -> tuple[list[Crop], list[Crop]]:
 
 
 def built_in_photographs() -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Name and pixels (H, W, 3) uint8 of each."""
+    """Read the built-in photographs one after another: name and sRGB pixels (H, W, 3) uint8 of each."""
     return ((Path(name).name, _read_photograph(package, name)) for package, name in PHOTOGRAPHS)
 
 
@@ -86,10 +86,10 @@ def make_sample(
         for number, (name, rgb) in enumerate(photographs):
             share = count // len(photographs) + (number < count % len(photographs))
             positions = _in_turn(crop_positions(*rgb.shape[:2])[index], random.Random(f"{seed} {part} {name}"))
-            colourful = (
+            colorful = (
                 (crop, pixels) for crop in positions if mean_chroma(pixels := _cut(rgb, crop, size)) >= min_chroma
             )
-            cuts = list(islice(colourful, share))
+            cuts = list(islice(colorful, share))
             if len(cuts) < share:
                 raise UserError(
                     f"sample.{part}: {name} gives {len(cuts)} crops but {share} are asked of it: lower sample.{part}"

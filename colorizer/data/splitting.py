@@ -1,4 +1,4 @@
-"""Which images train, which choose the epoch, which test."""
+"""Splits the images into training, validation and test images."""
 
 import csv
 from pathlib import Path
@@ -10,7 +10,7 @@ from colorizer.core.errors import UserError
 
 
 def read_candidates(inventory: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Of every image in inventory.csv the mean chroma, and whether it is a copy of an earlier one: (N,) each."""
+    """Read from inventory.csv the mean chroma of each image, and whether it is a copy of an earlier one: (N,) each."""
     with inventory.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         header = next(rows)
@@ -32,8 +32,9 @@ def split_images(
     min_chroma: float,
     drop_duplicates: bool,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Choose `train` and then `test` images, in file order or shuffled by `seed`; `validation` of the training ones,
-    drawn by `seed`, are held back to validate.
+    """Split the images: the first `train` train, the next `test` test, in file order or shuffled by `seed`.
+
+    Of the training images `validation`, drawn by `seed`, validate instead.
 
     `mean_chroma` and `is_copy` (N,) describe the images. Those with a mean chroma below `min_chroma` are left out. With
     `drop_duplicates` only the first copy of an image takes part, so that no copy of a training image is tested.

@@ -1,4 +1,4 @@
-"""Trained models of every kind behind one door: the pipeline's own files, and their exports to ONNX."""
+"""Loads trained models, from the pipeline's own files or from their exports to ONNX."""
 
 import hashlib
 import json
@@ -17,16 +17,16 @@ from colorizer.core.lab import Lightness, Normalization, Predict
 if TYPE_CHECKING:
     from colorizer.networks.devices import PrecisionOrAuto  # imports PyTorch, which takes seconds
 
-ONNX_METADATA = "colorizer"  # the key under which an ONNX file holds its `Facts`, and the digest of its bytes
+ONNX_METADATA = "colorizer"  # the key under which an ONNX file holds its `ModelInfo`, and the digest of its bytes
 NO_DIGEST = "0" * 64  # what stands in the place of the digest when it is taken
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What has to be known of a model to use it.
+class ModelInfo:
+    """What its users have to know about a model.
 
-    side_multiple: of what both sides of its input have to be a multiple. training_size: the shorter side of the images
-    that it was trained on. lightness_is: what codes of L it was trained on.
+    side_multiple: both sides of its input are multiples of it. training_size: the shorter side of the images that it
+    was trained on, in pixels. lightness_is: what the codes of L are made of. epoch: the one that it was saved after.
     """
 
     side_multiple: int
@@ -37,19 +37,20 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """`predict` turns codes of L (N, H, W) uint8 into codes of A, B (N, H, W, 2) float32; H, W as `facts` demand.
+    """A trained model, ready to colour.
 
-    identity: the fingerprint of the training, and the epoch. It is the model's own, whatever its file is called: the
-    chosen epoch, its checkpoint, its export and its registered version share it.
+    predict: codes of L (N, H, W) uint8 -> codes of A, B (N, H, W, 2) float32; H and W are multiples of
+    `info.side_multiple`. identity: the fingerprint of the training, and the epoch. It does not depend on the file's
+    name: the chosen epoch, its checkpoint, its export and its registered version share it.
     """
 
     predict: Predict
-    facts: Facts
+    info: ModelInfo
     identity: str
 
 
 def load_model(path: Path, device: str = "auto", precision: "PrecisionOrAuto" = "auto") -> Model:
-    """A model from a .safetensors file of the pipeline, or from an .onnx file exported from one.
+    """Load a model from a .safetensors file of the pipeline, or from an .onnx file exported from one.
 
     `device` (auto, cpu or cuda) and `precision` (auto is bf16 where the device is fast at it) are for the former; ONNX
     runs on the CPU in fp32, without importing PyTorch. Raises UserError when the file is missing, damaged or of another
@@ -62,12 +63,12 @@ def load_model(path: Path, device: str = "auto", precision: "PrecisionOrAuto" = 
     raise UserError(f"{path} is not a model: expected a .safetensors file of the pipeline or an .onnx export of one")
 
 
-def facts_of(metadata: dict) -> Facts:
-    """Of a generator, from the metadata of its file."""
+def model_info(metadata: dict) -> ModelInfo:
+    """Build the `ModelInfo` of a generator from the metadata of its file."""
     halvings = metadata["generator"]["halvings"]
     # Files from before the shape was recorded were trained, with as many halvings as possible, on about this size.
     image_shape = metadata.get("image_shape", [2 ** (halvings + 1)])
-    return Facts(
+    return ModelInfo(
         side_multiple=2**halvings,
         training_size=min(image_shape),
         lightness_is=Normalization(**metadata["normalization"]).lightness_is,
@@ -89,7 +90,7 @@ def _load_safetensors(path: Path, device: str, precision: "PrecisionOrAuto") -> 
             device=chosen,
             precision=choose_precision(precision, chosen),
         ),
-        facts=facts_of(metadata),
+        info=model_info(metadata),
         identity=_identity(metadata["training"], metadata["epoch"]),
     )
 
@@ -108,8 +109,8 @@ def _load_onnx(path: Path) -> Model:
         content = path.read_bytes()
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         about = json.loads(session.get_modelmeta().custom_metadata_map[ONNX_METADATA])
-        facts, digest = Facts(**about["facts"]), str(about["sha256"])
-        identity = _identity(about["training"], facts.epoch)
+        info, digest = ModelInfo(**about["facts"]), str(about["sha256"])
+        identity = _identity(about["training"], info.epoch)
     except (
         errors.Fail,
         errors.InvalidArgument,
@@ -129,4 +130,4 @@ def _load_onnx(path: Path) -> Model:
         [chroma] = session.run(None, {"lightness": lightness[:, None].astype(np.float32)})
         return np.moveaxis(chroma, 1, -1)
 
-    return Model(predict=predict, facts=facts, identity=identity)
+    return Model(predict=predict, info=info, identity=identity)

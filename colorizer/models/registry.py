@@ -1,4 +1,4 @@
-"""Models by the names that the registry gives them: `generator#prod`, `generator@v1.0.0`.
+"""Finds models by their names in the registry: `generator#prod`, `generator@v1.0.0`.
 
 The registry is git tags made by GTO, the files come from DVC's cache or remote. All three are asked as commands.
 """
@@ -19,20 +19,23 @@ FETCHED = Path("scratch/registered")
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """A registered version: its name, `v1.0.0`, and the commit that it names."""
+    """A registered version of the model: its name, such as `v1.0.0`, and its git commit."""
 
     name: str
     commit: str
 
 
 def find_model(folder: Path, name: str) -> Path:
-    """The file that a path in `folder`, or a registered name, stands for. Raises UserError for an unknown name."""
+    """Find the file of a model by a path in `folder` or a registered name. Raises UserError for an unknown name."""
     is_registered = name.startswith((f"{MODEL}#", f"{MODEL}@"))
     return fetch_registered(folder, name) if is_registered else folder / name
 
 
 def models_at_hand(folder: Path) -> dict[str, str]:
-    """What `find_model` finds in `folder`, by what to call it: the model, checkpoints, exports, registered versions."""
+    """List the models in `folder`: names for people -> what `find_model` takes.
+
+    These are the chosen model, checkpoints, exports and registered versions.
+    """
     paths = [PATH, *sorted(path.relative_to(folder) for path in (folder / CHECKPOINTS).glob("*.safetensors"))]
     paths += sorted(path.relative_to(folder) for path in (folder / PATH.parent).glob("*.onnx"))
     found = {path.stem: str(path) for path in paths[1:]}
@@ -47,7 +50,10 @@ def models_at_hand(folder: Path) -> dict[str, str]:
 
 
 def versions(folder: Path, stage: str | None = None) -> list[Version]:
-    """All registered versions in the repository in `folder`, newest first, or the one that a stage names, or none."""
+    """List the registered versions in the repository in `folder`, newest first, or only the one assigned to `stage`.
+
+    An empty list when there is none.
+    """
     if not ask("git", folder, "tag", "--list", f"{MODEL}@*"):  # gto would not know the model
         return []
     found = json.loads(ask("gto", folder, "show", f"{MODEL}#{stage}" if stage else MODEL, "--json"))
@@ -55,7 +61,7 @@ def versions(folder: Path, stage: str | None = None) -> list[Version]:
 
 
 def fetch_registered(folder: Path, name: str) -> Path:
-    """The file of `generator#STAGE` or `generator@VERSION`, from DVC's cache or remote; kept for the next time.
+    """Fetch the file of `generator#STAGE` or `generator@VERSION` from DVC's cache or remote, and keep it.
 
     Raises UserError when there is no such version or its file cannot be had.
     """
@@ -81,7 +87,7 @@ def fetch_registered(folder: Path, name: str) -> Path:
 
 
 def ask(command: str, folder: Path, *arguments: str) -> str:
-    """What a command prints, in `folder`. Raises UserError with its last line when it fails or is not there."""
+    """Run a command in `folder` and return what it prints. Raises UserError with its last line when it fails."""
     program = Path(sys.executable).with_name(command)
     program_name = str(program) if program.exists() else command
     try:

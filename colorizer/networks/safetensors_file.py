@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from colorizer.core.errors import UserError
-from colorizer.core.files import replacing
+from colorizer.core.files import atomic_write
 
 # One key of safetensors metadata: several would be written in an arbitrary order, and equal contents be unequal bytes.
 _METADATA_KEY = "colorizer"
@@ -25,7 +25,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict) -> 
     """Write tensors and metadata; `path` appears only when whole. Equal contents are equal bytes."""
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     header = json.dumps({"metadata": metadata, "sha256": _digest(stored, metadata)}, sort_keys=True)
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_bytes(save(stored, {_METADATA_KEY: header}))
 
 

@@ -1,4 +1,4 @@
-"""A blind test: somebody judges two contenders on photographs, side by side, without knowing which is which."""
+"""A blind test of two contenders: a person compares their pictures side by side without knowing whose they are."""
 
 import random
 import time
@@ -27,20 +27,20 @@ _DOUBLE_CLICK = 0.4  # seconds: nobody judges faster
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """What colours photographs. `identity` stands for it in the table of votes, `name` is for people."""
+    """A way to colour photographs. `identity` stands for it in the table of votes, `name` is for people."""
 
     identity: str
     name: str
     paint: Callable[[Photograph], Photograph]
 
 
-def _own_colours(photograph: Photograph) -> Photograph:
+def _own_colors(photograph: Photograph) -> Photograph:
     if mean_chroma(rgb_to_codes(photograph.rgb)) < _LEAST_CHROMA:
         raise UserError("has no colours of its own")
     return photograph
 
 
-ORIGINAL = Contender(identity="original", name="the original colours", paint=_own_colours)
+ORIGINAL = Contender(identity="original", name="the original colours", paint=_own_colors)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Round:
 
 
 class BlindTest:
-    """Rounds on photographs in random order, none twice, each with the contenders at random sides.
+    """A test in rounds: photographs in random order, none twice, each with the contenders at random sides.
 
     Votes go into the table at `path`, and into `votes`; `shown` is the round that awaits one, if any. Raises UserError
     when both contenders are the same.
@@ -75,7 +75,10 @@ class BlindTest:
         self._sides = "", "", ""  # image, identities at the left and the right
 
     def next_round(self) -> Round | None:
-        """Show another photograph; nothing when all were. Raises UserError when it cannot be shown: take the next."""
+        """Begin a round on another photograph, or return None after the last one.
+
+        Raises UserError when the photograph cannot be shown; the next call takes another one.
+        """
         self.shown = None
         if not self._left_over:
             return None
@@ -112,7 +115,7 @@ class BlindTest:
 
 
 def held_out_photographs(folder: Path) -> Photographs:
-    """The test images of the data in `folder`; none when they are not there, or of an earlier split of other data."""
+    """List the test images of the data in `folder`; none when they are missing or of an earlier split of other data."""
     store_file, split_file = folder / "lab.npy", folder / "split" / "test.csv"
     if not (store_file.exists() and split_file.exists()):
         return []

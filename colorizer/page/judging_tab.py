@@ -10,7 +10,7 @@ import gradio as gr
 from colorizer.core.errors import UserError
 from colorizer.models.registry import models_at_hand
 from colorizer.page.blind_test import ORIGINAL, BlindTest, Contender, Photographs, held_out_photographs
-from colorizer.page.colouring import load_at_hand
+from colorizer.page.coloring import load_at_hand
 from colorizer.page.uploads import page_error, refuse_too_many, uploaded, without_folder
 from colorizer.page.votes import VOTES, Choice, Tally, read_votes, tally, verdict
 from colorizer.photographs.colorizing import Colorizer
@@ -25,7 +25,10 @@ _WHICH_IS_REAL, _WHICH_IS_BETTER = "### Which picture shows the real colours?", 
 
 
 def add_judging(page: gr.Blocks, one_at_a_time: dict[str, Any]) -> None:
-    """Add the tab's parts to `page`, inside whose tab it is called; colouring waits its turn by `one_at_a_time`."""
+    """Add the parts of the tab to `page`; call it inside that tab.
+
+    `one_at_a_time` holds the options of an event by which colouring waits its turn.
+    """
 
     def begin(first: str, second: str, files: list[str] | None) -> tuple[Any, ...]:
         try:
@@ -84,9 +87,9 @@ def add_judging(page: gr.Blocks, one_at_a_time: dict[str, Any]) -> None:
 
 
 def vote(test: BlindTest | None, number: int, chosen: Choice) -> tuple[Any, ...]:
-    """Count a vote on the round of that number, as `BlindTest.vote` does; the values of `rounds` that the page shows.
+    """Count a vote as `BlindTest.vote` does, and return what the page shows next: the values of `rounds`.
 
-    That is the next round; the same one again when the vote does not count.
+    That is the next round, or the same one again when the vote does not count.
     """
     test = _running(test)
     try:
@@ -97,7 +100,7 @@ def vote(test: BlindTest | None, number: int, chosen: Choice) -> tuple[Any, ...]
 
 
 def reveal(test: BlindTest | None) -> tuple[Any, ...]:
-    """The result as Markdown, then the parts for setting up and for judging, of which the first is shown again."""
+    """Return the result as Markdown, and the updates that show the part for setting up and hide that for judging."""
     try:
         return _result(_running(test)), gr.Column(visible=True), gr.Column(visible=False)
     except UserError as error:
@@ -140,7 +143,7 @@ def _contender(chosen: str) -> Contender:
         return ORIGINAL
     model = load_at_hand(chosen)
     [name] = [name for name, value in _choices() if value == chosen]
-    return Contender(identity=model.identity, name=name, paint=Colorizer(model=model, size=model.facts.training_size))
+    return Contender(identity=model.identity, name=name, paint=Colorizer(model=model, size=model.info.training_size))
 
 
 def _uploads(files: list[str]) -> Photographs:

@@ -1,4 +1,4 @@
-"""What the page of `python -m colorizer app` looks like, and what its parts do. Importing Gradio takes seconds."""
+"""Builds the page of `python -m colorizer app`. Importing Gradio takes seconds."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from gradio import processing_utils
 
 from colorizer.core.errors import UserError
 from colorizer.models.registry import PATH, models_at_hand
-from colorizer.page.colouring import Coloured, colour, remove_old
+from colorizer.page.coloring import Colored, color, remove_old
 from colorizer.page.judging_tab import add_judging
 from colorizer.page.uploads import (
     MAX_PHOTOGRAPHS,
@@ -31,12 +31,12 @@ _ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "colour", "concurrency_limit
 
 
 def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
-    """The page; what it makes goes into the folder `results`, `examples` are photographs to pick from."""
+    """Build the page. Coloured photographs go to the folder `results`; `examples` are photographs to pick from."""
 
     def choices() -> list[tuple[str, str]]:
         return list(models_at_hand(Path.cwd()).items())
 
-    def colour_all(
+    def color_all(
         files: list[str] | None,
         model: str,
         strength: float,
@@ -47,11 +47,11 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
             return [], None, "", nothing, gr.Gallery(visible=False)
         refuse_too_many(files)
         remove_old(results)
-        done: list[Coloured] = []
+        done: list[Colored] = []
         wrong: list[str] = []
         for name in progress.tqdm(files, desc="colouring", unit="photographs"):
             try:
-                done.append(colour(uploaded(name), model, strength, results))
+                done.append(color(uploaded(name), model, strength, results))
             except UserError as error:
                 wrong.append(without_folder(error, Path(name)))
         if not done:
@@ -61,11 +61,11 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
         gallery = gr.Gallery([(item.after, item.full.stem) for item in done], visible=len(done) > 1)
         return done, *show(done[-1]), gallery
 
-    def show(item: Coloured) -> tuple[Any, ...]:
+    def show(item: Colored) -> tuple[Any, ...]:
         download = gr.DownloadButton(f"Download {item.full.name}", value=item.full, interactive=True)
         return (item.before, item.after), item.caption, download
 
-    def show_picked(done: list[Coloured], picked: gr.SelectData) -> tuple[Any, ...]:
+    def show_picked(done: list[Colored], picked: gr.SelectData) -> tuple[Any, ...]:
         return show(done[picked.index])
 
     def pick_example(picked: gr.SelectData) -> list[str]:
@@ -78,7 +78,7 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
             raise page_error(f"strength is {strength!r}: it has to be a number")
         try:
             remove_old(results)
-            full = colour(source, str(model), strength, results).full
+            full = color(source, str(model), strength, results).full
         except UserError as error:
             raise page_error(without_folder(error, source)) from None
         return gr.FileData(path=str(full), orig_name=full.name)
@@ -122,7 +122,7 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
 
         shown = [slider, caption, download]
         everything: dict[str, Any] = {
-            "fn": colour_all,
+            "fn": color_all,
             "inputs": [files, model, strength],
             "outputs": [done, *shown, gallery],
             "api_visibility": "private",

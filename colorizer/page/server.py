@@ -1,4 +1,4 @@
-"""A page in the browser: drop photographs, compare before and after, download them at full size.
+"""Serves the page in the browser: drop photographs, compare before and after, download them at full size.
 
 Runs offline: neither the page nor the server asks another host.
 """
@@ -13,13 +13,16 @@ from pathlib import Path
 
 from colorizer.core.errors import UserError
 from colorizer.models.registry import models_at_hand
-from colorizer.page.colouring import write_examples
+from colorizer.page.coloring import write_examples
 
 LOGIN = "COLORIZER_LOGIN"  # this environment variable, NAME:PASSWORD, is asked of whoever opens the page
 
 
 def check_access(host: str) -> tuple[str, str] | None:
-    """Name and password that the page asks for, if any. Raises UserError when others could reach it without."""
+    """Read name and password for the page from the environment variable LOGIN; None without it.
+
+    Raises UserError when it is malformed, or missing although `host` lets other machines in.
+    """
     login = os.environ.get(LOGIN, "")
     name, _, password = login.partition(":")
     if login and not (name and password):
@@ -47,7 +50,7 @@ def _check_port(host: str, port: int) -> None:
         ) from error
 
 
-def run_app(host: str, port: int) -> None:
+def serve(host: str, port: int) -> None:
     """Serve the page until interrupted. Raises UserError when there is no model or the port is taken."""
     login = check_access(host)
     if not models_at_hand(Path.cwd()):

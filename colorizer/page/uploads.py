@@ -1,4 +1,4 @@
-"""What the page takes from whoever uses it: uploads, and nothing else."""
+"""Checks what requests hand to the page: uploads, and nothing else."""
 
 import os
 from collections.abc import Sequence
@@ -13,7 +13,10 @@ MAX_PHOTOGRAPHS = 20  # at a time
 
 
 def uploaded(name: str | None) -> Path:
-    """Gradio checks only paths that the request marks as such; this refuses all that is not an upload."""
+    """Check that a path is that of an upload; raises gr.Error otherwise.
+
+    Gradio checks only paths that the request marks as such.
+    """
     path = Path(str(name))
     if Path(os.environ["GRADIO_TEMP_DIR"]).resolve() not in path.resolve().parents:
         raise page_error("no photograph: upload one, and give the path that the upload gave")
@@ -21,21 +24,21 @@ def uploaded(name: str | None) -> Path:
 
 
 def refuse_too_many(files: Sequence[str]) -> None:
-    """More than can be waited for."""
+    """Raise gr.Error for more than MAX_PHOTOGRAPHS files."""
     if len(files) > MAX_PHOTOGRAPHS:
         raise page_error(f"{len(files)} photographs: at most {MAX_PHOTOGRAPHS} at a time")
 
 
 async def fetch_nothing(url: str, cache_dir: str) -> str:
-    """In the place of Gradio's download of an address that was given for an upload."""
+    """Refuse to download: takes the place of Gradio's function that fetches an address given for an upload."""
     raise page_error("addresses are not fetched: upload the photograph")
 
 
 def without_folder(error: UserError, path: Path) -> str:
-    """Uploads lie in folders that are nobody's business."""
+    """Return the message of an error without the folder of the upload, which is nobody's business."""
     return str(error).replace(f"{path.parent}/", "")
 
 
 def page_error(message: str) -> gr.Error:
-    """To raise: the page shows it, the server does not print it."""
+    """Make an error to raise, which the page shows and the server does not print."""
     return gr.Error(message, print_exception=False)

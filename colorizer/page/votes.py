@@ -1,4 +1,4 @@
-"""Votes of people who judged two contenders blind: the table in which they are kept, and what they say together.
+"""The table of votes of blind tests, and their statistics.
 
 Beside two models a contender can be the original colours; then it is the test of Zhang et al., "Colorful Image
 Colorization" (2016): how often is the model's picture taken for the real one?
@@ -25,7 +25,7 @@ _Z = 1.959964  # of the normal distribution: 95% lie within so many standard dev
 
 @dataclass(frozen=True, kw_only=True)
 class Vote:
-    """What was shown, by the contenders' identities, and what was chosen."""
+    """One vote: the image, the identities of the contenders at the left and the right, and the choice."""
 
     image: str
     left: str
@@ -52,12 +52,12 @@ class Tally:
         return self.first + self.second
 
     def interval(self) -> tuple[float, float]:
-        """Of the first contender's share of the decided votes."""
+        """Compute the 95% interval of the first contender's share of the decided votes."""
         return wilson_interval(self.first, self.decided)
 
 
 def append_vote(path: Path, vote: Vote) -> None:
-    """Add a line with the time in UTC to the CSV table at `path`, and have the disk keep it.
+    """Append a vote, with the time in UTC, to the CSV table at `path`, and flush it to the disk.
 
     Other processes may do the same meanwhile. A line that was torn by a crash stays as it is, on its own. Raises
     UserError when the file cannot be written to.
@@ -79,7 +79,7 @@ def append_vote(path: Path, vote: Vote) -> None:
 
 
 def read_votes(path: Path) -> list[Vote]:
-    """The votes in a table, oldest first; lines that are none, as the heading or a torn one, are left out.
+    """Read the votes of a table, oldest first; other lines, as the heading or a torn one, are left out.
 
     Raises UserError when there is a table that cannot be read.
     """
@@ -98,25 +98,25 @@ def read_votes(path: Path) -> list[Vote]:
 
 
 def tally(votes: list[Vote], first: str, second: str) -> Tally:
-    """Count the votes on these two identities, on whatever side they were."""
+    """Count the votes between two contenders, given by their identities, on whatever side they were."""
     winners = [vote.winner for vote in votes if {vote.left, vote.right} == {first, second}]
     return Tally(first=winners.count(first), second=winners.count(second), neither=winners.count(None))
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """The 95% interval of a share, in [0, 1]; all of it without trials.
+    """Compute the 95% interval of a share, in [0, 1]; without trials it is (0, 1).
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
     """
     if not trials:
         return 0.0, 1.0
-    centre = (successes + _Z**2 / 2) / (trials + _Z**2)
+    center = (successes + _Z**2 / 2) / (trials + _Z**2)
     half_width = _Z * math.sqrt(successes * (trials - successes) / trials + _Z**2 / 4) / (trials + _Z**2)
-    return max(0.0, centre - half_width), min(1.0, centre + half_width)
+    return max(0.0, center - half_width), min(1.0, center + half_width)
 
 
 def verdict(counted: Tally, first: str, second: str) -> str:
-    """One sentence: which of the two, by their names, has more votes than chance explains, if any."""
+    """Say in a sentence which contender, if any, has more votes than chance explains; takes their names."""
     low, high = counted.interval()
     if low > 0.5 or high < 0.5:
         return f"More votes go to {first if low > 0.5 else second} than chance explains."

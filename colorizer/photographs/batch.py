@@ -1,4 +1,4 @@
-"""Colouring many photographs, in batches of similar sizes; one bad file does not stop the rest."""
+"""Colours many photographs in batches of similar sizes; a bad file does not stop the rest."""
 
 import os
 from collections import defaultdict
@@ -28,9 +28,9 @@ _BATCH_NETWORK_PIXELS = 2**20  # of what the network sees
 
 @dataclass
 class Summary:
-    """What became of the photographs: how many were coloured, and a line for each that could not be."""
+    """The result of a run: how many photographs were coloured, and a line for each that could not be."""
 
-    coloured: int = 0
+    colored: int = 0
     failed: list[str] = field(default_factory=list)
 
 
@@ -38,7 +38,7 @@ class Summary:
 class _Read:
     job: Job
     photograph: Photograph
-    look: NDArray[np.uint8]
+    network_input: NDArray[np.uint8]
 
 
 def colorize_photographs(
@@ -49,18 +49,19 @@ def colorize_photographs(
     on_done: Callable[[int], None],
     on_pair: Callable[[Pair], None],
 ) -> Summary:
-    """Colour every photograph and write it; `on_done` is told how many more are done, `on_pair` is given each.
+    """Colour the photographs of all jobs and write them.
 
+    `on_done` is called with the number of photographs that were done since, `on_pair` with each one before and after.
     Reading, colouring and writing overlap. Memory is bounded, whatever the number of photographs.
     """
     summary = Summary()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
 
         def write(item: _Read, ab: NDArray[np.float32]) -> Future[Pair]:
-            return pool.submit(_recolour_and_write, colorizer, file_format, item, ab)
+            return pool.submit(_recolor_and_write, colorizer, file_format, item, ab)
 
         for reading in _read_ahead(_batches(jobs, colorizer, summary, on_done), partial(_read, colorizer), pool):
-            for pair in _colour_batch(reading, colorizer, write, summary):
+            for pair in _color_batch(reading, colorizer, write, summary):
                 if pair:
                     on_pair(pair)
                 on_done(1)
@@ -68,41 +69,41 @@ def colorize_photographs(
     return summary
 
 
-def _colour_batch(
+def _color_batch(
     reading: Iterable[Future[_Read]],
     colorizer: Colorizer,
     write: Callable[[_Read, NDArray[np.float32]], Future[Pair]],
     summary: Summary,
 ) -> Iterator[Pair | None]:
     """Yield what is for the sheets of each that is done; None for one that failed."""
-    looks = defaultdict(list)  # by shape: that of a photograph may differ from what its header said
+    by_shape = defaultdict(list)  # which may differ from what the photograph's header said
     for future in reading:
         item = _result(future, summary)
         if item is None:
             yield None
         else:
-            looks[item.look.shape].append(item)
-    for items in looks.values():
-        predicted = colorizer.predict(np.stack([item.look for item in items]))
+            by_shape[item.network_input.shape].append(item)
+    for items in by_shape.values():
+        predicted = colorizer.predict(np.stack([item.network_input for item in items]))
         for written in [write(item, ab) for item, ab in zip(items, predicted, strict=True)]:
             pair = _result(written, summary)
-            summary.coloured += pair is not None
+            summary.colored += pair is not None
             yield pair
 
 
 def _read(colorizer: Colorizer, job: Job) -> _Read:
     photograph = read_photograph(job.source)
-    return _Read(job, photograph, colorizer.look(photograph))
+    return _Read(job, photograph, colorizer.network_input(photograph))
 
 
-def _recolour_and_write(colorizer: Colorizer, file_format: Format, item: _Read, ab: NDArray[np.float32]) -> Pair:
-    coloured = colorizer.recolour(item.photograph, item.look, ab)
+def _recolor_and_write(colorizer: Colorizer, file_format: Format, item: _Read, ab: NDArray[np.float32]) -> Pair:
+    colored = colorizer.recolor(item.photograph, item.network_input, ab)
     target = item.job.target
     try:
-        write_photograph(target, coloured, file_format)
+        write_photograph(target, colored, file_format)
     except OSError as error:
         raise UserError(f"{target} cannot be written: {(error.strerror or str(error)).lower()}") from error
-    return Pair(target.name, thumbnail(item.photograph, PAIR_TILE), thumbnail(coloured, PAIR_TILE))
+    return Pair(target.name, thumbnail(item.photograph, PAIR_TILE), thumbnail(colored, PAIR_TILE))
 
 
 def _batches(

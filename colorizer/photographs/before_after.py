@@ -1,4 +1,4 @@
-"""Sheets of photographs before and after they were coloured."""
+"""Draws sheets of photographs before and after colouring."""
 
 import importlib.util
 import itertools
@@ -18,7 +18,7 @@ _PAIRS_ON_A_SHEET = 15
 
 @dataclass(frozen=True)
 class Pair:
-    """A photograph before and after, made small for a sheet."""
+    """Thumbnails of a photograph before and after colouring."""
 
     name: str
     before: Image.Image
@@ -26,7 +26,7 @@ class Pair:
 
 
 def before_after_sheet(pairs: Sequence[Pair]) -> Image.Image:
-    """Photographs of any sizes beside what was made of them, three pairs beside each other."""
+    """Draw a sheet of pairs of any sizes, each photograph beside its coloured one, three pairs in a row."""
     block_width = 2 * PAIR_TILE + 2 * _MARGIN
     rows = [pairs[start : start + 3] for start in range(0, len(pairs), 3)]
     heights = [max(pair.before.height for pair in row) for row in rows]
@@ -52,7 +52,10 @@ def _font_of_many_letters() -> Path:
 
 
 class PairSheets:
-    """Writes sheets of pairs, `001.png`, `002.png`, ..., into a folder as they come, after those that are there."""
+    """Collects pairs and writes a sheet whenever it is full: `001.png`, `002.png`, ... in `folder`.
+
+    Sheets that are there already stay; numbers go on after them. `count` is the number of sheets written.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -60,6 +63,7 @@ class PairSheets:
         self._pairs: list[Pair] = []
 
     def add(self, pair: Pair) -> None:
+        """Add a pair, and write the sheet if it is full now."""
         self._pairs.append(pair)
         if len(self._pairs) == _PAIRS_ON_A_SHEET:
             self.finish()

@@ -1,4 +1,4 @@
-"""A photograph of any size in, the same photograph in colour out: the network sees it small, its lightness stays."""
+"""Colours a photograph of any size: predicts chroma at the size of the training, enlarges it, keeps the lightness."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _PATCH = 2**19  # pixels of the full size that are floats at a time
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """The size at which the network sees a photograph, (h, w), and that size with the padding that it needs."""
+    """Size of the network's input for a photograph, (h, w) in pixels: without (`inner`) and with padding (`padded`)."""
 
     inner: tuple[int, int]
     padded: tuple[int, int]
@@ -30,8 +30,8 @@ class Shape:
 class Colorizer:
     """Colours photographs with a model.
 
-    size: the shorter side at which the network sees a photograph, in pixels; its aspect is kept. strength: what
-    predicted chroma is multiplied with; 0 leaves a photograph grey, 1 takes the prediction as it is. Raises UserError
+    size: the shorter side of the network's input, in pixels; the photograph's aspect is kept. strength: a factor on
+    the predicted chroma; 0 leaves a photograph grey, 1 takes the prediction as it is. Raises UserError
     when that is not between 0 and LARGEST_STRENGTH.
     """
 
@@ -44,43 +44,43 @@ class Colorizer:
             raise UserError(f"a strength of {self.strength:g} is not between 0 and {LARGEST_STRENGTH:g}")
 
     def shape(self, height: int, width: int) -> Shape:
-        """Photographs of equal `padded` shapes can share a batch."""
+        """Compute the size of the network's input. Photographs of equal `padded` sizes can share a batch."""
         scale = min(self.size / min(height, width), _LARGEST_ASPECT * self.size / max(height, width))
         inner = max(1, round(height * scale)), max(1, round(width * scale))
-        multiple = self.model.facts.side_multiple
+        multiple = self.model.info.side_multiple
         padded = -(-inner[0] // multiple) * multiple, -(-inner[1] // multiple) * multiple
         return Shape(inner=inner, padded=padded)
 
-    def look(self, photograph: Photograph) -> NDArray[np.uint8]:
-        """What the network is to see: codes of L, (H, W) of the padded shape."""
+    def network_input(self, photograph: Photograph) -> NDArray[np.uint8]:
+        """Resize and pad L to the network's input: codes of L, uint8 of the `padded` shape."""
         shape = self.shape(*photograph.size)
-        small = _small_lightness(photograph.pixels, self.model.facts.lightness_is, shape.inner)
+        small = _small_lightness(photograph.pixels, self.model.info.lightness_is, shape.inner)
         return _padded(small, shape.padded)
 
-    def predict(self, looks: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """a*, b* (N, H, W, 2) for what `look` gave of N photographs, (N, H, W)."""
-        return (self.model.predict(looks) - NEUTRAL) * np.float32(self.strength)
+    def predict(self, network_inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict a*, b* (N, H, W, 2), times the strength, for the network inputs of N photographs (N, H, W)."""
+        return (self.model.predict(network_inputs) - NEUTRAL) * np.float32(self.strength)
 
-    def recolour(self, photograph: Photograph, look: NDArray[np.uint8], ab: NDArray[np.float32]) -> Photograph:
-        """The photograph with its own lightness and the a*, b* (H, W, 2) that were predicted for its look (H, W)."""
+    def recolor(self, photograph: Photograph, network_input: NDArray[np.uint8], ab: NDArray[np.float32]) -> Photograph:
+        """Colour a photograph with the a*, b* (H, W, 2) predicted for its network input (H, W); keep its lightness."""
         height, width = photograph.size
         inner = self.shape(height, width).inner
-        if self.model.facts.lightness_is == "L*":
-            guide = look[: inner[0], : inner[1]]
+        if self.model.info.lightness_is == "L*":
+            guide = network_input[: inner[0], : inner[1]]
         else:
             guide = _small_lightness(photograph.pixels, "L*", inner)
         upsampling = GuidedUpsampling.fit(guide, ab[: inner[0], : inner[1]])
-        coloured = np.empty((height, width, 3), np.uint8)
+        colored = np.empty((height, width, 3), np.uint8)
         for rows, columns in _patches(height, width):
             lightness = rgb_to_lightness(photograph.pixels[rows, columns])
             ab_here = upsampling.patch(lightness, rows.start, columns.start, (height, width))
-            coloured[rows, columns] = displayable_rgb(lightness, ab_here)
-        return photograph.with_pixels(coloured)
+            colored[rows, columns] = displayable_rgb(lightness, ab_here)
+        return photograph.with_pixels(colored)
 
     def __call__(self, photograph: Photograph) -> Photograph:
-        """One photograph on its own."""
-        look = self.look(photograph)
-        return self.recolour(photograph, look, self.predict(look[None])[0])
+        """Colour one photograph."""
+        network_input = self.network_input(photograph)
+        return self.recolor(photograph, network_input, self.predict(network_input[None])[0])
 
 
 def _small_lightness(pixels: NDArray[np.uint8], kind: Lightness, shape: tuple[int, int]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Decoding photographs: whatever a file says it is, 8-bit sRGB pixels the right way up come of it, or one UserError."""
+"""Decodes photographs of many kinds to upright 8-bit sRGB pixels; whatever goes wrong is one UserError."""
 
 import errno
 import io
@@ -25,7 +25,8 @@ _STORAGE_TAGS = frozenset(
     {254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280, 281, 284, 301, 317, 318, 319, 320}
     | {322, 323, 324, 325, 330, 332, 337, 338, 339, 340, 341, 347, 512, 513, 514, 529, 530, 531, 532, 34675}
 )
-# Whatever decoders raise on bytes that somebody damaged.
+# What Pillow raises on damaged bytes: OSError and EOFError for pixels, SyntaxError for PNG chunks and TIFF headers,
+# ValueError for sizes, TypeError and struct.error for EXIF values of another type than their tag's.
 _DECODER_ERRORS = (
     OSError,
     SyntaxError,
@@ -47,9 +48,10 @@ warnings.filterwarnings("ignore", module="PIL")  # of damaged EXIF and the like
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Height and width from the header; a few kinds of files say only further on that they are to be turned.
+    """Read height and width from the header, without decoding pixels.
 
-    Raises UserError as `read_photograph` does.
+    They may be swapped for the few kinds of files whose orientation is not in the header. Raises UserError as
+    `read_photograph` does.
     """
     with _decoding(path), _open(path) as image:
         width, height = image.size

@@ -1,4 +1,4 @@
-"""The folder of an import: raw arrays of a number of images that is known at the end only, all of them or nothing."""
+"""Writes the folder of an import: streams images into raw arrays, and puts all files in place at once or none."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ _GITIGNORE = ("# The arrays are versioned with `dvc add`, not with git.", "/l", 
 
 
 def check_free(out: Path, *, force: bool) -> None:
-    """Raise UserError when `out` holds arrays already, or, with `force`, such as no import made."""
+    """Raise UserError when `out` holds arrays; with `force` only when no import made them."""
     there = [name for name in _ARRAYS_AND_TABLE if os.path.lexists(out / name)]
     if there and not force:
         raise UserError(f"{out} already holds {', '.join(there)}: choose another folder, or --force to replace them")
@@ -39,7 +39,7 @@ def _is_from_import(out: Path) -> bool:
 
 
 def write_arrays(folder: Path, images: Iterator[NDArray[np.uint8]], size: int) -> None:
-    """Stream codes (size, size, 3), however many come, into raw arrays in `folder`."""
+    """Write images, codes (size, size, 3), one at a time to raw arrays in `folder`; their number need not be known."""
     with _npy_file(folder / LIGHTNESS_FILE, (size, size)) as lightness:
         for batch in count(1):
             first = next(images, None)
@@ -73,9 +73,9 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
 
 @contextmanager
 def all_or_nothing(out: Path) -> Iterator[Path]:
-    """A folder to write to, whose arrays and table go to `out` when the block ends without an error.
+    """Fill `out` atomically: yields a folder whose arrays and table move to `out` at the end of the block.
 
-    After an error nothing is left of it, nor of `out` if that was not there.
+    After an error nothing is left of it, nor of `out` if that was not there before.
     """
     folder = out / ".import.partial"
     made = [parent for parent in (out, *out.parents) if not os.path.lexists(parent)]

@@ -1,4 +1,4 @@
-"""Photographs into raw arrays: squares of one size, in the layout that `data.root` accepts."""
+"""Imports photographs as training data: squares of one size, as raw arrays that `data.root` accepts."""
 
 import csv
 import hashlib
@@ -17,7 +17,7 @@ from PIL import Image
 
 from colorizer.core.errors import UserError
 from colorizer.core.lab import mean_chroma, rgb_to_codes
-from colorizer.data.parallel import in_order
+from colorizer.data.parallel import ordered_map
 from colorizer.data.raw import SMALLEST_SIDE
 from colorizer.photographs.decoding import read_photograph
 from colorizer.photographs.imported_folder import TABLE_FILE, all_or_nothing, check_free, write_arrays
@@ -29,7 +29,7 @@ Reason = Literal["unreadable", "too small", "near-grey", "duplicate"]
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """How many photographs became images, and how many were skipped, by reason."""
+    """The result of an import: how many photographs became images, and how many were skipped, by reason."""
 
     num_images: int
     skipped: dict[Reason, int]
@@ -55,7 +55,9 @@ def import_photographs(
     workers: int,
     on_photographs: Callable[[int], None],
 ) -> Imported:
-    """Write `out`/l, `out`/ab, `out`/photographs.csv and `out`/.gitignore from what `find_photographs` gave.
+    """Convert photographs to square images and write them as raw arrays, with a table of what became of each.
+
+    `found` is from `find_photographs`. Written are `out`/l, `out`/ab, `out`/photographs.csv and `out`/.gitignore.
 
     Images are `size` pixels square: with "crop" the middle of the photograph; with "whole" all of it, the rest of the
     square being its mirror image, as a model would learn a plain border. Transparency is laid over white, as viewers
@@ -78,7 +80,7 @@ def import_photographs(
         prepare = partial(_prepare, size=size, fit=fit, min_chroma=min_chroma)
         with (
             (folder / TABLE_FILE).open("w", encoding="utf-8", errors="surrogateescape", newline="") as table,
-            closing(in_order(prepare, found, workers)) as prepared,
+            closing(ordered_map(prepare, found, workers)) as prepared,
         ):
             images = _without_skipped(prepared, csv.writer(table, lineterminator="\n"), skipped, on_photographs)
             write_arrays(folder, images, size)

@@ -1,4 +1,4 @@
-"""Which photographs are to be coloured, and into which files."""
+"""Plans a run: which photographs to colour, and into which files."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from colorizer.photographs.photographs import Format, find_photographs, named
 
 @dataclass(frozen=True)
 class Job:
-    """A photograph and the file that is to hold it in colour."""
+    """A photograph to colour, and the file to write."""
 
     source: Path
     target: Path
 
 
 def plan_jobs(inputs: Sequence[Path], out: Path, file_format: Format) -> list[Job]:
-    """Files, folders and what is below them -> paths under `out` of the same names, with the format's suffix.
+    """Give every photograph in files and folders a path of the same name under `out`, with the format's suffix.
 
     Names that differ by their suffix only keep it, as in `a.jpg.png`. When `out` lies in a folder that is given, what
     it holds is no input. Raises UserError for inputs that do not exist, folders without photographs, two inputs of one
@@ -47,7 +47,10 @@ def plan_jobs(inputs: Sequence[Path], out: Path, file_format: Format) -> list[Jo
 
 
 def shard_of(jobs: Sequence[Job], shard: str | None) -> Sequence[Job]:
-    """Of `K/N` every N-th job from the K-th on, K from 1; without a shard all. Raises UserError when it is neither."""
+    """Select part K of N of the jobs: every N-th from the K-th on, K from 1; all when `shard` is None.
+
+    Raises UserError when `shard` is not of the form `K/N`.
+    """
     if shard is None:
         return jobs
     number, _, count = shard.partition("/")

@@ -1,4 +1,4 @@
-"""Photographs as files: finding them, naming what is made of them, writing them. Reading is in decoding.py."""
+"""Finds, names and writes files of photographs. Reading them is in decoding.py."""
 
 import os
 import struct
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorizer.core.errors import UserError
-from colorizer.core.files import replacing
+from colorizer.core.files import atomic_write
 
 Format = Literal["png", "jpeg", "webp", "tiff"]
 
@@ -31,8 +31,8 @@ _SAVE_OPTIONS: dict[Format, dict[str, Any]] = {
 class Photograph:
     """A decoded photograph, the right way up.
 
-    pixels: sRGB uint8, (H, W) if it has no colours, else (H, W, 3). alpha: (H, W) uint8 or None. exif and icc_profile
-    are bytes to hand on; an ICC profile is that of the pixels, which are taken for sRGB all the same.
+    pixels: uint8, (H, W) for greys, else (H, W, 3), taken for sRGB. alpha: (H, W) uint8 or None. exif, icc_profile:
+    bytes that go along into written files; the pixels are not converted from that profile. dpi: pixels per inch.
     """
 
     pixels: NDArray[np.uint8]
@@ -43,25 +43,25 @@ class Photograph:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height, width."""
+        """Height and width, in pixels."""
         return self.pixels.shape[0], self.pixels.shape[1]
 
     @property
     def rgb(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8."""
+        """The pixels as (H, W, 3) uint8, greys three times."""
         return self.pixels if self.pixels.ndim == 3 else np.repeat(self.pixels[..., None], 3, axis=-1)
 
     def with_pixels(self, pixels: NDArray[np.uint8]) -> "Photograph":
-        """The same photograph in other colours."""
+        """Copy the photograph with other pixels."""
         return replace(self, pixels=pixels)
 
 
 def find_photographs(given: Path) -> list[tuple[Path, Path]]:
-    """The file given, or those in the folder given and below whose names end like a photograph's, sorted.
+    """List the photographs in a folder and below, sorted, each with its path relative to the folder.
 
-    Each with its path relative to the folder (or its own name), for naming what is made of it. Names that begin with a
-    dot are left out. Raises UserError when there is nothing of that name, no photograph in the folder, or a folder in
-    it that cannot be read.
+    A file that is given stands for itself, with its own name. In folders, files are known by their suffixes, and names
+    that begin with a dot are left out. Raises UserError when there is nothing of that name, no photograph in the
+    folder, or a folder in it that cannot be read.
     """
     if not given.exists():
         raise UserError(f"{given} does not exist")
@@ -83,7 +83,7 @@ def _refuse(error: OSError) -> None:
 
 
 def thumbnail(photograph: Photograph, side: int) -> Image.Image:
-    """Small enough that no side is longer than `side` pixels, RGB; a smaller photograph stays as it is."""
+    """Shrink a photograph so that no side is longer than `side` pixels, as RGB; a smaller one keeps its size."""
     height, width = photograph.size
     scale = min(1, side / max(height, width))
     shape = max(1, round(width * scale)), max(1, round(height * scale))
@@ -92,12 +92,12 @@ def thumbnail(photograph: Photograph, side: int) -> Image.Image:
 
 
 def named(path: Path, file_format: Format) -> Path:
-    """The path with the suffix of the format."""
+    """Give a path the suffix of the format."""
     return path.with_suffix(_SUFFIX[file_format])
 
 
 def write_photograph(path: Path, photograph: Photograph, file_format: Format) -> None:
-    """Write it with what came along: alpha, EXIF, ICC profile, resolution. `path` appears only when whole.
+    """Write a photograph with its alpha, EXIF, ICC profile and resolution. `path` appears only when whole.
 
     Everything but JPEG is lossless; JPEG has quality 100 and full chroma resolution; TIFF is not compressed. EXIF that
     the format cannot hold, as that of more than 64 KB in JPEG, is left out. Raises UserError when the format cannot
@@ -116,7 +116,7 @@ def write_photograph(path: Path, photograph: Photograph, file_format: Format) ->
         "icc_profile": photograph.icc_profile,
         "dpi": photograph.dpi if file_format != "webp" else None,
     }
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         try:
             _save(image, partial, file_format, along)
         except (ValueError, TypeError, OverflowError, RuntimeError, struct.error):

@@ -1,4 +1,4 @@
-"""Chroma from a small image to a large one, smoothly, with its edges where those of the lightness are.
+"""Guided upsampling: enlarges chroma smoothly, with its edges where those of the lightness are.
 
 Source: He and Sun, "Fast Guided Filter" (2015). Within a small window chroma is taken for an affine function of the
 lightness; its two coefficients are fitted on the small image, enlarged, and applied to the lightness of the large one.
@@ -16,13 +16,16 @@ _SMOOTHNESS = 0.001  # deviations of lightness (white is 1) far below its square
 
 @dataclass(frozen=True)
 class GuidedUpsampling:
-    """Fitted on a small image: slopes and offsets (h, w, 4) float32, of a* and b* over lightness in [0, 1]."""
+    """A guided filter, fitted on a small image and applied to the large one.
+
+    coefficients: slopes and offsets (h, w, 4) float32, of a* and b* over lightness in [0, 1].
+    """
 
     coefficients: NDArray
 
     @classmethod
     def fit(cls, lightness: NDArray, ab: NDArray) -> "GuidedUpsampling":
-        """From codes of L (h, w) and a*, b* (h, w, 2) of the small image."""
+        """Fit the filter to codes of L (h, w) and a*, b* (h, w, 2) of the small image."""
         guide = lightness[..., None].astype(np.float32) / 255  # (h, w, 1)
         guide_mean, ab_mean = _mean(guide), _mean(ab)
         variance = _mean(guide * guide) - guide_mean**2
@@ -31,7 +34,7 @@ class GuidedUpsampling:
         return cls(_mean(np.concatenate([slope, ab_mean - slope * guide_mean], axis=-1)))
 
     def patch(self, lightness: NDArray, top: int, left: int, size: tuple[int, int]) -> NDArray:
-        """a*, b* (n, m, 2) of a patch of the large image.
+        """Compute a*, b* (n, m, 2) of a patch of the large image.
 
         lightness: codes of L of the patch, (n, m). top, left: its first row and column. size: height and width of the
         large image.

@@ -1,4 +1,4 @@
-"""Where a model fails: on dark or bright, pale or colourful, smooth or textured images; too dull, too colourful."""
+"""Finds where a model fails: on dark, bright, pale, colourful, smooth or textured images, by dull or garish colours."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ _MEANS = {
 
 
 def where_it_fails(scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean scores of the method `model` on all images, and on each third of them by lightness, chroma and texture.
+    """Average the model's scores over all images, and over each third of them by lightness, chroma and texture.
 
     Takes the `scores` of an `Evaluation`. Columns: property and third, say lightness and dark (the first row is `all`,
     without a property); from and to, the property's bounds in the third; images, their number; the means; beats_grey,
@@ -33,7 +33,7 @@ def where_it_fails(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def worst_by_kind(scores: pd.DataFrame, count: int) -> dict[str, list[int]]:
-    """For each kind of image and of error the `count` worst images, none twice; fewer if there are no more.
+    """Pick the `count` worst images of each kind of image and of error, none twice; fewer if there are no more.
 
     Kinds of images are the outer thirds by each property, from the largest CIEDE2000; kinds of errors are too dull and
     too colourful, from the largest difference of colourfulness.

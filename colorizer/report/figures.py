@@ -1,4 +1,4 @@
-"""Plots for people to look at. Importing matplotlib takes half a second, so sheets of photographs live elsewhere."""
+"""The report's plots. Sheets of photographs are made elsewhere: importing matplotlib takes half a second."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from colorizer.core.files import replacing
+from colorizer.core.files import atomic_write
 
 
 def plot_history(history: pd.DataFrame) -> Figure:
-    """The losses over the epochs and, when there are validation images, the scores that choose the model."""
+    """Plot the losses over the epochs and, if there are validation images, the scores that choose the model."""
     scores = [name for name in ("balance", "histogram_distance") if f"validation_{name}" in history]
     panels = 3 if scores else 2
     figure = Figure(figsize=(4.5 * panels, 3.2), layout="constrained")
@@ -38,7 +38,7 @@ def plot_history(history: pd.DataFrame) -> Figure:
 
 
 def plot_histograms(histograms: dict[str, NDArray[np.float64]]) -> Figure:
-    """The pooled AB histograms (22, 22) of the truth and of each method, on one logarithmic scale."""
+    """Plot pooled AB histograms (22, 22), by name, beside each other on one logarithmic scale."""
     figure = Figure(figsize=(3.2 * len(histograms) + 0.8, 3.2), layout="constrained")
     norm = LogNorm(vmin=1e-5, vmax=1)
     for axes, (name, counts) in zip(figure.subplots(1, len(histograms)), histograms.items(), strict=True):
@@ -50,6 +50,6 @@ def plot_histograms(histograms: dict[str, NDArray[np.float64]]) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a PNG without the metadata that would make equal figures differ."""
-    with replacing(path) as partial:
+    """Write a figure as PNG, without the metadata that would make equal figures differ."""
+    with atomic_write(path) as partial:
         figure.savefig(partial, dpi=110, metadata={"Software": None})

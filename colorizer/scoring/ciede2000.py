@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 def chroma_difference(
     a: NDArray[np.float32], b: NDArray[np.float32], true_a: NDArray[np.float32], true_b: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """CIEDE2000 between a*, b* and true a*, b* of the same L*; all of one shape, float32.
+    """Compute CIEDE2000 between a*, b* and true a*, b* of the same L*; all of one shape, float32.
 
     Where two hues are opposite, both mean hues are right, and rounding chooses: they differ by less than 1%.
     """

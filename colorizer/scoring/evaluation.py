@@ -1,4 +1,4 @@
-"""How well one or more methods colour held-out images."""
+"""Evaluates colouring methods on images with known colours."""
 
 import os
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from colorizer.core.lab import Predict
 from colorizer.scoring.metrics import (
-    Colouring,
+    Coloring,
     ab_deviation,
     ab_histogram,
-    colourfulness,
+    colorfulness,
     histogram_distance,
     image_properties,
-    mean_colour,
+    mean_color,
     score_images,
     tint,
 )
@@ -27,20 +27,20 @@ _TASK_PIXELS = 2**17  # that a thread scores at a time: with fewer, threads wait
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Scores of every image, pooled AB histograms (22, 22), and the `mean_colour` of every image (N, 3).
+    """Scores of one or more methods on N images: of every image, and pooled over all.
 
     `scores` has one row per image: `image`, `<method>_<score>` for every method, and of the truth
     `truth_colourfulness`, `truth_ab_deviation`, the AB error of a grey image, and `truth_lightness`, `truth_chroma` and
-    `truth_texture`, its `image_properties`.
-    `histograms` and `colours` are keyed by method and `truth`.
+    `truth_texture`, its `image_properties`. `histograms`, the pooled AB histograms (22, 22), and `colors`, the
+    `mean_color` of every image (N, 3), are keyed by method and `truth`.
     """
 
     scores: pd.DataFrame
     histograms: dict[str, NDArray[np.float64]]
-    colours: dict[str, NDArray[np.float64]]
+    colors: dict[str, NDArray[np.float64]]
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Per method: mean of every score, colourfulness gap |out - truth| / truth, histogram distance, tint, balance.
+        """Summarise methods: mean scores, colourfulness gap |out - truth| / truth, histogram distance, tint, balance.
 
         Of the truth: colourfulness and tint. The tint tells one hue alone, such as brown, from colours that balance.
         The balance weighs error and colour: AB error relative to leaving the image grey + histogram distance +
@@ -48,30 +48,30 @@ class Evaluation:
         places, colourfulness alone any strong tint.
         """
         means = self.scores.mean()
-        true_colourfulness = means["truth_colourfulness"]
+        true_colorfulness = means["truth_colourfulness"]
         result = {}
         for method in (name for name in self.histograms if name != "truth"):
             names = [name for name in self.scores.columns if name.startswith(f"{method}_")]
             summary = {name.removeprefix(f"{method}_"): means[name] for name in names}
-            summary["colourfulness_gap"] = abs(summary["colourfulness"] - true_colourfulness) / max(
-                true_colourfulness, 1e-9
+            summary["colourfulness_gap"] = abs(summary["colourfulness"] - true_colorfulness) / max(
+                true_colorfulness, 1e-9
             )
             summary["histogram_distance"] = histogram_distance(self.histograms[method], self.histograms["truth"])
-            summary["tint"] = tint(self.colours[method])
+            summary["tint"] = tint(self.colors[method])
             relative_error = summary["ab_error"] / max(means["truth_ab_deviation"], 1e-9)
             summary["balance"] = relative_error + summary["histogram_distance"] + summary["colourfulness_gap"]
             result[method] = {name: round(float(value), 4) for name, value in summary.items()}
-        truth = {"colourfulness": true_colourfulness, "tint": tint(self.colours["truth"])}
+        truth = {"colourfulness": true_colorfulness, "tint": tint(self.colors["truth"])}
         result["truth"] = {name: round(float(value), 4) for name, value in truth.items()}
         return result
 
     def ranked(self) -> NDArray[np.int64]:
-        """The images from the model's smallest to its largest CIEDE2000."""
+        """Sort the images by the CIEDE2000 of the method `model`, from the smallest: their numbers (N,)."""
         return self.scores.sort_values(["model_ciede2000", "image"])["image"].to_numpy()
 
 
 def constant_chroma(chroma: tuple[float, float]) -> Predict:
-    """The method that gives every pixel the same codes of A and B: the baselines."""
+    """Build the baseline method that predicts the same codes of A and B for every pixel."""
     return lambda lightness: np.broadcast_to(np.array(chroma, np.float32), (*lightness.shape, 2))
 
 
@@ -89,7 +89,7 @@ def evaluate_images(
     has all cores to itself, as scoring has afterwards. `on_images` is told how many more images are done. What a
     prediction scores depends neither on `batch_size` nor on the number of cores.
     """
-    parts, colours = [], []
+    parts, colors = [], []
     histograms = {name: np.zeros((22, 22)) for name in (*methods, "truth")}
     cores = os.cpu_count() or 1
     step = max(1, min(-(-batch_size // cores), _TASK_PIXELS // (store.shape[1] * store.shape[2])))
@@ -104,7 +104,7 @@ def evaluate_images(
             for future in futures:
                 scores, counts, means = future.result()
                 parts.append(scores)
-                colours.append(means)
+                colors.append(means)
                 for name in histograms:
                     histograms[name] += counts[name]
             on_images(len(truth))
@@ -112,7 +112,7 @@ def evaluate_images(
     return Evaluation(
         scores=pd.DataFrame({"image": images, **columns}),
         histograms=histograms,
-        colours={name: np.concatenate([part[name] for part in colours]) for name in histograms},
+        colors={name: np.concatenate([part[name] for part in colors]) for name in histograms},
     )
 
 
@@ -124,13 +124,13 @@ def _score(
     What the truth brings is made once.
     """
     lightness = truth[..., 0]
-    true = Colouring(lightness, truth[..., 1:])
-    scores = {"truth_colourfulness": colourfulness(true.rgb), "truth_ab_deviation": ab_deviation(true)}
+    true = Coloring(lightness, truth[..., 1:])
+    scores = {"truth_colourfulness": colorfulness(true.rgb), "truth_ab_deviation": ab_deviation(true)}
     scores |= {f"truth_{name}": values for name, values in image_properties(lightness, true).items()}
-    histograms, colours = {"truth": ab_histogram(true.a, true.b)}, {"truth": mean_colour(true)}
+    histograms, colors = {"truth": ab_histogram(true.a, true.b)}, {"truth": mean_color(true)}
     for method, chroma in predicted.items():
-        colouring = Colouring(lightness, chroma)
-        scores |= {f"{method}_{name}": score for name, score in score_images(colouring, true).items()}
-        histograms[method] = ab_histogram(colouring.a, colouring.b)
-        colours[method] = mean_colour(colouring)
-    return {name: score.astype(np.float64) for name, score in scores.items()}, histograms, colours
+        coloring = Coloring(lightness, chroma)
+        scores |= {f"{method}_{name}": score for name, score in score_images(coloring, true).items()}
+        histograms[method] = ab_histogram(coloring.a, coloring.b)
+        colors[method] = mean_color(coloring)
+    return {name: score.astype(np.float64) for name, score in scores.items()}, histograms, colors

@@ -1,4 +1,4 @@
-"""How good a colouring is, per image and over all images.
+"""Metrics of colourings, per image and over all images.
 
 PSNR and SSIM are taken on 8-bit sRGB, CIEDE2000 on L*, a*, b*, the AB error on codes. Predictions and truth share
 the same lightness. What an image scores does not depend on those that are scored with it.
@@ -15,8 +15,8 @@ from colorizer.scoring.ssim import Windows, ssim
 _BINS, _BIN_WIDTH = 22, 10
 
 
-class Colouring:
-    """Images in all the notations in which they are compared.
+class Coloring:
+    """Coloured images, converted once to all that the metrics need: a*, b*, sRGB and windows for SSIM.
 
     Takes codes of L (n, H, W) uint8 and of A and B (n, H, W, 2), uint8 or float32 and not rounded.
     """
@@ -29,19 +29,19 @@ class Colouring:
         self.windows = Windows(self.rgb)
 
 
-def score_images(colouring: Colouring, truth: Colouring) -> dict[str, NDArray]:
-    """All scores of n images against the truth, (n,) each."""
+def score_images(coloring: Coloring, truth: Coloring) -> dict[str, NDArray]:
+    """Compute all scores of n images against the truth, (n,) each."""
     return {
-        "psnr": psnr(colouring.rgb, truth.rgb),
-        "ssim": ssim(colouring.windows, truth.windows),
-        "ciede2000": _mean(chroma_difference(colouring.a, colouring.b, truth.a, truth.b)),
-        "ab_error": _mean(np.abs(colouring.a - truth.a) + np.abs(colouring.b - truth.b)) / 2,
-        "colourfulness": colourfulness(colouring.rgb),
+        "psnr": psnr(coloring.rgb, truth.rgb),
+        "ssim": ssim(coloring.windows, truth.windows),
+        "ciede2000": _mean(chroma_difference(coloring.a, coloring.b, truth.a, truth.b)),
+        "ab_error": _mean(np.abs(coloring.a - truth.a) + np.abs(coloring.b - truth.b)) / 2,
+        "colourfulness": colorfulness(coloring.rgb),
     }
 
 
-def image_properties(lightness: NDArray[np.uint8], truth: Colouring) -> dict[str, NDArray]:
-    """What n images are like, (n,) each: mean L*, mean chroma sqrt(a*^2 + b*^2), and texture.
+def image_properties(lightness: NDArray[np.uint8], truth: Coloring) -> dict[str, NDArray]:
+    """Measure n images, (n,) each: mean L*, mean chroma sqrt(a*^2 + b*^2), and texture.
 
     Texture is the mean absolute difference of L* between pixels that touch by a side: 0 for a flat area. Takes the
     images' codes of L (n, H, W) besides; H, W > 1.
@@ -56,44 +56,47 @@ def image_properties(lightness: NDArray[np.uint8], truth: Colouring) -> dict[str
     }
 
 
-def mean_colour(colouring: Colouring) -> NDArray[np.float64]:
-    """Mean a*, b* and chroma sqrt(a*^2 + b*^2) of n images, (n, 3)."""
-    values = colouring.a, colouring.b, np.hypot(colouring.a, colouring.b)
+def mean_color(coloring: Coloring) -> NDArray[np.float64]:
+    """Compute mean a*, b* and chroma sqrt(a*^2 + b*^2) of n images, (n, 3)."""
+    values = coloring.a, coloring.b, np.hypot(coloring.a, coloring.b)
     return np.stack([_mean(value) for value in values], axis=-1).astype(np.float64)
 
 
-def tint(colours: NDArray[np.float64]) -> float:
-    """How much images of one size have one hue in common, from their `mean_colour` (n, 3): in [0, 1].
+def tint(colors: NDArray[np.float64]) -> float:
+    """Measure how far images of one size share one hue, from their `mean_color` (n, 3): in [0, 1].
 
     The distance of their mean colour from grey, relative to their mean chroma: 0 when hues balance out, 1 for one hue
     alone, however strong. Grey has 0.
     """
-    a, b, chroma = colours.mean(axis=0)
+    a, b, chroma = colors.mean(axis=0)
     return float(np.hypot(a, b) / max(chroma, 1e-9))
 
 
 def psnr(rgb: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Peak signal-to-noise ratio of 8-bit images (n, H, W, 3) in dB, (n,), at most 100 (equal images)."""
+    """Compute the peak signal-to-noise ratio of 8-bit images (n, H, W, 3) in dB, (n,), at most 100 (equal images)."""
     difference = rgb.astype(np.float32) - truth
     error = _mean(difference * difference).astype(np.float64)
     return np.minimum(100, 10 * np.log10(255**2 / np.maximum(error, 1e-9)))
 
 
-def colourfulness(rgb: NDArray[np.uint8]) -> NDArray:
-    """Colourfulness of 8-bit RGB images (n, H, W, 3), (n,), 0 for grey; Hasler and Süsstrunk (2003), equation 3."""
+def colorfulness(rgb: NDArray[np.uint8]) -> NDArray:
+    """Compute the colourfulness of RGB images (n, H, W, 3) uint8, (n,), 0 for grey.
+
+    Source: Hasler and Süsstrunk, "Measuring colourfulness in natural images" (2003), equation 3.
+    """
     red, green, blue = (rgb[..., channel].reshape(len(rgb), -1).astype(np.float32) for channel in range(3))
     red_green, yellow_blue = red - green, (red + green) / 2 - blue  # (n, H x W)
     deviation = np.hypot(red_green.std(axis=1), yellow_blue.std(axis=1))
     return deviation + np.float32(0.3) * np.hypot(red_green.mean(axis=1), yellow_blue.mean(axis=1))
 
 
-def ab_deviation(truth: Colouring) -> NDArray:
-    """The AB error of leaving each image grey, (n,)."""
+def ab_deviation(truth: Coloring) -> NDArray:
+    """Compute the AB error of leaving each image grey, (n,)."""
     return _mean(np.abs(truth.a) + np.abs(truth.b)) / 2
 
 
 def ab_histogram(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Counts of a*, b* of one shape in 22 x 22 bins over +-110; what lies beyond counts in the outermost bins."""
+    """Count a*, b* of one shape in 22 x 22 bins over +-110; what lies beyond counts in the outermost bins."""
     rows, columns = (
         np.fmin(np.fmax((values + _BINS * _BIN_WIDTH / 2) / _BIN_WIDTH, 0), _BINS - 1).astype(np.int32)
         for values in (a, b)
@@ -102,7 +105,7 @@ def ab_histogram(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.i
 
 
 def histogram_distance(counts: NDArray, truth: NDArray) -> float:
-    """Total variation distance of two histograms, in [0, 1]."""
+    """Compute the total variation distance of two histograms, in [0, 1]: 0 equal, 1 disjoint."""
     return float(np.abs(counts / counts.sum() - truth / truth.sum()).sum() / 2)
 
 

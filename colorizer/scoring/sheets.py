@@ -1,4 +1,4 @@
-"""Sheets of photographs for people to look at."""
+"""Draws sheets that show grey, generated and true colours beside each other."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _LINE = 18  # height of a line of text
 def comparison_sheet(
     truth: NDArray[np.uint8], chroma: NDArray[np.float32], *, captions: Sequence[str] | None = None
 ) -> Image.Image:
-    """Triples grey | generated | truth, three beside each other.
+    """Draw a sheet of triples grey | generated | truth, three triples in a row.
 
     truth: codes (n, H, W, 3) uint8, chroma: generated A, B codes (n, H, W, 2) float32, a caption for each image.
     """

@@ -1,4 +1,4 @@
-"""Structural similarity of 8-bit images, with what an image brings to it computed once for many comparisons.
+"""Structural similarity (SSIM) of 8-bit images; the sums over an image are computed once for many comparisons.
 
 Source: Wang et al., "Image quality assessment: from error visibility to structural similarity" (2004), with uniform
 windows and the sample covariance, as scikit-image has it; the test compares the two.
@@ -27,7 +27,7 @@ class Windows:
 
 
 def ssim(first: Windows, second: Windows) -> NDArray[np.float32]:
-    """Structural similarity of n images each, (n,) in [-1, 1]: its mean over channels and the windows inside."""
+    """Compute the SSIM of n pairs of images, (n,) in [-1, 1]: the mean over channels and windows inside."""
     window, num = first.window, first.window**2
     product = 2 * first.sums * second.sums  # below 2^29, as all that follows
     squares = first.sums * first.sums + second.sums * second.sums

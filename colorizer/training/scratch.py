@@ -24,7 +24,7 @@ import psutil
 
 from colorizer.core.digests import file_digest, fingerprint
 from colorizer.core.errors import UserError
-from colorizer.core.files import replacing, write_text
+from colorizer.core.files import atomic_write, write_text
 from colorizer.networks.safetensors_file import DamagedFileError, read_tensors
 from colorizer.training.decisions import Decision
 
@@ -187,7 +187,7 @@ def unfinished(root: Path) -> Iterator[tuple[Path, dict]]:
 
 def place(source: Path, target: Path) -> None:
     """Put a file at `target` at once: by a hard link, which costs no disk, or else by a copy."""
-    with replacing(target) as partial:
+    with atomic_write(target) as partial:
         try:
             partial.hardlink_to(source)
         except OSError:

@@ -25,6 +25,7 @@ from pipeline.workspace.plan import read_plan
 from pipeline.workspace.promotion import MODEL, STAGE, Criterion, Version, promote, promoted
 from pipeline.workspace.repository import Clone, git, refuse_changes, resolve, take_up
 from pipeline.workspace.stage_runs import Build, run_stages
+from settings.params_file import PARAMS_FILE, read_params
 
 FOLDER = Path("scratch/refresh")
 _NEW, _PROMOTED = Path("models/generator.safetensors"), Path("scratch/promoted.safetensors")
@@ -125,8 +126,15 @@ def _score(place: Path, children: Children, current: Version | None) -> dict[str
     if current:
         run_dvc(children, place, "get", ".", str(_NEW), "--rev", current.commit, "--force", "--out", str(_PROMOTED))
         models["promoted"] = _PROMOTED
-    command = [sys.executable, "-m", "stages.score", str(_SCORES), *map(str, models.values())]
-    run_command(children, place, "score", command)
+    params = read_params(place / PARAMS_FILE)
+    options = {
+        "out": _SCORES,
+        "device": params.train.device,
+        "precision": params.train.precision,
+        "batch-size": params.evaluate.batch_size,
+    }
+    command = [sys.executable, "-m", "colorizer", "score", *map(str, models.values())]
+    run_command(children, place, "score", command + [f"--{name}={value}" for name, value in options.items()])
     scores = json.loads((place / _SCORES).read_text())
     return {name: scores[str(path)] for name, path in models.items()}
 

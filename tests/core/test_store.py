@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from colorizer.core.errors import UserError
-from colorizer.core.files import replacing, write_columns, write_csv, write_text
+from colorizer.core.files import atomic_write, write_columns, write_csv, write_text
 from colorizer.core.store import iterate_store, open_store, write_store
 
 
@@ -67,7 +67,7 @@ def test_columns_are_written_as_pandas_would(tmp_path):
 
 def test_an_interrupted_write_leaves_nothing(tmp_path):
     def write_half():
-        with replacing(tmp_path / "output") as partial:
+        with atomic_write(tmp_path / "output") as partial:
             partial.write_text("half")
             raise KeyboardInterrupt
 

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from colorizer.data.parallel import in_order
+from colorizer.data.parallel import ordered_map
 
 
 def test_results_come_in_order_whoever_is_first():
@@ -14,12 +14,12 @@ def test_results_come_in_order_whoever_is_first():
         time.sleep(0.002 * (item % 2 == 0))
         return item
 
-    assert list(in_order(slow_when_even, range(20), threads=4)) == list(range(20))
+    assert list(ordered_map(slow_when_even, range(20), threads=4)) == list(range(20))
 
 
 def test_few_items_are_in_flight():
     taken = itertools.count()
-    with closing(in_order(abs, taken, threads=3)) as results:
+    with closing(ordered_map(abs, taken, threads=3)) as results:
         next(results)
         assert next(taken) == 6
 
@@ -35,7 +35,7 @@ def test_an_exception_comes_in_its_turn_and_ends_the_work():
 
     done = []
     with pytest.raises(ValueError, match="three"):
-        done.extend(in_order(fail_at_three, itertools.count(), threads=2))
+        done.extend(ordered_map(fail_at_three, itertools.count(), threads=2))
     assert max(begun) <= 3 + 4
     assert threading.active_count() <= before
 
@@ -50,7 +50,7 @@ def test_an_interrupt_ends_the_work():
         time.sleep(0.001)
 
     with pytest.raises(KeyboardInterrupt):
-        for _ in in_order(interrupt_at_three, itertools.count(), threads=2):
+        for _ in ordered_map(interrupt_at_three, itertools.count(), threads=2):
             pass
     assert len(begun) < 20
     assert threading.active_count() <= before

@@ -11,7 +11,7 @@ import pytest
 
 from colorizer.core.store import interleave, iterate_store, open_store, write_store
 from colorizer.data.inventory import take_inventory
-from colorizer.data.parallel import in_order
+from colorizer.data.parallel import ordered_map
 from colorizer.data.pixel_statistics import measure
 from colorizer.data.raw import open_raw, write_raw
 from stages.concatenate import concatenate
@@ -33,7 +33,7 @@ def test_concatenate_writes_every_pixel_once(tmp_path, monkeypatch, photographs)
 
 
 def write_copy(raw, path):
-    with closing(in_order(lambda span: interleave(*raw.read(span)), raw.spans())) as chunks:
+    with closing(ordered_map(lambda span: interleave(*raw.read(span)), raw.spans())) as chunks:
         write_store(path, chunks, (raw.num_images, *raw.image_shape, 3))
 
 

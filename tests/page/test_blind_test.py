@@ -18,11 +18,11 @@ def photograph_of(pixels) -> Photograph:
     return Photograph(pixels=pixels)
 
 
-def painter(identity: str, colour: tuple[int, int, int]) -> Contender:
+def painter(identity: str, color: tuple[int, int, int]) -> Contender:
     return Contender(
         identity=identity,
         name=identity,
-        paint=lambda photograph: photograph.with_pixels(np.full((*photograph.size, 3), colour, np.uint8)),
+        paint=lambda photograph: photograph.with_pixels(np.full((*photograph.size, 3), color, np.uint8)),
     )
 
 

@@ -63,7 +63,7 @@ def test_a_folder(colorize, album, tmp_path):
         assert np.ptp(after.astype(int), axis=-1).mean() > 0.5
     assert pixels(out / "before-after/001.png").shape[1] > 3 * 256
 
-    coloured = (out / "china.png").read_bytes()
+    colored = (out / "china.png").read_bytes()
     (out / "trips/flower.png").unlink()
     assert colorize(album, "--out", out) == (
         0,
@@ -71,7 +71,7 @@ def test_a_folder(colorize, album, tmp_path):
     )
     assert colorize(album, "--out", out, "--strength", "0", "--force", "--compare")[0] == 0
     assert sorted(path.name for path in (out / "before-after").iterdir()) == ["001.png", "002.png"]
-    assert (out / "china.png").read_bytes() != coloured
+    assert (out / "china.png").read_bytes() != colored
     assert (np.ptp(pixels(out / "china.png"), axis=-1) == 0).all()
 
 

@@ -7,7 +7,7 @@ from skimage.color import rgb2lab
 
 from colorizer.core.errors import UserError
 from colorizer.data.sample import built_in_photographs
-from colorizer.models.model import Facts, Model
+from colorizer.models.model import Model, ModelInfo
 from colorizer.photographs.colorizing import Colorizer
 from colorizer.photographs.decoding import read_photograph
 from colorizer.photographs.photographs import Photograph, write_photograph
@@ -19,8 +19,8 @@ def photograph(pixels) -> Photograph:
 
 
 def constant(chroma=(190, 60), lightness_is="L*") -> Model:
-    facts = Facts(side_multiple=8, training_size=32, lightness_is=lightness_is, epoch=1)
-    return Model(predict=constant_chroma(chroma), facts=facts, identity="a test")
+    info = ModelInfo(side_multiple=8, training_size=32, lightness_is=lightness_is, epoch=1)
+    return Model(predict=constant_chroma(chroma), info=info, identity="a test")
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +31,10 @@ def real() -> Photograph:
 @pytest.mark.parametrize("chroma", [(128, 128), (150, 110), (255, 255), (190, 0)])
 def test_lightness_stays(real, chroma, tmp_path):
     """Strong violet is outside sRGB for most lightnesses: chroma gives way, not lightness."""
-    coloured = Colorizer(model=constant(chroma), size=32)(real)
-    lightness, before = (rgb2lab(photograph.pixels)[..., 0] * 2.55 for photograph in (coloured, real))
+    colored = Colorizer(model=constant(chroma), size=32)(real)
+    lightness, before = (rgb2lab(photograph.pixels)[..., 0] * 2.55 for photograph in (colored, real))
     assert np.abs(lightness - before).max() < 1.0
-    write_photograph(tmp_path / "a.jpg", coloured, "jpeg")
+    write_photograph(tmp_path / "a.jpg", colored, "jpeg")
     assert np.abs(rgb2lab(read_photograph(tmp_path / "a.jpg").pixels)[..., 0] * 2.55 - before).mean() < 0.5
 
 
@@ -56,9 +56,9 @@ def test_strength(real):
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (7, 5), (33, 100)])
 def test_any_size(size):
     pixels = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
-    coloured = Colorizer(model=constant(), size=32)(photograph(pixels))
-    assert coloured.pixels.shape == (*size, 3)
-    assert coloured.pixels.dtype == np.uint8
+    colored = Colorizer(model=constant(), size=32)(photograph(pixels))
+    assert colored.pixels.shape == (*size, 3)
+    assert colored.pixels.dtype == np.uint8
 
 
 def test_what_the_network_sees(real):
@@ -67,20 +67,20 @@ def test_what_the_network_sees(real):
     assert (shape.inner, shape.padded) == ((32, 48), (32, 48))
     assert colorizer.shape(640, 400).padded == (56, 32)
     assert colorizer.shape(1, 100_000).inner == (1, 128)  # not 32 x 3,200,000
-    look = colorizer.look(real)
+    network_input = colorizer.network_input(real)
     lightness = rgb2lab(np.asarray(Image.fromarray(real.pixels).resize((48, 32), Image.Resampling.BOX)))[..., 0]
-    assert np.abs(look - lightness * 2.55).mean() < 4
+    assert np.abs(network_input - lightness * 2.55).mean() < 4
     white_below = np.zeros((30, 30), np.uint8)
     white_below[20:] = 255
-    padded = Colorizer(model=constant(), size=30).look(photograph(white_below))
+    padded = Colorizer(model=constant(), size=30).network_input(photograph(white_below))
     assert padded.shape == (32, 32)
     assert (padded[30:, :30] == 255).all()  # mirrored, no black border
 
 
 def test_luma_is_given_to_a_model_that_was_trained_on_luma():
     blue = photograph(np.full((32, 32, 3), (0, 0, 255), np.uint8))
-    as_luma = Colorizer(model=constant(lightness_is="luma"), size=32).look(blue)
-    as_lightness = Colorizer(model=constant(), size=32).look(blue)
+    as_luma = Colorizer(model=constant(lightness_is="luma"), size=32).network_input(blue)
+    as_lightness = Colorizer(model=constant(), size=32).network_input(blue)
     assert (as_luma == 29).all()
     assert (as_lightness == 82).all()  # L* 32.3
 

@@ -76,7 +76,7 @@ def test_it_gives_what_pytorch_gives(exported, upsampling):
     model, out = exported[upsampling]
     _, normalization, _ = load_generator(model, torch.device("cpu"))
     ours, theirs = load_model(model, "cpu", "fp32"), load_model(out)
-    assert ours.facts == theirs.facts
+    assert ours.info == theirs.info
     assert ours.identity == theirs.identity
     for shape in SHAPES:
         lightness = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)

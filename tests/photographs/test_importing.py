@@ -12,7 +12,7 @@ from colorizer.photographs.importing import Imported, import_photographs
 from colorizer.photographs.photographs import find_photographs
 
 
-def colours(seed, height=12, width=12):
+def colors(seed, height=12, width=12):
     """A photograph in soft colours, different for every seed."""
     small = np.random.default_rng(seed).integers(0, 256, (3, 3, 3), dtype=np.uint8)
     return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
@@ -48,7 +48,7 @@ def contents(folder):
 @pytest.fixture
 def photographs(tmp_path):
     for seed, name in enumerate(["b.png", "a/z.png", "a/y.PNG", "c/d/e.png", "k.png"]):
-        save(tmp_path / "photographs" / name, colours(seed, 12 + seed, 14))
+        save(tmp_path / "photographs" / name, colors(seed, 12 + seed, 14))
     return tmp_path / "photographs"
 
 
@@ -82,10 +82,10 @@ def test_workers_change_nothing_and_batches_are_filled_in_turn(tmp_path, photogr
 
 
 def test_skipped_with_a_reason(tmp_path, photographs):
-    save(photographs / "a/grey.png", colours(7).mean(axis=-1).astype(np.uint8))
-    save(photographs / "a/almost grey.png", (colours(8) // 32 + 100).astype(np.uint8))
-    save(photographs / "small.png", colours(9, 7, 20))
-    save(photographs / "twice.png", colours(0, 12, 14))
+    save(photographs / "a/grey.png", colors(7).mean(axis=-1).astype(np.uint8))
+    save(photographs / "a/almost grey.png", (colors(8) // 32 + 100).astype(np.uint8))
+    save(photographs / "small.png", colors(9, 7, 20))
+    save(photographs / "twice.png", colors(0, 12, 14))
     (photographs / "bad.jpg").write_text("no photograph")
     (photographs / "cut.png").write_bytes((photographs / "k.png").read_bytes()[:-60])
     skipped = {"unreadable": 2, "too small": 1, "near-grey": 2, "duplicate": 1}
@@ -105,7 +105,7 @@ def test_skipped_with_a_reason(tmp_path, photographs):
 
 
 def test_crop_takes_the_middle(tmp_path):
-    pixels = colours(0, 8, 20)
+    pixels = colors(0, 8, 20)
     save(tmp_path / "wide.png", pixels)
     bring_in(tmp_path / "wide.png", tmp_path / "out")
     assert (images(tmp_path / "out")[0] == rgb_to_codes(np.ascontiguousarray(pixels[:, 6:14]))).all()
@@ -113,7 +113,7 @@ def test_crop_takes_the_middle(tmp_path):
 
 @pytest.mark.parametrize("height", [1, 3, 4])
 def test_whole_is_centred_and_mirrored(tmp_path, height):
-    pixels = colours(0, height, 12)
+    pixels = colors(0, height, 12)
     save(tmp_path / "wide.png", pixels)
     bring_in(tmp_path / "wide.png", tmp_path / "out", size=12, fit="whole")
     top = (12 - height) // 2
@@ -123,7 +123,7 @@ def test_whole_is_centred_and_mirrored(tmp_path, height):
 
 
 def test_turned_as_exif_says_and_laid_over_white(tmp_path):
-    pixels = colours(0, 8, 16)
+    pixels = colors(0, 8, 16)
     exif = Image.Exif()
     exif[0x0112] = 6
     save(tmp_path / "in" / "turned.png", pixels, exif=exif)
@@ -139,7 +139,7 @@ def test_turned_as_exif_says_and_laid_over_white(tmp_path):
 
 @pytest.mark.parametrize("fit", ["crop", "whole"])
 def test_a_large_jpeg_is_decoded_smaller_but_never_too_small(tmp_path, fit):
-    pixels = colours(0, 410, 1203)
+    pixels = colors(0, 410, 1203)
     save(tmp_path / "large.jpg", pixels, quality=95, subsampling=0)
     save(tmp_path / "large.png", pixels)
     for suffix in ("jpg", "png"):
@@ -217,7 +217,7 @@ def test_force_replaces_nothing_but_an_import(tmp_path, photographs, name):
 
 def test_mistakes_are_one_clear_line(tmp_path, photographs):
     save(tmp_path / "poor" / "grey.png", np.full((20, 20), 90, np.uint8))
-    save(tmp_path / "poor" / "small.png", colours(0, 4, 4))
+    save(tmp_path / "poor" / "small.png", colors(0, 4, 4))
     (tmp_path / "file").write_text("in the way")
     cases = [
         (tmp_path / "poor", tmp_path / "out", {}, "no image is left of 2 photographs .1 too small, 1 near-grey."),

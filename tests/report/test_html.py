@@ -9,7 +9,8 @@ from colorizer.core.files import save_image
 from colorizer.core.lab import codes_to_rgb
 from colorizer.report.failures import where_it_fails
 from colorizer.report.figures import plot_histograms, plot_history, save_figure
-from colorizer.report.html import report_page, score_card
+from colorizer.report.html import report_page
+from colorizer.report.score_card import score_card
 from colorizer.scoring.sheets import comparison_sheet
 from tests.report.test_failures import made_scores
 
@@ -62,7 +63,7 @@ def test_report_needs_no_other_file(tmp_path):
     page = report_page(METRICS, ["By <whom>."], FAILURES, {"code": {"a.py": "1<2"}}, [worst])
     assert "Worst &lt;images&gt;" in page
     assert "<p>By &lt;whom&gt;.</p>" in page
-    assert "a.py&quot;: &quot;1&lt;2" in page
+    assert "a.py&#34;: &#34;1&lt;2" in page
     assert "24.57" in page
     assert re.findall(r'<tr class="worst"><td>(\w+)</td><td>([^<]*)</td>', page) == [
         ("dark", "82.0 to 84.0"),

@@ -3,7 +3,7 @@ import pytest
 
 from colorizer.core.lab import codes_to_rgb
 from colorizer.scoring.evaluation import constant_chroma, evaluate_images
-from colorizer.scoring.metrics import colourfulness
+from colorizer.scoring.metrics import colorfulness
 from colorizer.training.retention import chosen_epoch
 
 
@@ -32,7 +32,7 @@ def test_evaluation_ranks_and_averages_over_images(photographs):
     assert summary["model"]["ab_error"] == pytest.approx(20 / 5)
     assert summary["grey"]["colourfulness"] == 0
     assert summary["grey"]["colourfulness_gap"] == 1
-    truth = np.mean([colourfulness(codes_to_rgb(photographs[image])[None]) for image in test_images])
+    truth = np.mean([colorfulness(codes_to_rgb(photographs[image])[None]) for image in test_images])
     assert summary["truth"]["colourfulness"] == pytest.approx(truth, abs=1e-4)
     chroma = photographs[test_images][..., 1:].astype(float) - 128
     tint = np.hypot(*chroma.mean(axis=(0, 1, 2))) / np.hypot(chroma[..., 0], chroma[..., 1]).mean()
@@ -92,7 +92,7 @@ def test_scores_depend_neither_on_batches_nor_on_cores(photographs, monkeypatch)
     for other in evaluations[1:]:
         assert other.scores.equals(evaluations[0].scores)
         assert all((other.histograms[name] == evaluations[0].histograms[name]).all() for name in other.histograms)
-        assert all((other.colours[name] == evaluations[0].colours[name]).all() for name in other.colours)
+        assert all((other.colors[name] == evaluations[0].colors[name]).all() for name in other.colors)
 
 
 def test_an_error_in_a_method_ends_the_evaluation(photographs):

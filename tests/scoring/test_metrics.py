@@ -11,10 +11,10 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from colorizer.core.lab import codes_to_lab, codes_to_rgb, mean_chroma
 from colorizer.scoring.ciede2000 import chroma_difference
 from colorizer.scoring.metrics import (
-    Colouring,
+    Coloring,
     ab_deviation,
     ab_histogram,
-    colourfulness,
+    colorfulness,
     histogram_distance,
     image_properties,
     psnr,
@@ -46,9 +46,9 @@ SHARMA = [
 ]
 
 
-def colouring_of(codes):
+def coloring_of(codes):
     """Codes (n, H, W, 3), float32 or uint8."""
-    return Colouring(codes[..., 0].astype(np.uint8), codes[..., 1:])
+    return Coloring(codes[..., 0].astype(np.uint8), codes[..., 1:])
 
 
 def reference(codes, truth):
@@ -63,7 +63,7 @@ def reference(codes, truth):
 
 
 def assert_as_scikit_image(codes, truth):
-    scores = score_images(colouring_of(codes), colouring_of(truth))
+    scores = score_images(coloring_of(codes), coloring_of(truth))
     for index in range(len(truth)):
         for name, expected in reference(codes[index], truth[index]).items():
             assert scores[name][index] == pytest.approx(expected, abs=2e-5 if name == "ssim" else 2e-4), name
@@ -100,23 +100,23 @@ def test_constant_images_agree_with_scikit_image(lightness):
 
 
 def test_the_truth_scores_perfectly(photographs):
-    truth = colouring_of(photographs[:5])
-    scores = score_images(colouring_of(photographs[:5].astype(np.float32)), truth)
+    truth = coloring_of(photographs[:5])
+    scores = score_images(coloring_of(photographs[:5].astype(np.float32)), truth)
     for name, best in (("psnr", 100), ("ssim", 1), ("ciede2000", 0), ("ab_error", 0)):
         assert (scores[name] == best).all()
 
 
 @pytest.mark.parametrize("pair", SHARMA)
 def test_colour_difference_of_published_pairs(pair):
-    *colours, expected = pair
-    assert chroma_difference(*np.array(colours, np.float32)[:, None])[0] == pytest.approx(expected, abs=2e-3)
+    *colors, expected = pair
+    assert chroma_difference(*np.array(colors, np.float32)[:, None])[0] == pytest.approx(expected, abs=2e-3)
 
 
 def test_colour_difference_agrees_with_scikit_image_everywhere():
-    colours = np.random.default_rng(0).uniform(-110, 110, (4, 20_000)).astype(np.float32)
-    a, b, true_a, true_b = colours
+    colors = np.random.default_rng(0).uniform(-110, 110, (4, 20_000)).astype(np.float32)
+    a, b, true_a, true_b = colors
     lab, true_lab = (
-        np.stack([np.full_like(a, 50), *ab], axis=-1).astype(np.float64) for ab in (colours[:2], colours[2:])
+        np.stack([np.full_like(a, 50), *ab], axis=-1).astype(np.float64) for ab in (colors[:2], colors[2:])
     )
     difference = chroma_difference(a, b, true_a, true_b)
     np.testing.assert_allclose(difference, deltaE_ciede2000(lab, true_lab), atol=2e-3)
@@ -146,11 +146,11 @@ def test_ab_error_counts_codes(photographs):
     codes = photographs[:2].astype(np.float32)
     codes[..., 1] += 3
     codes[1, ..., 2] -= 1.5
-    truth = colouring_of(photographs[:2])
-    assert score_images(colouring_of(codes), truth)["ab_error"] == pytest.approx([1.5, 2.25])
+    truth = coloring_of(photographs[:2])
+    assert score_images(coloring_of(codes), truth)["ab_error"] == pytest.approx([1.5, 2.25])
     grey = photographs[:2].copy()
     grey[..., 1:] = 128
-    assert ab_deviation(truth) == pytest.approx(score_images(colouring_of(grey), truth)["ab_error"])
+    assert ab_deviation(truth) == pytest.approx(score_images(coloring_of(grey), truth)["ab_error"])
 
 
 def test_colourfulness_follows_its_formula():
@@ -159,7 +159,7 @@ def test_colourfulness_follows_its_formula():
     rg, yb = red - green, 0.5 * (red + green) - blue
     expected = np.sqrt(rg.var() + yb.var()) + 0.3 * np.sqrt(rg.mean() ** 2 + yb.mean() ** 2)
     grey = np.repeat(rgb[..., :1], 3, axis=-1)
-    assert colourfulness(np.stack([rgb, grey])) == pytest.approx([expected, 0])
+    assert colorfulness(np.stack([rgb, grey])) == pytest.approx([expected, 0])
 
 
 def test_properties_of_flat_and_striped_images(photographs):
@@ -167,11 +167,11 @@ def test_properties_of_flat_and_striped_images(photographs):
     stripes = flat.copy()
     stripes[:, :, ::2, 0] = 102  # L* is 40
     codes = np.concatenate([flat, stripes])
-    properties = image_properties(codes[..., 0], colouring_of(codes))
+    properties = image_properties(codes[..., 0], coloring_of(codes))
     assert properties["lightness"] == pytest.approx([20, 30])
     assert properties["chroma"] == pytest.approx([5, 5])
     assert properties["texture"] == pytest.approx([0, 20 * 20 / 38])  # of 4 x 5 + 3 x 6 steps, 4 x 5 are of 20
-    chroma = image_properties(photographs[..., 0], colouring_of(photographs))["chroma"]
+    chroma = image_properties(photographs[..., 0], coloring_of(photographs))["chroma"]
     assert chroma == pytest.approx([mean_chroma(image) for image in photographs], rel=1e-5)
 
 

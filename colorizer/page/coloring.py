@@ -1,4 +1,4 @@
-"""What the page does with a photograph: colour it with a model that is at hand, and keep the files for a while."""
+"""Colours photographs for the page, with one of the models here, and removes old files."""
 
 import shutil
 import tempfile
@@ -23,8 +23,8 @@ _EXAMPLES = ("china.jpg", "flower.jpg", "astronaut.png", "chelsea.png", "coffee.
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coloured:
-    """Files of one coloured photograph: small ones to look at, the full size to download."""
+class Colored:
+    """The files of one coloured photograph: `before` and `after` for the page, `full` in full size to download."""
 
     before: Path
     after: Path
@@ -32,31 +32,31 @@ class Coloured:
     caption: str
 
 
-def colour(photograph: Path, model: str, strength: float, folder: Path) -> Coloured:
-    """Colour a file into a new folder inside `folder`. Raises UserError for a bad photograph or model."""
+def color(photograph: Path, model: str, strength: float, folder: Path) -> Colored:
+    """Colour a photograph into a new folder inside `folder`. Raises UserError for a bad photograph or model."""
     started = time.monotonic()
     loaded = load_at_hand(model)
     original = read_photograph(photograph)
-    coloured = Colorizer(model=loaded, size=loaded.facts.training_size, strength=strength)(original)
+    colored = Colorizer(model=loaded, size=loaded.info.training_size, strength=strength)(original)
     out = Path(tempfile.mkdtemp(dir=folder))
     full = named(out / photograph.name, "png")
-    write_photograph(full, coloured, "png")
+    write_photograph(full, colored, "png")
     height, width = original.size
     (out / "small").mkdir()
     before, after = out / "small" / "before.png", out / "small" / "after.png"
-    for path, shown in ((before, original), (after, coloured)):
+    for path, shown in ((before, original), (after, colored)):
         thumbnail(shown, _PREVIEW).save(path, compress_level=1)
     seconds = time.monotonic() - started
-    return Coloured(
+    return Colored(
         before=before,
         after=after,
         full=full,
-        caption=f"{photograph.name}: {width} x {height} px, model of epoch {loaded.facts.epoch}, {seconds:.1f} s",
+        caption=f"{photograph.name}: {width} x {height} px, model of epoch {loaded.info.epoch}, {seconds:.1f} s",
     )
 
 
 def load_at_hand(name: str) -> Model:
-    """By its path or registered name. Raises UserError when it is not among the models at hand, or damaged."""
+    """Load a model by path or registered name. Raises UserError if it is none of `models_at_hand`, or damaged."""
     if name not in models_at_hand(Path.cwd()).values():  # no other file of this machine
         raise UserError(f"{name} is not among the models at hand")
     path = find_model(Path.cwd(), name)
@@ -69,7 +69,7 @@ def _load_file(path: Path, modified: int) -> Model:
 
 
 def write_examples(folder: Path) -> list[Path]:
-    """The built-in photographs without their colours."""
+    """Write some of the built-in photographs as grey PNGs to `folder`, which is made, and return their paths."""
     folder.mkdir()
     paths = []
     for name, pixels in built_in_photographs():
@@ -80,7 +80,7 @@ def write_examples(folder: Path) -> list[Path]:
 
 
 def remove_old(folder: Path) -> None:
-    """Remove what was coloured long ago."""
+    """Remove the results in `folder` that are older than an hour."""
     for path in folder.iterdir():
         if time.time() - path.stat().st_mtime > _SECONDS_KEPT:
             shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,57 @@
+"""How every command of `python -m colorizer` runs: what it prints, its exit code, one line for a user's mistake."""
+
+import os
+import sys
+from pathlib import Path
+
+import typer
+
+from colorizer.core.errors import UserError
+
+
+def run_app(app: typer.Typer) -> None:
+    """Run the command that the command line asks for, and end the process.
+
+    A UserError, or a file that cannot be read or written, is printed as one line and ends in exit code 1. Ctrl-C ends
+    in exit code 130.
+    """
+    silence_libtiff()
+    try:
+        app()
+    except UserError as error:
+        say(str(error))
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        say(f"{error.filename}: {(error.strerror or '').lower()}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        say("interrupted; what was written is whole")
+        sys.exit(130)
+
+
+def say(text: str) -> None:
+    """Print one line on standard error, with the program's name before it."""
+    print(f"colorizer: {text}", file=sys.stderr, flush=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it; raises UserError when it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UserError(f"{folder} is a file: a folder is needed") from error
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written to: {(error.strerror or '').lower()}") from error
+
+
+def silence_libtiff() -> None:
+    """Discard what libtiff prints about damaged files: point file descriptor 2 at nothing, and move Python's stderr.
+
+    libtiff writes to the descriptor itself.
+    """
+    if sys.__stderr__ is not None and sys.stderr is sys.__stderr__:
+        sys.__stderr__.flush()
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
