@@ -14,7 +14,8 @@ from pydantic import Field
 
 from colorizer.core.errors import UserError
 from pipeline.process.children import Children
-from pipeline.process.commands import AGAIN_WHEN_KILLED, DVC, failed, follow, share_of_cores
+from pipeline.process.commands import AGAIN_WHEN_KILLED, failed, follow, share_of_cores
+from pipeline.process.dvc_command import DVC
 from pipeline.process.flow_run import STOPPED, end_in_one_line, end_without_server, holding
 from pipeline.workspace.candidates import Candidate, Scores, read_candidates, read_scores, write_ranking
 from pipeline.workspace.places import copy_workspace

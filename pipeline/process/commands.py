@@ -2,9 +2,7 @@
 
 import os
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,7 @@ from prefect.states import Cancelled, Completed, Failed, State
 
 from colorizer.core.errors import UserError
 from pipeline.process.children import Children, StoppedError
-
-DVC = (str(Path(sys.executable).with_name("dvc")), "--wait-for-lock")
+from pipeline.process.dvc_command import DVC, error_in
 
 _SECONDS_BEFORE_RETRIES = (2, 5, 10)  # cancelling waits for the end of one
 _KILLED = "Killed"
@@ -104,7 +101,5 @@ def _run_command(children: Children, folder: Path, name: str, command: Sequence[
         return Cancelled(message="stopped with the flow run")
     code, printed = ended
     if code:
-        told = list(dropwhile(lambda line: not line.startswith("ERROR: "), printed)) or printed[-1:]
-        reason = " ".join(" ".join(told).removeprefix("ERROR: ").split()) or "it printed nothing"
-        return Failed(message=f"{name} failed: {reason}")
+        return Failed(message=f"{name} failed: {error_in(printed)}")
     return Completed()

@@ -13,8 +13,9 @@ from prefect.states import Cancelled, Completed, State
 
 from pipeline.page.training_watch import Review, TrainingWatch
 from pipeline.process.children import Children
-from pipeline.process.commands import AGAIN_WHEN_KILLED, DVC, failed, follow
-from pipeline.workspace.plan import PlannedStage, read_plan
+from pipeline.process.commands import AGAIN_WHEN_KILLED, failed, follow
+from pipeline.process.dvc_command import DVC
+from pipeline.workspace.plan import PlannedStage, read_reason
 
 # What DVC prints of a stage, and what that means.
 _RESULTS: Mapping[str, "Result"] = {
@@ -78,8 +79,7 @@ def _run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State
     started = time.monotonic()
     reason = stage.reason
     if any(outcome.result != "unchanged" for outcome in after):
-        [now] = read_plan(build.folder, build.children, [stage.name], single=True)
-        reason = now.reason
+        reason = read_reason(build.folder, build.children, stage)
     if build.force:
         reason = "forced"
     if not reason:
