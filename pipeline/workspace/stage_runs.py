@@ -1,4 +1,4 @@
-"""One task per DVC stage, in the order of the graph."""
+"""Run the DVC stages of a plan, one Prefect task per stage, in the order of the graph."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ Result = Literal["ran", "restored", "unchanged"]
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a stage, why, and how long that took."""
+    """The result of one stage's task: what was done, why, and how many seconds it took."""
 
     stage: str
     result: Result
@@ -48,7 +48,7 @@ class Build:
 
 
 def run_stages(build: Build, plan: Sequence[PlannedStage]) -> dict[str, State[Outcome]]:
-    """Run what has to be run, independent stages in parallel; the final state of every stage's task, in order.
+    """Run the stages that have to run, independent ones in parallel; returns each task's final state, in order.
 
     A stage after one that failed is not run.
     """
@@ -63,7 +63,7 @@ def run_stages(build: Build, plan: Sequence[PlannedStage]) -> dict[str, State[Ou
 
 @task(cache_policy=NO_CACHE, **AGAIN_WHEN_KILLED)
 def run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State:
-    """`dvc repro` of one stage, its output as log lines.
+    """Run `dvc repro` of one stage and send its output to the log.
 
     The state's name tells ran, restored and unchanged apart, its message why. Killed by a signal, it is run again.
     """
