@@ -1,7 +1,8 @@
 """The flow that trains with several settings, each in a copy of the workspace, and ranks the models.
 
-`dvc exp run --queue -S` with `dvc queue` does not do. It was tried: a queued run does not see raw arrays that git
-ignores ("No such file or directory: data/l"), and a killed training loses its folder with all finished epochs.
+`dvc exp run --queue -S` with `dvc queue start` does not replace this: a queued run does not see raw arrays
+that git ignores ("No such file or directory: .../data/l"), its worker is a daemon that outlives the flow run, and a
+training that was killed counts as failed and is not taken up again. `dvc exp show` has the scores on test images only.
 """
 
 from collections.abc import Mapping, Sequence
