@@ -1,4 +1,4 @@
-"""params.yaml, typed: a section per stage, every key checked before anything runs."""
+"""Types of params.yaml: a section per stage; every key is checked before anything runs."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self

@@ -1,4 +1,4 @@
-"""Reading params.yaml with one clear line for every mistake, and writing single keys of it."""
+"""Read params.yaml, with one clear line for every mistake, and write single keys of it."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -91,7 +91,7 @@ def write_params(changes: Mapping[str, object], path: Path = PARAMS_FILE, *, bas
 
 
 def flat(values: Mapping[str, Any], section: str = "") -> dict[str, Any]:
-    """Nested sections as dotted keys."""
+    """Flatten nested sections: `{"train": {"epochs": 3}}` becomes `{"train.epochs": 3}`."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         found |= flat(value, f"{section}{name}.") if isinstance(value, Mapping) else {f"{section}{name}": value}

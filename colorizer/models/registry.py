@@ -1,6 +1,6 @@
 """Finds models by their names in the registry: `generator#prod`, `generator@v1.0.0`.
 
-The registry is git tags made by GTO, the files come from DVC's cache or remote. All three are asked as commands.
+The registry is git tags made by GTO, the files come from DVC's cache or remote. All three are run as commands.
 """
 
 import json
@@ -42,7 +42,7 @@ def models_at_hand(folder: Path) -> dict[str, str]:
     if (folder / PATH).exists():
         found = {f"{MODEL} (the chosen epoch)": str(PATH)} | found
     if (folder / ".git").exists():
-        tags = ask(
+        tags = run_command(
             "git", folder, "tag", "--list", f"{MODEL}@*", "--sort=-creatordate"
         ).splitlines()  # gto takes seconds
         found |= {tag: tag for tag in tags if not tag.endswith("!") and f"{tag}!" not in tags}  # one with ! withdraws
@@ -54,9 +54,9 @@ def versions(folder: Path, stage: str | None = None) -> list[Version]:
 
     An empty list when there is none.
     """
-    if not ask("git", folder, "tag", "--list", f"{MODEL}@*"):  # gto would not know the model
+    if not run_command("git", folder, "tag", "--list", f"{MODEL}@*"):  # gto would not know the model
         return []
-    found = json.loads(ask("gto", folder, "show", f"{MODEL}#{stage}" if stage else MODEL, "--json"))
+    found = json.loads(run_command("gto", folder, "show", f"{MODEL}#{stage}" if stage else MODEL, "--json"))
     return [Version(name=entry["version"], commit=entry["commit_hexsha"]) for entry in found]
 
 
@@ -81,12 +81,12 @@ def fetch_registered(folder: Path, name: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.stem}.partial.safetensors")
         partial.unlink(missing_ok=True)
-        ask("dvc", folder, "get", ".", str(PATH), "--rev", found[0].commit, "--out", str(partial.resolve()))
+        run_command("dvc", folder, "get", ".", str(PATH), "--rev", found[0].commit, "--out", str(partial.resolve()))
         partial.rename(path)
     return path
 
 
-def ask(command: str, folder: Path, *arguments: str) -> str:
+def run_command(command: str, folder: Path, *arguments: str) -> str:
     """Run a command in `folder` and return what it prints. Raises UserError with its last line when it fails."""
     program = Path(sys.executable).with_name(command)
     program_name = str(program) if program.exists() else command

@@ -1,4 +1,4 @@
-"""What a run leaves on its page: what became of every stage, the scores beside the last commit's, the score card."""
+"""The artifacts of a run: a table of its stages, its scores beside those of the last commit, the score card."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -65,7 +65,7 @@ def rebuild(
 
 
 def conclude(states: dict[str, State[Outcome]]) -> State:
-    """What the stages' states come to."""
+    """Combine the stages' states into the flow's final state."""
     if failed := [state for state in states.values() if state.is_failed()]:
         return Failed(message=failed[0].message)
     if any(state.is_cancelled() for state in states.values()):

@@ -20,11 +20,11 @@ from pipeline.flows.rebuild import conclude
 from pipeline.process.children import Children
 from pipeline.process.commands import run_command, run_dvc
 from pipeline.process.flow_run import end_in_one_line, end_without_server, holding
-from pipeline.workspace.places import has_remote, refuse_unversioned_arrays, share_cache
 from pipeline.workspace.plan import read_plan
 from pipeline.workspace.promotion import MODEL, STAGE, Criterion, Version, promote, promoted
-from pipeline.workspace.repository import Clone, git, refuse_changes, resolve, take_up
+from pipeline.workspace.repository import Clone, fetch_published, git, refuse_changes, resolve
 from pipeline.workspace.stage_runs import Build, run_stages
+from pipeline.workspace.workspaces import has_remote, refuse_unversioned_arrays, share_cache
 from settings.params_file import PARAMS_FILE, read_params
 
 FOLDER = Path("scratch/refresh")
@@ -59,18 +59,18 @@ def refresh(
         with holding(FOLDER) as children:
             refuse_changes(folder)
             if publish:
-                take_up(folder, branch)
+                fetch_published(folder, branch)
             clone = Clone(folder, FOLDER / branch.replace("/", "-"), branch)
             clone.check_out(resolve(folder, follow))
-            share_cache(folder, clone.place, is_repository=True)
-            _bring_data(folder, clone.place, children)
-            states = run_stages(Build(clone.place, children), read_plan(clone.place, children))
+            share_cache(folder, clone.path, is_repository=True)
+            _bring_data(folder, clone.path, children)
+            states = run_stages(Build(clone.path, children), read_plan(clone.path, children))
             end = conclude(states)
             end_without_server()
             publish_stage_table(states)
             if not end.is_completed():
                 return end
-            current = promoted(clone.place)
+            current = promoted(clone.path)
             if current and clone.last and not clone.differs("dvc.lock"):
                 end = Completed(name="Unchanged", message=f"nothing changed; {current.name} stays promoted")
             else:
@@ -84,12 +84,12 @@ def refresh(
 
 
 def _decide(clone: Clone, children: Children, current: Version | None, criterion: Criterion, margin: float) -> State:
-    """Score, commit, push data, promote what is better, hand over, tell."""
-    scores = _score(clone.place, children, current)
+    """Score both models, commit, push data, promote the new model if it is better, hand over, report."""
+    scores = _score(clone.path, children, current)
     better, verdict = judge(criterion, margin, current, scores)
     clone.commit(f"Refresh: {verdict}")
-    _push_data(clone.place, children)
-    version, tags = promote(clone.place, verdict) if better else (current.name if current else "nothing", [])
+    _push_data(clone.path, children)
+    version, tags = promote(clone.path, verdict) if better else (current.name if current else "nothing", [])
     clone.hand_over(*tags)
     _tell(better, version, verdict, scores)
     return Completed(name="Promoted" if better else "Kept", message=f"{verdict}; {version} is promoted")
@@ -110,23 +110,23 @@ def judge(
     return better, f"{criterion} {new:.4f}, {how} than {old:.4f} of {current.name} on the same test images"
 
 
-def _bring_data(folder: Path, place: Path, children: Children) -> None:
-    """Everything that DVC's remote or cache has, and newer versions of what was imported from elsewhere."""
-    fetch = ("pull", "--run-cache") if has_remote(place) else ("checkout",)
-    run_dvc(children, place, *fetch, "--allow-missing")
-    tracked = git(place, "ls-files", "*.dvc").splitlines()
-    if imports := [name for name in tracked if YAML(typ="safe").load(place / name).get("frozen")]:
-        run_dvc(children, place, "update", *imports)
-    refuse_unversioned_arrays(folder, place)
+def _bring_data(folder: Path, copy: Path, children: Children) -> None:
+    """Get everything that DVC's remote or cache has, and newer versions of what was imported from elsewhere."""
+    fetch = ("pull", "--run-cache") if has_remote(copy) else ("checkout",)
+    run_dvc(children, copy, *fetch, "--allow-missing")
+    tracked = git(copy, "ls-files", "*.dvc").splitlines()
+    if imports := [name for name in tracked if YAML(typ="safe").load(copy / name).get("frozen")]:
+        run_dvc(children, copy, "update", *imports)
+    refuse_unversioned_arrays(folder, copy)
 
 
-def _score(place: Path, children: Children, current: Version | None) -> dict[str, dict[str, float]]:
-    """Of the new and the promoted model, with the code and the test images of this place."""
+def _score(copy: Path, children: Children, current: Version | None) -> dict[str, dict[str, float]]:
+    """Score the new and the promoted model with the code and the test images of the clone."""
     models = {"new": _NEW}
     if current:
-        run_dvc(children, place, "get", ".", str(_NEW), "--rev", current.commit, "--force", "--out", str(_PROMOTED))
+        run_dvc(children, copy, "get", ".", str(_NEW), "--rev", current.commit, "--force", "--out", str(_PROMOTED))
         models["promoted"] = _PROMOTED
-    params = read_params(place / PARAMS_FILE)
+    params = read_params(copy / PARAMS_FILE)
     options = {
         "out": _SCORES,
         "device": params.train.device,
@@ -134,20 +134,20 @@ def _score(place: Path, children: Children, current: Version | None) -> dict[str
         "batch-size": params.evaluate.batch_size,
     }
     command = [sys.executable, "-m", "colorizer", "score", *map(str, models.values())]
-    run_command(children, place, "score", command + [f"--{name}={value}" for name, value in options.items()])
-    scores = json.loads((place / _SCORES).read_text())
+    run_command(children, copy, "score", command + [f"--{name}={value}" for name, value in options.items()])
+    scores = json.loads((copy / _SCORES).read_text())
     return {name: scores[str(path)] for name, path in models.items()}
 
 
-def _push_data(place: Path, children: Children) -> None:
-    if has_remote(place):
-        run_dvc(children, place, "push", "--run-cache")
+def _push_data(copy: Path, children: Children) -> None:
+    if has_remote(copy):
+        run_dvc(children, copy, "push", "--run-cache")
     else:
         get_run_logger().warning("there is no DVC remote: data and models of this version are in this cache alone")
 
 
 def _tell(better: bool, version: str, verdict: str, scores: Mapping[str, Mapping[str, float]]) -> None:
-    """The comparison as an artifact, the outcome as an event."""
+    """Report the comparison as an artifact and the outcome as an event."""
     rows: list[dict[str, Any]] = [
         {"metric": name} | {model: scores[model][name] for model in scores} for name in scores["new"]
     ]

@@ -1,4 +1,9 @@
-"""The flow that tries several settings, each in a place of its own, and ranks what they give."""
+"""The flow that trains with several settings, each in a copy of the workspace, and ranks the models.
+
+`dvc exp run --queue -S` with `dvc queue start` does not replace this: a queued run does not see raw arrays
+that git ignores ("No such file or directory: .../data/l"), its worker is a daemon that outlives the flow run, and a
+training that was killed counts as failed and is not taken up again. `dvc exp show` has the scores on test images only.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,10 +19,11 @@ from pydantic import Field
 
 from colorizer.core.errors import UserError
 from pipeline.process.children import Children
-from pipeline.process.commands import AGAIN_WHEN_KILLED, DVC, failed, follow, share_of_cores
+from pipeline.process.commands import AGAIN_WHEN_KILLED, failed, follow, share_of_cores
+from pipeline.process.dvc_command import DVC
 from pipeline.process.flow_run import STOPPED, end_in_one_line, end_without_server, holding
 from pipeline.workspace.candidates import Candidate, Scores, read_candidates, read_scores, write_ranking
-from pipeline.workspace.places import copy_workspace
+from pipeline.workspace.workspaces import copy_workspace
 
 FOLDER = Path("scratch/sweep")
 
@@ -43,7 +49,7 @@ def sweep(
         with holding(FOLDER) as children:
             chosen = read_candidates(folder, FOLDER, grid or {}, candidates or [])
             for candidate in chosen:
-                copy_workspace(folder, candidate.place)
+                copy_workspace(folder, candidate.workspace)
             states = _try_all(chosen, children, at_once)
             end_without_server()
             scores = {candidate: state.result() for candidate, state in states.items() if state.is_completed()}
@@ -55,7 +61,7 @@ def sweep(
 
 
 def _try_all(chosen: Sequence[Candidate], children: Children, at_once: int) -> dict[Candidate, State[Scores]]:
-    """Run every candidate, `at_once` at a time; the states of their tasks, in order."""
+    """Run every candidate, `at_once` at a time; returns the final states of their tasks, in order."""
     log = get_run_logger()
     with ThreadPoolTaskRunner(max_workers=at_once) as runner:  # type: ignore[var-annotated]
         futures: dict[Any, Candidate] = {
@@ -79,11 +85,11 @@ def _try_all(chosen: Sequence[Candidate], children: Children, at_once: int) -> d
 
 @task(cache_policy=NO_CACHE, **AGAIN_WHEN_KILLED)
 def run_candidate(candidate: Candidate, children: Children, threads: Mapping[str, str]) -> State:
-    """Train in the candidate's place, with the data that DVC brings there. Killed by a signal, it is run again."""
-    data = [str(path.relative_to(candidate.place)) for path in candidate.place.rglob("*.dvc") if path.is_file()]
+    """Train in the candidate's workspace copy, with the data that DVC brings there. Run again if killed by a signal."""
+    data = [str(path.relative_to(candidate.workspace)) for path in candidate.workspace.rglob("*.dvc") if path.is_file()]
     commands = [["checkout", "--force", *data], ["repro", "train"]] if data else [["repro", "train"]]
     for command in commands:
-        ended = follow(children, [*DVC, *command], folder=candidate.place, environment=threads)
+        ended = follow(children, [*DVC, *command], folder=candidate.workspace, environment=threads)
         if ended is None:
             return Cancelled(message="stopped with the flow run")
         code, printed = ended

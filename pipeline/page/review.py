@@ -31,7 +31,7 @@ _NEVER = 10 * 365 * 24 * 3600  # seconds: Prefect's own time limit fails a run, 
 
 
 class ReviewForm(RunInput):
-    """What the page asks after an epoch."""
+    """The form that the page shows after an epoch."""
 
     keep_checkpoint: bool = Field(default=True, title="Keep this checkpoint?")
     learning_rate: float
@@ -40,7 +40,7 @@ class ReviewForm(RunInput):
 
 @contextmanager
 def reviewing(wanted: bool, minutes: float, children: Children) -> Iterator["Review | None"]:
-    """A review until the block ends, if one is wanted."""
+    """Give a review until the block ends, or None if none is wanted."""
     with tempfile.TemporaryDirectory(prefix="review-") as folder:
         yield Review(Path(folder), minutes, children) if wanted else None
 
@@ -53,7 +53,7 @@ class Review:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes the training ask here."""
+        """Environment variable that makes the training ask in this review's folder."""
         return {FOLDER: str(self._folder)}
 
     def look(self) -> None:

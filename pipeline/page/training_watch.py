@@ -1,4 +1,4 @@
-"""Looks at a training from outside, by the files it leaves: progress, pictures and questions go to the run's page."""
+"""Show a training on its run's page: progress, sample sheets and questions, read from the files it writes."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ _SECONDS_TO_FINISH = 5
 
 
 class TrainingWatch:
-    """`look` is to be called about every second by the task whose child trains, `finish` at the end."""
+    """Watches one training. Its task calls `look` about every second, and `finish` at the end."""
 
     def __init__(self, folder: Path, review: Review | None) -> None:
         self._folder, self._review = folder, review
@@ -33,7 +33,7 @@ class TrainingWatch:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the training has to be told."""
+        """Environment variables for the training process."""
         return self._review.environment if self._review else {}
 
     def look(self) -> None:

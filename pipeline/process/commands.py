@@ -1,10 +1,8 @@
-"""Commands as children of a flow run: what they print goes to the log of the task or flow that calls, line by line."""
+"""Run commands as children of a flow run; each line that they print goes to the log of the calling task or flow."""
 
 import os
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,7 @@ from prefect.states import Cancelled, Completed, Failed, State
 
 from colorizer.core.errors import UserError
 from pipeline.process.children import Children, StoppedError
-
-DVC = (str(Path(sys.executable).with_name("dvc")), "--wait-for-lock")
+from pipeline.process.dvc_command import DVC, error_in
 
 _SECONDS_BEFORE_RETRIES = (2, 5, 10)  # cancelling waits for the end of one
 _KILLED = "Killed"
@@ -40,7 +37,7 @@ def follow(
     environment: Mapping[str, str] = {},
     on_tick: Callable[[], None] = lambda: None,
 ) -> tuple[int, list[str]] | None:
-    """Run a command in `folder` to its end; its exit code and what it printed, or None when the run was stopped.
+    """Run a command in `folder` and return its exit code and lines, or None when the run was stopped.
 
     `on_tick` is called whenever nothing was printed for half a second.
     """
@@ -65,14 +62,20 @@ def follow(
 
 
 def share_of_cores(at_once: int) -> dict[str, str]:
-    """The environment of one of so many children: more threads than cores make each many times slower."""
+    """Environment that gives each of `at_once` children its share of the cores.
+
+    More threads than cores would make each many times slower.
+    """
     if at_once == 1 or "OMP_NUM_THREADS" in os.environ:
         return {}
     return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_once))}
 
 
 def failed(stage: str, code: int, printed: Sequence[str]) -> State:
-    """The state of a task whose `dvc repro` failed. `code` is dvc's; that of the stage stands in what dvc prints."""
+    """Build the state of a task whose `dvc repro` failed.
+
+    `code` is that of dvc; dvc prints the exit code of the stage.
+    """
     last_lines = printed[-_LAST_LINES:]
     for line in last_lines:
         if told := re.search(r"exited with (-?\d+)", line):
@@ -85,7 +88,7 @@ def failed(stage: str, code: int, printed: Sequence[str]) -> State:
 
 
 def run_dvc(children: Children, folder: Path, command: str, *options: str) -> None:
-    """`dvc pull` and the like, as `run_command` does it."""
+    """Run a DVC command such as `pull` by `run_command`."""
     run_command(children, folder, f"dvc {command}", [*DVC, command, *options])
 
 
@@ -104,7 +107,5 @@ def _run_command(children: Children, folder: Path, name: str, command: Sequence[
         return Cancelled(message="stopped with the flow run")
     code, printed = ended
     if code:
-        told = list(dropwhile(lambda line: not line.startswith("ERROR: "), printed)) or printed[-1:]
-        reason = " ".join(" ".join(told).removeprefix("ERROR: ").split()) or "it printed nothing"
-        return Failed(message=f"{name} failed: {reason}")
+        return Failed(message=f"{name} failed: {error_in(printed)}")
     return Completed()

@@ -1,4 +1,4 @@
-"""What every flow of this pipeline does around its work: hold its place, stop its children, end in one clear line."""
+"""What every flow does around its work: lock its folder, stop its children, end in one clear line."""
 
 import os
 import sys
@@ -29,11 +29,11 @@ _SECONDS_FOR_A_RESTART = 10
 
 @contextmanager
 def holding(folder: Path) -> Iterator[Children]:
-    """Hold a folder, the workspace's scratch/ for example, until the block ends. Gives the children of this run.
+    """Lock a folder, the workspace's scratch/ for example, until the block ends. Gives the children of this run.
 
     They are stopped when the run is cancelled and when the block is left in whatever way, before another run can begin.
     While another run holds the folder, a deployed run waits for its turn; one started by hand raises UserError.
-    Prefect's own limits do not do: a run that pauses for an answer would lose its place and be ended.
+    Prefect's own limits do not do: a run that pauses for an answer would lose its slot and be ended.
     """
     with stopping_children() as children:
         lock = _take(folder, children)
@@ -80,7 +80,7 @@ def _wait_for(lock: filelock.BaseFileLock, children: Children) -> None:
 
 
 def end_in_one_line(error: UserError) -> State:
-    """The state of a flow run that cannot go on."""
+    """Turn an error into the final state of the flow run: cancelled if it was stopped, else failed, and logged."""
     if isinstance(error, StoppedError):
         return Cancelled(message=STOPPED)
     get_run_logger().error(str(error))
@@ -88,7 +88,7 @@ def end_in_one_line(error: UserError) -> State:
 
 
 def end_without_server() -> None:
-    """To be called when the work is done: end this process here if the server has gone and does not come back.
+    """End this process if the server has gone and does not come back. To be called when the work is done.
 
     There is nobody to report to, and Prefect would go on for minutes trying.
     """

@@ -1,4 +1,4 @@
-"""Run a command; when it ends, or when whoever started this is gone, end all that it left running.
+"""Run a command and let nothing that it starts outlive it or its parent.
 
     python guard.py COMMAND ARGUMENT...
 

@@ -22,7 +22,7 @@ SECONDS_TO_START = 120
 
 @contextmanager
 def connected(folder: Path, *, stay: bool = False) -> Iterator[Callable[[], None]]:
-    """A server until the block ends; to be entered before `prefect` is imported. What it gives waits for the server.
+    """Provide a server until the block ends; enter it before `prefect` is imported. Gives a function that waits for it.
 
     One that is started here takes a free port; with `stay`, that of PREFECT_API_URL or prefect.toml. Raises UserError
     when PREFECT_API_URL names a server that does not answer, or the one that is started here does not.
@@ -47,7 +47,7 @@ def connected(folder: Path, *, stay: bool = False) -> Iterator[Callable[[], None
 
 @contextmanager
 def temporary_server(folder: Path, port: int) -> Iterator[Callable[[], None]]:
-    """A server on loopback until the block ends, in whatever way; its log is logs/prefect-server.log.
+    """Run a server on loopback until the block ends, in whatever way; its log is logs/prefect-server.log.
 
     PREFECT_API_URL names it from here on. What this gives waits until it answers, and raises UserError if it does not.
     """
@@ -80,7 +80,7 @@ def temporary_server(folder: Path, port: int) -> Iterator[Callable[[], None]]:
 
 
 def answers(url: str) -> bool:
-    """Whether a Prefect server is there, within 5 seconds."""
+    """True if a Prefect server answers at `url` within 5 seconds."""
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=5) as response:
             return response.status == 200
@@ -103,7 +103,7 @@ def _refuse_wrong_password(url: str, password: str) -> None:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens at."""
+    """Find a port of loopback that nobody listens at."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return probe.getsockname()[1]

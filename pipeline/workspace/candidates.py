@@ -1,4 +1,4 @@
-"""The settings of a sweep: what is tried, where, and how it came out."""
+"""The candidates of a sweep: their settings, their workspace copies, their scores and the ranking."""
 
 import csv
 import hashlib
@@ -24,10 +24,10 @@ _FIXED = ("train.ask", "train.choose", "train.decisions")
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """Settings to try, as JSON of dotted keys, and the place for that, which is named after them."""
+    """Settings to try, as JSON of dotted keys, and the folder of the workspace copy, named by their hash."""
 
     settings: str
-    place: Path
+    workspace: Path
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -40,7 +40,7 @@ class Candidate:
 
     @property
     def options(self) -> str:
-        """What makes `python -m pipeline rebuild` take these settings."""
+        """The options of `python -m pipeline rebuild` that set these params."""
         return shlex.join(
             word for key, value in self.overrides.items() for word in ("--set", f"{key}={json.dumps(value)}")
         )
@@ -48,7 +48,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Of the epoch that became the model, on the validation images. The smaller `rank`, the better."""
+    """Validation scores of the epoch that became the model. The smaller `rank`, the better."""
 
     criterion: str
     epoch: int
@@ -65,9 +65,11 @@ class Scores:
 
 
 def read_candidates(
-    folder: Path, places: Path, grid: Mapping[str, Sequence[Any]], listed: Sequence[Mapping[str, Any]]
+    folder: Path, parent: Path, grid: Mapping[str, Sequence[Any]], listed: Sequence[Mapping[str, Any]]
 ) -> list[Candidate]:
-    """Every combination of the grid's values, and what is listed; each with its params.yaml, which is checked.
+    """List the combinations of the grid's values and the listed settings; write and check the params.yaml of each.
+
+    The copies are folders of `parent`, each named by the hash of its settings.
 
     Raises UserError when there is nothing to try, or when something cannot be tried or compared.
     """
@@ -86,23 +88,23 @@ def read_candidates(
             if not key.startswith("train.") or key in _FIXED:
                 raise UserError(f"{key} cannot be tried: a sweep compares trainings by the same images and criterion")
         settings = json.dumps(overrides)
-        place = places / hashlib.sha256(settings.encode()).hexdigest()[:12]
-        params_file = place / "params.yaml"
+        workspace = parent / hashlib.sha256(settings.encode()).hexdigest()[:12]
+        params_file = workspace / "params.yaml"
         try:
             write_params(overrides, params_file, base=folder / "params.yaml")
         except UserError as error:
             with suppress(OSError):  # it holds an earlier sweep
-                place.rmdir()
+                workspace.rmdir()
             raise UserError(f"{settings}: {str(error).removeprefix(f'{params_file}: ')}") from None
-        chosen[settings] = Candidate(settings=settings, place=place)
+        chosen[settings] = Candidate(settings=settings, workspace=workspace)
     return list(chosen.values())
 
 
 def read_scores(candidate: Candidate) -> Scores:
-    """How a candidate whose training is done came out."""
-    options = read_params(candidate.place / "params.yaml").train
+    """Read the validation scores of a candidate whose training is done."""
+    options = read_params(candidate.workspace / "params.yaml").train
     lead = "validation_"
-    with (candidate.place / "reports" / "history.csv").open(newline="") as file:
+    with (candidate.workspace / "reports" / "history.csv").open(newline="") as file:
         history: list[dict] = [
             {"epoch": int(row["epoch"])}
             | {name: float(value or "nan") for name, value in row.items() if name.startswith(lead)}
@@ -114,7 +116,7 @@ def read_scores(candidate: Candidate) -> Scores:
 
 
 def write_ranking(path: Path, chosen: Sequence[Candidate], scores: Mapping[Candidate, Scores]) -> list[dict[str, Any]]:
-    """Write the table as CSV, the best first and what failed last; returns its rows."""
+    """Write the candidates as CSV, the best first and failed ones last; returns the rows."""
     ranked = sorted(scores, key=lambda candidate: scores[candidate].rank)
     keys = dict.fromkeys(key for candidate in chosen for key in candidate.overrides)
     rows = []

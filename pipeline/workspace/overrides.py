@@ -1,4 +1,4 @@
-"""Setting params before a run: a preset, single values. All is checked before anything is written."""
+"""Set params before a run, by a preset and by single values. All is checked before anything is written."""
 
 import hashlib
 from collections.abc import Mapping

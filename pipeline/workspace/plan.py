@@ -1,133 +1,151 @@
-"""Which stages there are, in the order of the graph, and why DVC would run each.
-
-As a program it prints that as JSON, so that DVC is imported in a process of its own:
-
-    python -m pipeline.workspace.plan -- [TARGET...]         the targets and what they depend on; none means all stages
-    python -m pipeline.workspace.plan --single -- STAGE...   these alone
-"""
+"""Which stages there are, in the order of the graph, and why DVC would run each: `dvc dag` and `dvc status` tell."""
 
 import json
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
 from colorizer.core.errors import UserError
 from pipeline.process.children import Child, Children, StoppedError
+from pipeline.process.dvc_command import DVC, error_in
 
-_REFUSED = 3  # exit code when DVC says why it cannot; any other but 0 is a bug
+_MOST_PARTS = 5  # of a reason
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedStage:
-    """`upstream`: the stages whose outputs it reads. `reason`: why DVC would run it now; empty if it would not."""
+    """A stage, the stages whose outputs it reads, and why DVC would run it now: empty if it would not.
+
+    `recorded_params` are those of its last run as dvc.lock has them, by file; only a run of this stage changes them.
+    """
 
     name: str
     upstream: list[str]
     reason: str
+    recorded_params: Mapping[str, Mapping[str, Any]]
 
 
-_begun: dict[tuple[str, ...], Child] = {}
+_begun: dict[tuple[str, ...], tuple[Child, Child]] = {}
 
 
 def begin_plan(folder: Path, targets: Sequence[str]) -> None:
-    """Let DVC look already, while Prefect is being imported; the next `read_plan` of the same takes what it finds."""
+    """Start DVC while Prefect is being imported; the next `read_plan` of the same targets takes what it finds."""
     _begun[str(folder), *targets] = _start(folder, targets)
 
 
-def read_plan(
-    folder: Path, children: Children, targets: Sequence[str] = (), *, single: bool = False
-) -> list[PlannedStage]:
-    """Ask DVC about the workspace in `folder`, which may wait for another DVC there.
+def read_plan(folder: Path, children: Children, targets: Sequence[str] = ()) -> list[PlannedStage]:
+    """The target stages and all that they depend on, every stage without targets, each after those it reads from.
 
-    Raises UserError with DVC's own message, for an unknown target say, StoppedError when the run is stopped meanwhile.
+    Waits for another DVC that is at work in `folder`. Raises UserError with DVC's own message, for an unknown target
+    say, and StoppedError when the run is stopped meanwhile.
     """
-    begun = None if single else _begun.pop((str(folder), *targets), None)
-    child = begun or _start(folder, targets, single=single)
-    printed = []
-    for line in child.lines(tick=0.5):
-        if line:
-            printed.append(line)
-        elif children.are_stopped:
-            child.stop()
-    code = child.wait()
-    if child.was_stopped:
-        raise StoppedError("stopped while DVC looked for changes")
-    if code == _REFUSED:
-        raise UserError(printed[-1])
-    assert code == 0, "\n".join(printed)
-    return [PlannedStage(**stage) for stage in json.loads(printed[-1])]
-
-
-def _start(folder: Path, targets: Sequence[str], *, single: bool = False) -> Child:
-    command = [sys.executable, "-m", "pipeline.workspace.plan", *(["--single"] if single else []), "--", *targets]
-    return Child(command, folder=folder, environment={})
-
-
-def make_plan(targets: Sequence[str], *, single: bool) -> list[PlannedStage]:
-    from dvc.repo import Repo, lock_repo
-
-    with lock_repo(repo := Repo(_wait_for_lock=True)):  # a stage that runs beside this one may be writing dvc.lock
-        return _make_plan(repo, targets, single=single)
-
-
-def _make_plan(repo: Any, targets: Sequence[str], *, single: bool) -> list[PlannedStage]:
-    import networkx
-
-    graph = repo.index.graph
-    chosen = {stage.addressing for target in targets for stage in repo.stage.collect(target, with_deps=not single)}
-    status = repo.status(targets=targets or None, with_deps=bool(targets) and not single)
+    key = (str(folder), *targets)
+    status, graph = _read(_begun.pop(key) if key in _begun else _start(folder, targets), children)
+    changes, upstream = _parse_status(status), _parse_graph(graph)
+    if unknown := [target for target in targets if target not in upstream]:
+        raise UserError(f"{unknown[0]} is not a stage: take some of {', '.join(upstream)}")
+    wanted = set(_with_upstream(targets or list(upstream), upstream))
+    recorded = _recorded_params(folder / "dvc.lock")
     return [
         PlannedStage(
-            name=stage.addressing,
-            upstream=[dep.addressing for dep in graph.successors(stage) if not dep.is_data_source],
-            reason=_reason(stage, changes) if (changes := status.get(stage.addressing)) else "",
+            name=name,
+            upstream=upstream[name],
+            reason=_reason(folder, changes.get(name, []), recorded.get(name, {})),
+            recorded_params=recorded.get(name, {}),
         )
-        for stage in networkx.dfs_postorder_nodes(graph)
-        if not stage.is_data_source and (not targets or stage.addressing in chosen)
+        for name in TopologicalSorter(upstream).static_order()
+        if name in wanted
     ]
 
 
-def _reason(stage: Any, changes: Sequence[str | dict[str, dict[str, Any]]]) -> str:
-    """DVC's account of what changed, in a line: `train.epochs 16 -> 17, modified colorizer/core/lab.py`."""
-    parts = _changed_params(stage)
+def read_reason(folder: Path, children: Children, stage: PlannedStage) -> str:
+    """Why DVC would run this stage now, after others have run. Raises the same errors as `read_plan`."""
+    [status] = _read([_start_dvc(folder, "status", "--json", stage.name)], children)
+    return _reason(folder, _parse_status(status).get(stage.name, []), stage.recorded_params)
+
+
+def _start(folder: Path, targets: Sequence[str]) -> tuple[Child, Child]:
+    with_deps = ["--with-deps"] if targets else []
+    status = _start_dvc(folder, "status", "--json", *with_deps, "--", *targets)
+    return status, _start_dvc(folder, "dag", "--dot")  # one process after the other would take twice as long
+
+
+def _start_dvc(folder: Path, *arguments: str) -> Child:
+    return Child([*DVC, *arguments], folder=folder, environment={})
+
+
+def _read(started: Sequence[Child], children: Children) -> list[list[str]]:
+    """Wait for the end of all of them; the lines that each printed."""
+    ended = []
+    for child in started:
+        lines = []
+        for line in child.lines(tick=0.5):
+            if line:
+                lines.append(line)
+            elif children.are_stopped:
+                child.stop()
+        ended.append((child.wait(), lines))
+    if any(child.was_stopped for child in started):
+        raise StoppedError("stopped while DVC looked for changes")
+    for code, lines in ended:
+        if code:
+            raise UserError(error_in(lines))
+    return [lines for _, lines in ended]
+
+
+def _parse_status(printed: Sequence[str]) -> dict[str, list[Any]]:
+    return json.loads(next(line for line in reversed(printed) if line.startswith("{")))  # after warnings, if any
+
+
+def _parse_graph(printed: Sequence[str]) -> dict[str, list[str]]:
+    """From the DOT language, each stage's upstream stages. What `dvc add` brought is no stage."""
+    text = "\n".join(printed)
+    upstream: dict[str, list[str]] = {
+        name: [] for name in re.findall(r'^"([^"]+)";$', text, re.MULTILINE) if not name.endswith(".dvc")
+    }
+    for before, after in re.findall(r'^"([^"]+)" -> "([^"]+)";$', text, re.MULTILINE):
+        if before in upstream:
+            upstream[after].append(before)
+    return upstream
+
+
+def _with_upstream(names: Sequence[str], upstream: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for name in names:
+        yield name
+        yield from _with_upstream(upstream[name], upstream)
+
+
+def _recorded_params(lock: Path) -> dict[str, Mapping[str, Mapping[str, Any]]]:
+    stages = YAML(typ="safe").load(lock)["stages"] if lock.exists() else {}
+    return {name: stage.get("params", {}) for name, stage in stages.items()}
+
+
+def _reason(folder: Path, changes: Sequence[Any], recorded: Mapping[str, Mapping[str, Any]]) -> str:
+    """DVC's account of what changed, in a line: `train.epochs 16 -> 17, modified colorizer/core`."""
+    params, others = [], []
     for change in changes:
         if isinstance(change, str):  # "changed command", for example
-            parts.append(change)
-        else:
-            files = [item for paths in change.values() for item in paths.items()]
-            parts += [f"{how} {path}" for path, how in files if isinstance(how, str)]
-    if not parts and changes:
-        parts.append("params.yaml")
-    more = f" and {len(parts) - 4} more" if len(parts) > 5 else ""
-    return ", ".join(parts[: 4 if more else 5]) + more
+            others.append(change)
+            continue
+        for path, how in (item for paths in change.values() for item in paths.items()):
+            if isinstance(how, str):
+                others.append(f"{how} {path}")
+            elif path in recorded:  # else nothing to compare with: the stage has never run
+                params += _changed_params(folder / path, how, recorded[path])
+    parts = [*params, *others] or ["params.yaml"] * bool(changes)
+    more = f" and {len(parts) - _MOST_PARTS + 1} more" if len(parts) > _MOST_PARTS else ""
+    return ", ".join(parts[: _MOST_PARTS - 1 if more else _MOST_PARTS]) + more
 
 
-def _changed_params(stage: Any) -> list[str]:
-    from dvc.dependency import ParamsDependency
+def _changed_params(file: Path, keys: Sequence[str], recorded: Mapping[str, Any]) -> list[str]:
+    from settings.params_file import flat  # takes its time, which `begin_plan` must not wait for
 
-    from settings.params_file import flat
-
-    changed = []
-    for dep in stage.deps:
-        if isinstance(dep, ParamsDependency) and dep.hash_info:
-            before, now = flat(dep.hash_info.value), flat(dep.read_params())
-            changed += [f"{key} {before.get(key)} -> {now.get(key)}" for key in now if before.get(key) != now[key]]
-    return changed
-
-
-def _main() -> None:
-    from dvc.exceptions import DvcException
-
-    single = sys.argv[1] == "--single"
-    try:
-        stages = make_plan(sys.argv[sys.argv.index("--") + 1 :], single=single)
-    except DvcException as error:
-        print(" ".join(str(error).split()))  # one line
-        sys.exit(_REFUSED)
-    print(json.dumps([asdict(stage) for stage in stages]))
-
-
-if __name__ == "__main__":
-    _main()
+    content = flat(YAML(typ="safe").load(file))
+    before = flat({key: recorded[key] for key in keys if key in recorded})
+    now = {name: value for name, value in content.items() for key in keys if f"{name}.".startswith(f"{key}.")}
+    return [f"{name} {before.get(name)} -> {now[name]}" for name in now if before.get(name) != now[name]]

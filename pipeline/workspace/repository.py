@@ -1,4 +1,4 @@
-"""Git: the state of a repository, and a clone of it for runs that must not touch what a person works on."""
+"""Git commands on a repository, and a clone of it for runs that must not change what a person works on."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from colorizer.core.errors import UserError
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What a git command prints. Raises UserError with git's reason when it fails."""
+    """Run a git command and return what it prints. Raises UserError with git's reason when it fails."""
     result = subprocess.run(["git", *arguments], cwd=folder, text=True, capture_output=True, stdin=subprocess.DEVNULL)
     if result.returncode:
         told = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("hint:")]
@@ -18,7 +18,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def succeeds(folder: Path, *arguments: str) -> bool:
-    """Whether a git command that asks a question says yes."""
+    """Run a git command and return whether its exit code is 0."""
     return (
         subprocess.run(["git", *arguments], cwd=folder, capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
     )
@@ -34,7 +34,7 @@ def refuse_changes(folder: Path) -> None:
 
 
 def resolve(folder: Path, revision: str) -> str:
-    """The commit that a branch, tag or the like names; a branch of a remote is fetched first."""
+    """Find the commit of a branch, tag or the like; a branch of a remote is fetched first. Raises UserError if none."""
     remote = revision.partition("/")[0]
     if remote in git(folder, "remote").splitlines():
         git(folder, "fetch", "--quiet", "--tags", remote)
@@ -43,8 +43,8 @@ def resolve(folder: Path, revision: str) -> str:
     return git(folder, "rev-parse", f"{revision}^{{commit}}")
 
 
-def take_up(folder: Path, branch: str) -> None:
-    """Take up what other clones sent to `origin`: the branch, if it goes on from the one here, and all tags."""
+def fetch_published(folder: Path, branch: str) -> None:
+    """Fetch what other clones pushed to `origin`: all tags, and the branch if that is a fast-forward."""
     shallow = git(folder, "rev-parse", "--is-shallow-repository") == "true"
     git(folder, "fetch", "--quiet", "--tags", *(["--unshallow"] if shallow else []), "origin")
     theirs, ours = f"refs/remotes/origin/{branch}", f"refs/heads/{branch}"
@@ -55,52 +55,52 @@ def take_up(folder: Path, branch: str) -> None:
 
 
 class Clone:
-    """A clone of the repository in `folder`, to work on `branch` in. Nothing reaches `folder` before `hand_over`."""
+    """A clone at `path` of the repository in `folder`, with `branch` to work on. `hand_over` alone changes `folder`."""
 
-    def __init__(self, folder: Path, place: Path, branch: str) -> None:
-        """Make it, or bring it up to date. Raises UserError when somebody works on that branch."""
-        self.folder, self.place, self.branch = folder, place, branch
+    def __init__(self, folder: Path, path: Path, branch: str) -> None:
+        """Make the clone, or bring it up to date. Raises UserError when somebody works on that branch."""
+        self.folder, self.path, self.branch = folder, path, branch
         if not succeeds(folder, "check-ref-format", "--branch", branch):
             raise UserError(f"branch {branch!r} is not a name that git accepts")
         if f"branch refs/heads/{branch}" in git(folder, "worktree", "list", "--porcelain").splitlines():
             raise UserError(f"branch {branch} is checked out: a refresh needs a branch that nobody works on")
-        if not place.exists():
-            partial = place.with_name(f".{place.name}.partial")
+        if not path.exists():
+            partial = path.with_name(f".{path.name}.partial")
             shutil.rmtree(partial, ignore_errors=True)
             git(folder, "clone", "--quiet", "--no-checkout", str(folder), str(partial.resolve()))
-            partial.rename(place)
+            partial.rename(path)
         # Tags too are those of the repository: what a run that was killed did not hand over is forgotten.
         everything = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
-        git(place, "fetch", "--quiet", "--prune", "origin", *everything)
+        git(path, "fetch", "--quiet", "--prune", "origin", *everything)
         for key in ("user.name", "user.email"):
             if succeeds(folder, "config", key):
-                git(place, "config", key, git(folder, "config", key))
+                git(path, "config", key, git(folder, "config", key))
 
     @property
     def last(self) -> str | None:
-        """The branch's commit in the repository; None before the first hand-over."""
+        """The commit of the branch in the repository at the last fetch; None before the first hand-over."""
         known = f"refs/remotes/origin/{self.branch}"
-        return git(self.place, "rev-parse", known) if succeeds(self.place, "rev-parse", "--verify", known) else None
+        return git(self.path, "rev-parse", known) if succeeds(self.path, "rev-parse", "--verify", known) else None
 
     def check_out(self, commit: str) -> None:
-        """Lay the work tree: as after the last hand-over; files as in `commit` when that is not part of it yet."""
-        git(self.place, "fetch", "--quiet", "origin", commit)
+        """Check out the branch as last handed over, merged with `commit`, whose files win, unless it contains that."""
+        git(self.path, "fetch", "--quiet", "origin", commit)
         start = self.last or commit
-        if not succeeds(self.place, "merge-base", "--is-ancestor", commit, start):
+        if not succeeds(self.path, "merge-base", "--is-ancestor", commit, start):
             message = f"Take up {commit[:12]}"
-            start = git(self.place, "commit-tree", f"{commit}^{{tree}}", "-p", start, "-p", commit, "-m", message)
-        git(self.place, "checkout", "--quiet", "--force", "-B", self.branch, start)
+            start = git(self.path, "commit-tree", f"{commit}^{{tree}}", "-p", start, "-p", commit, "-m", message)
+        git(self.path, "checkout", "--quiet", "--force", "-B", self.branch, start)
 
     def differs(self, name: str) -> bool:
-        """Whether a file differs from that of the last hand-over."""
-        return not succeeds(self.place, "diff", "--quiet", str(self.last), "--", name)
+        """True if a file differs from its version in the last hand-over."""
+        return not succeeds(self.path, "diff", "--quiet", str(self.last), "--", name)
 
     def commit(self, message: str) -> None:
         """Commit the changes of tracked files, if there are any."""
-        git(self.place, "add", "--update")
-        if not succeeds(self.place, "diff", "--cached", "--quiet"):
-            git(self.place, "commit", "--quiet", "--message", message)
+        git(self.path, "add", "--update")
+        if not succeeds(self.path, "diff", "--cached", "--quiet"):
+            git(self.path, "commit", "--quiet", "--message", message)
 
     def hand_over(self, *tags: str) -> None:
-        """Give the repository the branch and these tags: all of them or, when it fails, none."""
-        git(self.place, "push", "--quiet", "--atomic", "origin", self.branch, *(f"refs/tags/{tag}" for tag in tags))
+        """Push the branch and these tags to the repository: all of them or, when that fails, none."""
+        git(self.path, "push", "--quiet", "--atomic", "origin", self.branch, *(f"refs/tags/{tag}" for tag in tags))

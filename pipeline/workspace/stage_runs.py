@@ -1,4 +1,4 @@
-"""One task per DVC stage, in the order of the graph."""
+"""Run the DVC stages of a plan, one Prefect task per stage, in the order of the graph."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,9 @@ from prefect.states import Cancelled, Completed, State
 
 from pipeline.page.training_watch import Review, TrainingWatch
 from pipeline.process.children import Children
-from pipeline.process.commands import AGAIN_WHEN_KILLED, DVC, failed, follow
-from pipeline.workspace.plan import PlannedStage, read_plan
+from pipeline.process.commands import AGAIN_WHEN_KILLED, failed, follow
+from pipeline.process.dvc_command import DVC
+from pipeline.workspace.plan import PlannedStage, read_reason
 
 # What DVC prints of a stage, and what that means.
 _RESULTS: Mapping[str, "Result"] = {
@@ -28,7 +29,7 @@ Result = Literal["ran", "restored", "unchanged"]
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a stage, why, and how long that took."""
+    """The result of one stage's task: what was done, why, and how many seconds it took."""
 
     stage: str
     result: Result
@@ -47,7 +48,7 @@ class Build:
 
 
 def run_stages(build: Build, plan: Sequence[PlannedStage]) -> dict[str, State[Outcome]]:
-    """Run what has to be run, independent stages in parallel; the final state of every stage's task, in order.
+    """Run the stages that have to run, independent ones in parallel; returns each task's final state, in order.
 
     A stage after one that failed is not run.
     """
@@ -62,7 +63,7 @@ def run_stages(build: Build, plan: Sequence[PlannedStage]) -> dict[str, State[Ou
 
 @task(cache_policy=NO_CACHE, **AGAIN_WHEN_KILLED)
 def run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State:
-    """`dvc repro` of one stage, its output as log lines.
+    """Run `dvc repro` of one stage and send its output to the log.
 
     The state's name tells ran, restored and unchanged apart, its message why. Killed by a signal, it is run again.
     """
@@ -78,8 +79,7 @@ def _run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State
     started = time.monotonic()
     reason = stage.reason
     if any(outcome.result != "unchanged" for outcome in after):
-        [now] = read_plan(build.folder, build.children, [stage.name], single=True)
-        reason = now.reason
+        reason = read_reason(build.folder, build.children, stage)
     if build.force:
         reason = "forced"
     if not reason:

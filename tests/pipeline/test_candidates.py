@@ -19,7 +19,7 @@ def folder(tmp_path):
 def test_every_combination_is_tried_once_beside_what_is_listed(folder):
     grid = {"train.learning_rate": [0.0003, 0.0006], "train.l1_epochs": [2, 10]}
     listed = [{"train": {"l1_epochs": 2, "learning_rate": 0.0003}}, {"train.epochs": 17}]
-    chosen = read_candidates(folder, folder / "places", grid, listed)
+    chosen = read_candidates(folder, folder / "sweep", grid, listed)
     assert [candidate.name for candidate in chosen] == [
         "l1_epochs=2 learning_rate=0.0003",
         "l1_epochs=10 learning_rate=0.0003",
@@ -27,10 +27,10 @@ def test_every_combination_is_tried_once_beside_what_is_listed(folder):
         "l1_epochs=10 learning_rate=0.0006",
         "epochs=17",
     ]
-    assert len({candidate.place for candidate in chosen}) == 5
-    assert read_params(chosen[1].place / "params.yaml").train.l1_epochs == 10
+    assert len({candidate.workspace for candidate in chosen}) == 5
+    assert read_params(chosen[1].workspace / "params.yaml").train.l1_epochs == 10
     assert chosen[3].options == "--set train.l1_epochs=10 --set train.learning_rate=0.0006"
-    again = read_candidates(folder, folder / "places", {}, [{"train.epochs": 17}])
+    again = read_candidates(folder, folder / "sweep", {}, [{"train.epochs": 17}])
     assert again == chosen[4:]
 
 
@@ -48,20 +48,20 @@ def test_every_combination_is_tried_once_beside_what_is_listed(folder):
 )
 def test_what_cannot_be_tried_is_told(folder, overrides, told):
     with pytest.raises(UserError, match=told.replace("?", r"\?")):
-        read_candidates(folder, folder / "places", {}, [overrides] if overrides else [])
-    assert not [*folder.glob("places/*")]
+        read_candidates(folder, folder / "sweep", {}, [overrides] if overrides else [])
+    assert not [*folder.glob("sweep/*")]
 
 
 def test_without_validation_images_there_is_nothing_to_rank_by(folder):
     write_params({"split.validation": 0}, folder / "params.yaml")
     with pytest.raises(UserError, match=r"set split\.validation"):
-        read_candidates(folder, folder / "places", {"train.epochs": [17, 18]}, [])
+        read_candidates(folder, folder / "sweep", {"train.epochs": [17, 18]}, [])
 
 
 def test_decisions_would_decide_for_every_candidate(folder):
     write_params({"train.decisions": [{"epoch": 1, "learning_rate": 0.1}]}, folder / "params.yaml")
     with pytest.raises(UserError, match=r"train\.decisions in params.yaml would decide"):
-        read_candidates(folder, folder / "places", {"train.learning_rate": [0.2, 0.3]}, [])
+        read_candidates(folder, folder / "sweep", {"train.learning_rate": [0.2, 0.3]}, [])
 
 
 def test_scores_are_those_of_the_epoch_that_became_the_model(folder):
@@ -70,13 +70,13 @@ def test_scores_are_those_of_the_epoch_that_became_the_model(folder):
         "epoch,discriminator_loss,validation_balance,validation_psnr,warnings\n"
         '1,,1.5,20.0,"the output is dull, grey or brown"\n2,1.2,0.9,21.0,\n3,1.2,,22.0,\n'
     )
-    scores = read_scores(Candidate(settings="{}", place=folder))
+    scores = read_scores(Candidate(settings="{}", workspace=folder))
     assert scores == Scores(criterion="balance", epoch=2, validation={"balance": 0.9, "psnr": 21.0})
 
 
 def test_the_smallest_score_comes_first_and_what_failed_last(tmp_path):
     dull, failed, best, diverged = (
-        Candidate(settings=f'{{"train.epochs": {epochs}}}', place=tmp_path) for epochs in (1, 2, 3, 4)
+        Candidate(settings=f'{{"train.epochs": {epochs}}}', workspace=tmp_path) for epochs in (1, 2, 3, 4)
     )
     scores = {
         candidate: Scores(criterion="balance", epoch=1, validation={"balance": balance})

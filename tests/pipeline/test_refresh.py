@@ -58,8 +58,8 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
     ask_for_training(colleague)
     commit(colleague, "Larger networks")
     killed = server.start(*REFRESH, **prefect.environment)
-    place = Workspace(server.path / "scratch/refresh/refresh")
-    wait_until(lambda: killed.poll() is not None or newest_epoch(place) >= 1)
+    clone = Workspace(server.path / "scratch/refresh/refresh")
+    wait_until(lambda: killed.poll() is not None or newest_epoch(clone) >= 1)
     started = psutil.Process(killed.pid).children(recursive=True)
     killed.kill()
     assert not psutil.wait_procs(started, timeout=5)[1]
@@ -72,7 +72,7 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
     assert metrics["model"]["balance"] == scores["balance"]["new"]
     fetched = server.path / "fetched.safetensors"
     server.dvc("artifacts", "get", str(colleague.path), "generator", "--stage", "prod", "--out", str(fetched))
-    assert fetched.read_bytes() == (place.path / "models/generator.safetensors").read_bytes()
+    assert fetched.read_bytes() == (clone.path / "models/generator.safetensors").read_bytes()
 
     (colleague.path / "params.yaml").write_text(params)
     commit(colleague, "Small ones again")

@@ -19,9 +19,9 @@ TRIED = ("--candidate", SHORT, "--candidate", LONG)
 
 
 def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed, prefect):
-    def long_place() -> Workspace:
-        [place] = [path for path in committed.path.glob("scratch/sweep/*/") if _epochs(path) == 40]
-        return Workspace(place)
+    def long_workspace() -> Workspace:
+        [found] = [path for path in committed.path.glob("scratch/sweep/*/") if _epochs(path) == 40]
+        return Workspace(found)
 
     committed.dvc("add", "data/l", "data/ab")
     committed.git("add", "--all")
@@ -31,7 +31,7 @@ def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed,
         """The exit code of a sweep that gets a signal after this epoch, with everything gone that it started."""
         process = committed.start(*SWEEP, *TRIED, "--at-once", "2", **prefect.environment)
         wait_until(lambda: process.poll() is not None or "1 of 2, epochs=1" in committed.printed)
-        wait_until(lambda: process.poll() is not None or newest_epoch(long_place()) >= epoch)
+        wait_until(lambda: process.poll() is not None or newest_epoch(long_workspace()) >= epoch)
         started = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(how)
         _, alive = psutil.wait_procs(started, timeout=5)
@@ -39,7 +39,7 @@ def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed,
         return process.wait(timeout=30)
 
     assert stop(signal.SIGINT, epoch=1) == 130
-    assert stop(signal.SIGKILL, epoch=newest_epoch(long_place()) + 1) == -signal.SIGKILL
+    assert stop(signal.SIGKILL, epoch=newest_epoch(long_workspace()) + 1) == -signal.SIGKILL
     result = committed.run(*SWEEP, *TRIED, **prefect.environment)
     assert result.stdout.count("Stage 'train' didn't change, skipping") == 1
     assert "train: going on after epoch" in result.stdout
@@ -73,5 +73,5 @@ def test_what_cannot_be_tried_is_refused_before_anything_runs(committed, prefect
     )
 
 
-def _epochs(place) -> int:
-    return read_params(place / "params.yaml").train.epochs
+def _epochs(workspace) -> int:
+    return read_params(workspace / "params.yaml").train.epochs
