@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PIP_ARGS ?=
 BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DO_NOT_TRACK := 1
 
 .PHONY: setup repro demo serve test check fix
 setup: .venv/.runtime
@@ -27,13 +29,10 @@ check: .venv/.development
 fix: .venv/.development
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-.venv/.runtime: requirements.txt constraints.txt
+.venv/.runtime: pyproject.toml requirements.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	@# Stages run as `python -m ...`: put .venv/bin on the PATH of whatever it starts, activated or not. No telemetry.
-	@echo 'import os, sys; os.environ["PATH"] = os.path.join(sys.prefix, "bin") + os.pathsep + os.environ.get("PATH", os.defpath); os.environ.setdefault("DO_NOT_TRACK", "1"); os.environ.setdefault("ITERATIVE_DO_NOT_TRACK", "1")' \
-	  > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/venv_environment.pth"
-	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -r requirements.txt $(PIP_ARGS)
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e . $(PIP_ARGS)
 	@touch $@
 
 .venv/.development: .venv/.runtime requirements-dev.txt

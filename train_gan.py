@@ -4,6 +4,7 @@ import os
 import sys
 
 from colorizer.core.errors import UserError
+from pipeline.process.environment import child_environment
 from settings.params_file import write_params
 
 if __name__ == "__main__":
@@ -11,4 +12,4 @@ if __name__ == "__main__":
         write_params({"train.ask": True})  # answers are recorded in train.decisions; empty that to be asked anew
     except UserError as error:
         sys.exit(f"train_gan: {error}")
-    os.execvp("dvc", ["dvc", "repro", "train"])
+    os.execvpe("dvc", ["dvc", "repro", "train"], child_environment())

@@ -1,6 +1,6 @@
 """Error against colourfulness: what a model scores when the chroma of its output is multiplied by a constant.
 
-    .venv/bin/python -m benchmarks.chroma_gain [MODEL ...] [--gains 1 1.5 2]
+    python -m benchmarks.chroma_gain [MODEL ...] [--gains 1 1.5 2]
 
 Scores the test images of the data in `data/`. The curve of a model trained on L1 alone is a baseline for all others: it
 costs nothing, and at a larger error every point of it is more colourful than the one before.

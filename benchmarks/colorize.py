@@ -1,6 +1,6 @@
 """How fast photographs are coloured, what memory that takes, and how ONNX Runtime compares with PyTorch.
 
-    .venv/bin/python -m benchmarks.colorize [FOLDER] [--model FILE]
+    python -m benchmarks.colorize [FOLDER] [--model FILE]
 
 FOLDER holds photographs; without it the built-in ones are taken. Takes about three minutes on two cores.
 """

@@ -1,8 +1,8 @@
 """Memory and time of the data stages, load to split, beside a plain copy of the same bytes. Linux only.
 
-    .venv/bin/python -m benchmarks.data_stages                     # 25,000 stand-in images of 224 px, 3.8 GB
-    .venv/bin/python -m benchmarks.data_stages --root ~/arrays     # your own l/ and ab/
-    .venv/bin/python -m benchmarks.data_stages --sweep             # few and many, large and small images, 12.3 GB
+    python -m benchmarks.data_stages                     # 25,000 stand-in images of 224 px, 3.8 GB
+    python -m benchmarks.data_stages --root ~/arrays     # your own l/ and ab/
+    python -m benchmarks.data_stages --sweep             # few and many, large and small images, 12.3 GB
 
 Private memory is RssAnon + RssShmem summed over the process tree: pages of a memory-mapped file belong to the page
 cache.

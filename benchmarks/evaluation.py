@@ -1,6 +1,6 @@
 """How fast methods are scored, beside scikit-image, and the seconds of the whole stage.
 
-    .venv/bin/python -m benchmarks.evaluation                      # 5,000 stand-in images of 64 px
+    python -m benchmarks.evaluation                      # 5,000 stand-in images of 64 px
 
 The network has random weights: what it predicts does not change the time.
 """

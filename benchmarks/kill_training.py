@@ -1,6 +1,6 @@
 """Kill the sample's training 20 times, let `dvc repro` go on each time, and compare with an undisturbed run.
 
-    .venv/bin/python -m benchmarks.kill_training
+    python -m benchmarks.kill_training
 
 Works on two temporary clones of the last commit; takes about ten minutes on two cores. Every kill is a SIGKILL to dvc
 and the training together. What a kill hit is read off the disk afterwards: a partial file is a cut write, outputs

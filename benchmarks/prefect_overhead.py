@@ -1,6 +1,6 @@
 """What Prefect costs when there is nothing to do: rebuilding under it beside bare `dvc repro`.
 
-    .venv/bin/python -m benchmarks.prefect_overhead
+    python -m benchmarks.prefect_overhead
 
 Works on a temporary clone of the last commit, with a training of one epoch; takes about four minutes on two cores.
 Every round runs all the ways in turn; what counts is the difference to `dvc repro`.

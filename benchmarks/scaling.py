@@ -1,7 +1,7 @@
 """Two processes of one thread each beside one process of one thread: the same training, batch for batch.
 
-.venv/bin/python -m benchmarks.scaling presets/paper.yaml --size 224 --images 128     # 4 minutes
-.venv/bin/python -m benchmarks.scaling presets/photos64.yaml --size 64 --images 640
+python -m benchmarks.scaling presets/paper.yaml --size 224 --images 128     # 4 minutes
+python -m benchmarks.scaling presets/photos64.yaml --size 64 --images 640
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Our training step beside the recipe as a student writes it: same networks, same images, same order, in turn.
 
-    .venv/bin/python -m benchmarks.textbook presets/photos64.yaml --size 64
-    .venv/bin/python -m benchmarks.textbook presets/paper.yaml --size 224 --losses 0 --steps 3 --images 64  # 5 minutes
+    python -m benchmarks.textbook presets/photos64.yaml --size 64
+    python -m benchmarks.textbook presets/paper.yaml --size 224 --losses 0 --steps 3 --images 64  # 5 minutes
 
 The images are crops of the built-in photographs, or those of --root. First both train from the same weights, and
 their losses are compared; then every recipe trains some steps in turn, round after round.

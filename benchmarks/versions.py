@@ -1,6 +1,6 @@
 """What versions cost at full size: a no-op `dvc repro`, going to another version, an epoch's checkpoint. Linux only.
 
-    .venv/bin/python -m benchmarks.versions            # 25,000 stand-in images of 224 px; 20 GB of disk
+    python -m benchmarks.versions            # 25,000 stand-in images of 224 px; 20 GB of disk
 
 The recipe of presets/paper.yaml, but for two epochs of 32 images: what is measured does not depend on how many train.
 """

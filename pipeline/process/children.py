@@ -1,6 +1,5 @@
 """Child processes that cannot outlive the process that started them."""
 
-import os
 import queue
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from colorizer.core.errors import UserError
+from pipeline.process.environment import child_environment
 
 GUARD = Path(__file__).with_name("guard.py")
 
@@ -35,7 +35,7 @@ class Child:
         self._process = subprocess.Popen(
             [sys.executable, "-S", str(GUARD), *command],
             cwd=folder,
-            env=os.environ | environment,
+            env={**child_environment(), **environment},
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -27,6 +27,7 @@ def connected(folder: Path, *, stay: bool = False) -> Iterator[Callable[[], None
     One that is started here takes a free port; with `stay`, that of PREFECT_API_URL or prefect.toml. Raises UserError
     when PREFECT_API_URL names a server that does not answer, or the one that is started here does not.
     """
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # what Prefect's programs look at; its server reads prefect.toml
     if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
     url = os.environ.get("PREFECT_API_URL") or tomllib.loads((folder / "prefect.toml").read_text())["api"]["url"]

@@ -5,11 +5,19 @@ import subprocess
 from pathlib import Path
 
 from colorizer.core.errors import UserError
+from pipeline.process.environment import child_environment
 
 
 def git(folder: Path, *arguments: str) -> str:
     """Run a git command and return what it prints. Raises UserError with git's reason when it fails."""
-    result = subprocess.run(["git", *arguments], cwd=folder, text=True, capture_output=True, stdin=subprocess.DEVNULL)
+    result = subprocess.run(
+        ["git", *arguments],
+        cwd=folder,
+        env=child_environment(),
+        text=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+    )
     if result.returncode:
         told = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("hint:")]
         reason = next((line for line in told if " ! [" in line), told[-1] if told else "it printed nothing")

@@ -1,8 +1,8 @@
 """Make the guides' pictures of pages, in a real browser.
 
-    .venv/bin/python -m tests.support.screenshots app        # docs/app.png, docs/judging.png: the page with its models
-    .venv/bin/python -m tests.support.screenshots example    # docs/example.png: test images of the built-in sample
-    .venv/bin/python -m tests.support.screenshots prefect    # docs/prefect-*.png: Prefect's pages of a rebuild
+    python -m tests.support.screenshots app        # docs/app.png, docs/judging.png: the page with its models
+    python -m tests.support.screenshots example    # docs/example.png: test images of the built-in sample
+    python -m tests.support.screenshots prefect    # docs/prefect-*.png: Prefect's pages of a rebuild
 
 The last works on a temporary clone of the last commit and takes about four minutes on two cores.
 """

@@ -15,6 +15,7 @@ from colorizer.data.raw import write_raw
 from tests.support.imports import ROOT
 
 BIN = Path(sys.executable).parent
+UNACTIVATED = "/usr/bin:/bin"  # a PATH with nothing of .venv on it
 
 MINIATURE = {
     "sample__size": "16",
@@ -35,14 +36,14 @@ MINIATURE = {
 
 @dataclass(frozen=True)
 class Workspace:
-    """Commands run without an activated environment: nothing of .venv is on the PATH."""
+    """Commands run in an activated environment: the programs of .venv come first on the PATH."""
 
     path: Path
 
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
-        return kept | {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
+        return kept | {"PATH": f"{BIN}:{UNACTIVATED}", "OMP_NUM_THREADS": "1"}
 
     def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(
