@@ -3,7 +3,7 @@ PYTHON ?= python3
 PIP_ARGS ?=
 BIN := .venv/bin
 
-.PHONY: setup repro demo serve test check fix
+.PHONY: setup repro demo serve test test-fast check fix
 setup: .venv/.runtime
 
 repro: .venv/.runtime
@@ -20,6 +20,9 @@ serve: .venv/.runtime
 
 test: .venv/.development
 	STRICT=$(STRICT) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+test-fast: .venv/.development
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
 
 check: .venv/.development
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
