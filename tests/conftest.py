@@ -47,15 +47,19 @@ def pytest_sessionfinish(session):
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
-    """Mark what starts a server, a browser or a training as slow.
+    """Mark what starts a server, a browser or a training as slow, and put whole files in order.
 
-    Files that take minutes come first (see --no-loadscope-reorder): no worker is left alone with one at the end.
+    Files that take minutes come first (see --no-loadscope-reorder), quick ones last: the latter fill what remains when
+    one worker has ended.
     """
+    turns: dict[Path, int] = {}
     for item in items:
         if SLOW & set(item.fixturenames) or item.path.parent.name == "journeys":
             item.add_marker("slow")
-    long = {item.path for item in items if {"prefect", "followed"} & set(item.fixturenames)}
-    items.sort(key=lambda item: item.path not in long)
+        takes_minutes = {"prefect", "followed"} & set(item.fixturenames)
+        turn = 0 if takes_minutes else 1 if item.get_closest_marker("slow") else 2
+        turns[item.path] = min(turn, turns.get(item.path, turn))
+    items.sort(key=lambda item: turns[item.path])
 
 
 @pytest.hookimpl(wrapper=True)
