@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := 1
 
-.PHONY: setup repro demo serve test check fix
+.PHONY: setup repro demo serve test test-fast check fix
 setup: .venv/.runtime
 
 repro: .venv/.runtime
@@ -22,6 +22,9 @@ serve: .venv/.runtime
 
 test: .venv/.development
 	STRICT=$(STRICT) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+test-fast: .venv/.development
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
 
 check: .venv/.development
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

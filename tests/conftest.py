@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -18,12 +19,19 @@ from tests.support.workspace import Workspace, make_miniature
 
 NO_GPU = "no GPU"
 
+SLOW = {"prefect", "miniature"}  # fixtures that start a Prefect server or a training
+
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
 def pytest_sessionstart(session):
-    """What ends with the tests, however they end, watches this pipe: see tests/support/prefect_server.py."""
+    """Take SIGINT as in the foreground of a terminal, and open the pipe of tests/support/prefect_server.py.
+
+    A script's `&`, cron and nohup start commands with SIGINT ignored, which every child would inherit. The pipe is
+    watched by what has to end with the tests, however they end.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if "PYTEST_XDIST_WORKER" not in os.environ:
         alive = Path(tempfile.mkdtemp(prefix="tests-")) / "alive"
         os.mkfifo(alive)
@@ -37,10 +45,21 @@ def pytest_sessionfinish(session):
         shutil.rmtree(Path(os.environ[ALIVE]).parent)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
-    """Files that take minutes first (see --no-loadscope-reorder): no worker is left alone with one at the end."""
-    slow = {item.path for item in items if {"prefect", "followed"} & set(item.fixturenames)}
-    items.sort(key=lambda item: item.path not in slow)
+    """Mark what starts a server, a browser or a training as slow, and put whole files in order.
+
+    Files that take minutes come first (see --no-loadscope-reorder), quick ones last: the latter fill what remains when
+    one worker has ended.
+    """
+    turns: dict[Path, int] = {}
+    for item in items:
+        if SLOW & set(item.fixturenames) or item.path.parent.name == "journeys":
+            item.add_marker("slow")
+        takes_minutes = {"prefect", "followed"} & set(item.fixturenames)
+        turn = 0 if takes_minutes else 1 if item.get_closest_marker("slow") else 2
+        turns[item.path] = min(turn, turns.get(item.path, turn))
+    items.sort(key=lambda item: turns[item.path])
 
 
 @pytest.hookimpl(wrapper=True)

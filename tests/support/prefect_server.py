@@ -38,6 +38,8 @@ class PrefectServer:
             "PREFECT_API_URL": f"{self.url}/api",
             "PREFECT_HOME": str(self.home),
             "PREFECT_SERVER_API_AUTH_STRING": self.password,
+            "PREFECT_RUNNER_POLL_FREQUENCY": "1",  # instead of 10 seconds, until runs are found and cancelled
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
         }
 
     def ask(self, path: str, content: Any = None, *, method: str = "POST") -> Any:

@@ -56,6 +56,7 @@ def assist(processes: Processes, store) -> None:
     train_two_epochs(processes, store)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(photographs):
     store = photographs[:29]
     one, expected = train_two_epochs(Processes(), store)
