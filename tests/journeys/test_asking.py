@@ -165,7 +165,8 @@ def test_a_rate_that_diverges_can_be_corrected_and_stop_publishes_what_there_is(
     terminal.expect(RATE)
     terminal.sendline("1e30")
     terminal.expect(
-        r"epoch 2: training diverged: discriminator_loss nan, .*; epoch 1 is kept in (scratch/\S+): to go on from it, "
+        r"epoch 2: training diverged: l1_loss nan, discriminator_loss nan, .*; "
+        r"epoch 1 is kept in (scratch/\S+): to go on from it, "
         r"put `(- {epoch: 1, learning_rate: )1e\+29}` .* into train.decisions of params.yaml"
     )
     scratch, entry = workspace.path / terminal.match[1], terminal.match[2]
