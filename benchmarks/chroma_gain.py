@@ -24,7 +24,7 @@ from colorizer.scoring.evaluation import evaluate_images
 
 GAINS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3]
 SCORES = ["psnr", "ssim", "ciede2000", "ab_error"]
-SCORES += ["colourfulness", "colourfulness_gap", "histogram_distance", "balance"]
+SCORES += ["colourfulness", "colourfulness_gap", "histogram_distance", "combined_score"]
 
 
 def main() -> None:

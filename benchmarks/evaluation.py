@@ -26,7 +26,7 @@ from colorizer.core.lab import Normalization, Predict, codes_to_lab, codes_to_rg
 from colorizer.core.store import open_store
 from colorizer.networks.checkpoints import generate_chroma, save_generator
 from colorizer.networks.generator import Generator
-from colorizer.networks.layers import most_halvings
+from colorizer.networks.layers import max_num_downs
 from colorizer.scoring.evaluation import constant_chroma, evaluate_images
 from colorizer.scoring.metrics import colorfulness, psnr
 
@@ -53,7 +53,7 @@ def by_scikit_image(codes: NDArray[np.uint8], methods: dict[str, Predict]) -> No
 def make_generator(size: int) -> Generator:
     """Half of the recipe's width, as presets/photos64.yaml has it."""
     torch.manual_seed(0)
-    return Generator(width=32, halvings=most_halvings(size), upsampling="transposed").eval()
+    return Generator(width=32, num_downs=max_num_downs(size), upsampling="transposed").eval()
 
 
 def prepare(workspace: Path, root: Path, images: int, size: int) -> None:
@@ -76,7 +76,7 @@ def prepare(workspace: Path, root: Path, images: int, size: int) -> None:
         epoch=1,
         scores={},
         facts={
-            "params": {"train.choose": "balance"},
+            "params": {"train.monitor": "combined_score"},
             "environment": dict.fromkeys(
                 ("device", "kind", "precision", "threads", "processes", "torch", "numpy"), "-"
             ),

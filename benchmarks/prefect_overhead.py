@@ -27,7 +27,9 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="prefect_overhead.") as temporary:
         workspace, home = clone(Path(temporary, "workspace")), Path(temporary, "home")
-        seconds(workspace, *PIPELINE, "rebuild", "--set", "train.epochs=1", "--set", "train.l1_epochs=1", home=home)
+        seconds(
+            workspace, *PIPELINE, "rebuild", "--set", "train.epochs=1", "--set", "train.l1_pretrain_epochs=1", home=home
+        )
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{probe.getsockname()[1]}/api"

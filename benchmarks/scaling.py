@@ -16,13 +16,13 @@ from benchmarks.textbook import CPU, networks, read_codes, recipe
 from colorizer.core.lab import Normalization
 from colorizer.networks.devices import choose_precision
 from colorizer.training.batches import TrainingBatches
-from colorizer.training.distributed import Processes, together
+from colorizer.training.distributed import ProcessGroup, distributed_training
 from colorizer.training.gan import GAN
 
 WARM_UP = 2  # steps
 
 
-def train(processes: Processes, options: dict, size: int, images: int) -> tuple[float, dict[str, float]]:
+def train(group: ProcessGroup, options: dict, size: int, images: int) -> tuple[float, dict[str, float]]:
     """One epoch; its images a second after the warm-up, and its losses."""
     torch.set_num_threads(1)
     codes = read_codes(None, 96, size)
@@ -34,7 +34,7 @@ def train(processes: Processes, options: dict, size: int, images: int) -> tuple[
         recipe(options),
         device=CPU,
         precision=choose_precision("auto", CPU),
-        processes=processes,
+        group=group,
     )
     times = []
     losses = gan.fit(
@@ -47,7 +47,7 @@ def train(processes: Processes, options: dict, size: int, images: int) -> tuple[
             seed=0,
             epoch=1,
             device=CPU,
-            processes=processes,
+            group=group,
         ),
         learning_rate=options["learning_rate"],
         adversarial=True,
@@ -58,8 +58,8 @@ def train(processes: Processes, options: dict, size: int, images: int) -> tuple[
     return steps * options["batch_size"] / (times[-1] - times[WARM_UP - 1]), losses
 
 
-def assist(processes: Processes, options: dict, size: int, images: int) -> None:
-    train(processes, options, size, images)
+def worker(group: ProcessGroup, options: dict, size: int, images: int) -> None:
+    train(group, options, size, images)
 
 
 def main() -> None:
@@ -75,8 +75,8 @@ def main() -> None:
     last: dict[int, dict[str, float]] = {}
     for _ in range(arguments.rounds):
         for count, measured in rates.items():
-            with together(count, CPU, assist, work, print) as processes:
-                rate, last[count] = train(processes, *work)
+            with distributed_training(count, CPU, worker, work, print) as group:
+                rate, last[count] = train(group, *work)
             measured.append(rate)
     efficiency = np.median(np.array(rates[2]) / np.array(rates[1])) / 2
     print("| processes of one thread | images/s | efficiency | losses |\n|---|---:|---:|---|")

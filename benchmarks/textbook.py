@@ -30,7 +30,7 @@ from colorizer.data.sample import make_sample
 from colorizer.networks.devices import Precision, choose_precision
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
-from colorizer.networks.layers import most_halvings
+from colorizer.networks.layers import max_num_downs
 from colorizer.training.batches import Batch, TrainingBatches
 from colorizer.training.gan import GAN, Recipe
 
@@ -125,9 +125,9 @@ def recipe(options: dict) -> Recipe:
 
 def networks(options: dict, size: int) -> tuple[Generator, Discriminator]:
     torch.manual_seed(options["seed"])
-    halvings = options["generator"]["halvings"]
+    num_downs = options["generator"]["num_downs"]
     generator = Generator(
-        **options["generator"] | {"halvings": most_halvings(size) if halvings == "auto" else halvings}
+        **options["generator"] | {"num_downs": max_num_downs(size) if num_downs == "auto" else num_downs}
     )
     return generator, Discriminator(**options["discriminator"], image_shape=(size, size))
 

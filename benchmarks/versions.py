@@ -22,7 +22,7 @@ from colorizer.core.lab import Normalization
 from colorizer.networks.checkpoints import save_generator
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
-from colorizer.networks.layers import most_halvings
+from colorizer.networks.layers import max_num_downs
 from colorizer.training.batches import to_batch
 from colorizer.training.gan import GAN, Recipe
 from colorizer.training.training_state import load_state, save_state
@@ -42,8 +42,8 @@ def main() -> None:
 def measure_checkpoints(folder: Path, size: int) -> None:
     """One epoch's files of the paper recipe, written and read by themselves."""
     gan = GAN(
-        Generator(width=64, halvings=most_halvings(size), upsampling="transposed"),
-        Discriminator(width=64, halvings=4, sees="ab", judges="image", image_shape=(size, size)),
+        Generator(width=64, num_downs=max_num_downs(size), upsampling="transposed"),
+        Discriminator(width=64, num_downs=4, conditional=False, output="image", image_shape=(size, size)),
         Recipe(learning_rate=2e-4, betas=(0.5, 0.999), l1_weight=1.0),
         device=torch.device("cpu"),
     )

@@ -77,7 +77,7 @@ def sweep(
 
     Started again, it repeats nothing that is done.
 
-    Example: python -m pipeline sweep --grid 'train.learning_rate=[0.0003, 0.0006]' --grid 'train.l1_epochs=[2, 10]'
+    Example: python -m pipeline sweep --grid 'train.learning_rate=[0.0003, 0.0006]' --grid 'train.seed=[0, 1]'
     """
     run_flow(
         "sweep",
@@ -91,7 +91,7 @@ def sweep(
 def refresh(
     branch: Annotated[str, typer.Option(help="Gets params, lock and metrics; nobody should work on it")] = "refresh",
     follow: Annotated[str, typer.Option(help="A branch, tag or commit to build; `origin/main` is fetched")] = "HEAD",
-    criterion: Annotated[Criterion, typer.Option(help="The score on the test images that decides")] = "balance",
+    criterion: Annotated[Criterion, typer.Option(help="The score on the test images that decides")] = "combined_score",
     margin: Annotated[float, typer.Option(help="By how much the new model has to be better")] = 0.0,
     publish: Annotated[bool, typer.Option("--publish", help="Send branch and tags to `origin` as well")] = False,
 ) -> None:
@@ -181,7 +181,7 @@ def parse_candidate(text: str) -> dict[str, Any]:
         settings = None
     if not isinstance(settings, dict):
         raise UserError(
-            f"--candidate {text}: write {{KEY: VALUE}}, `{{train.epochs: 3, train.l1_epochs: 2}}` for example"
+            f"--candidate {text}: write {{KEY: VALUE}}, `{{train.epochs: 3, train.l1_pretrain_epochs: 2}}` for example"
         )
     return settings
 

@@ -66,16 +66,16 @@ def _count_or_auto(value: object) -> object:
 
 class GeneratorParams(Section):
     width: Count
-    halvings: Annotated[int | Literal["auto"], BeforeValidator(_count_or_auto)]
+    num_downs: Annotated[int | Literal["auto"], BeforeValidator(_count_or_auto)]
     upsampling: Literal["transposed", "resize"]
     resolution: Literal["full", "half"]
 
 
 class DiscriminatorParams(Section):
     width: Count
-    halvings: Count
-    sees: Literal["ab", "lab"]
-    judges: Literal["image", "patches"]
+    num_downs: Count
+    conditional: bool
+    output: Literal["image", "patch"]
 
 
 class DecisionParams(Section):
@@ -88,36 +88,41 @@ class DecisionParams(Section):
 class Train(Section):
     seed: Seed
     device: Literal["auto", "cpu", "cuda"]
-    devices: Count
+    num_processes: Count
     precision: Literal["auto", "fp32", "bf16"]
     epochs: Count
-    l1_epochs: Annotated[int, Field(ge=0)]
+    l1_pretrain_epochs: Annotated[int, Field(ge=0)]
     batch_size: Count
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     decay_epochs: Annotated[int, Field(ge=0)]
     betas: Annotated[tuple[MomentumDecay, MomentumDecay], Field(strict=False)]
     l1_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    colour_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    swd_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     ema_decay: Annotated[float, Field(ge=0, lt=1)]
     flip: bool
     generator: GeneratorParams
     discriminator: DiscriminatorParams
     keep: Annotated[str, Field(pattern=r"^(all|(last|every) [1-9][0-9]*)$")]
-    choose: Literal["balance", "ab_error"]
+    monitor: Literal["combined_score", "ab_error"]
     sheet_images: Count
     ask: bool
     decisions: Annotated[tuple[DecisionParams, ...], Field(strict=False)]
 
     @model_validator(mode="after")
     def _epochs_fit(self) -> Self:
-        if self.l1_epochs > self.epochs:
-            raise ValueError(f"l1_epochs is {self.l1_epochs} but there are only {self.epochs} epochs: lower l1_epochs")
+        if self.l1_pretrain_epochs > self.epochs:
+            raise ValueError(
+                f"l1_pretrain_epochs is {self.l1_pretrain_epochs} but there are only {self.epochs} epochs: "
+                "lower l1_pretrain_epochs"
+            )
         if self.decay_epochs > self.epochs:
             raise ValueError(
                 f"decay_epochs is {self.decay_epochs} but there are only {self.epochs} epochs: lower decay_epochs"
             )
-        if self.l1_epochs and not self.l1_weight:
-            raise ValueError("l1_epochs without an l1_weight would learn nothing: set l1_weight, or l1_epochs to 0")
+        if self.l1_pretrain_epochs and not self.l1_weight:
+            raise ValueError(
+                "l1_pretrain_epochs without an l1_weight would learn nothing: set l1_weight, or the epochs to 0"
+            )
         return self
 
     @model_validator(mode="after")

@@ -16,6 +16,17 @@ from settings.params import DecisionParams, Params
 
 PARAMS_FILE = Path("params.yaml")
 
+RENAMED = {
+    "train.devices": "train.num_processes",
+    "train.l1_epochs": "train.l1_pretrain_epochs",
+    "train.colour_weight": "train.swd_weight",
+    "train.choose": "train.monitor",
+    "train.generator.halvings": "train.generator.num_downs",
+    "train.discriminator.halvings": "train.discriminator.num_downs",
+    "train.discriminator.sees": "train.discriminator.conditional (ab: false, lab: true)",
+    "train.discriminator.judges": "train.discriminator.output (image, or patch for patches)",
+}
+
 
 def read_params(path: Path = PARAMS_FILE) -> Params:
     """Read and check the whole file; raises UserError naming the key and the fix."""
@@ -37,7 +48,11 @@ def _check(content: object, path: Path) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{path}: " + "; ".join(_explain(problem) for problem in error.errors())) from error
+        problems = error.errors()
+        seen = {".".join(map(str, problem["loc"])) for problem in problems}
+        told = {new.split()[0] for old, new in RENAMED.items() if old in seen}  # by the line about the old name
+        lines = [_explain(problem) for problem in problems if ".".join(map(str, problem["loc"])) not in told]
+        raise UserError(f"{path}: " + "; ".join(lines)) from error
 
 
 def _explain(problem) -> str:
@@ -45,6 +60,8 @@ def _explain(problem) -> str:
     name = ".".join(keys) or "the file"
     if problem["type"] == "model_type":
         return f"{name} should hold `key: value` lines: see presets/"
+    if new_name := RENAMED.get(name):
+        return f"{name} is called {new_name} now: rename it (presets/ show every key)"
     if problem["type"] == "extra_forbidden":
         section: type[BaseModel] = Params
         for key in keys[:-1]:

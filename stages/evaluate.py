@@ -90,7 +90,7 @@ def evaluate(params: Params) -> None:
         (
             "Training",
             "Mean losses of each epoch, and scores of the validation images. The discriminator joins after "
-            "train.l1_epochs; guessing costs it 1.39.",
+            "train.l1_pretrain_epochs; guessing costs it 1.39.",
             REPORTS / "curves.png",
         ),
         ("Colours", "How often each a*, b* occurs in the test images and in the model's.", REPORTS / "histograms.png"),
@@ -109,7 +109,7 @@ def training_mean_chroma() -> tuple[float, float]:
 
 def why_this_epoch(metadata: dict, epochs: int) -> str:
     """A sentence about how the model was chosen among the epochs."""
-    criterion, scores = metadata["training"]["params"]["train.choose"], metadata["scores"]
+    criterion, scores = metadata["training"]["params"]["train.monitor"], metadata["scores"]
     if not scores:
         return f"The model is that of epoch {metadata['epoch']} of {epochs}, the last: there are no validation images."
     validated = len(pd.read_csv("data/split/validation.csv"))

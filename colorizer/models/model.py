@@ -65,11 +65,11 @@ def load_model(path: Path, device: str = "auto", precision: "PrecisionOrAuto" = 
 
 def model_info(metadata: dict) -> ModelInfo:
     """Build the `ModelInfo` of a generator from the metadata of its file."""
-    halvings = metadata["generator"]["halvings"]
+    num_downs = metadata["generator"]["num_downs"]
     # Files from before the shape was recorded were trained, with as many halvings as possible, on about this size.
-    image_shape = metadata.get("image_shape", [2 ** (halvings + 1)])
+    image_shape = metadata.get("image_shape", [2 ** (num_downs + 1)])
     return ModelInfo(
-        side_multiple=2**halvings,
+        side_multiple=2**num_downs,
         training_size=min(image_shape),
         lightness_is=Normalization(**metadata["normalization"]).lightness_is,
         epoch=metadata["epoch"],

@@ -49,7 +49,10 @@ def load_generator(path: Path, device: torch.device) -> tuple[Generator, Normali
         raise UserError(f"{path} is missing: train a model with `dvc repro train`, or fetch one with `dvc pull {path}`")
     tensors, metadata = read_tensors(path)
     try:
-        generator = Generator(**metadata["generator"])
+        arguments = metadata["generator"]
+        if "halvings" in arguments:  # as files of version 1.0 call it
+            arguments["num_downs"] = arguments.pop("halvings")
+        generator = Generator(**arguments)
         generator.load_state_dict(tensors)
         normalization = Normalization(**metadata["normalization"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

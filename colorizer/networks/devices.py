@@ -42,7 +42,7 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
-def make_repeatable(device: torch.device) -> None:
+def make_deterministic(device: torch.device) -> None:
     """Ask a GPU for deterministic kernels where it has them. A CPU's are, for the same number of threads."""
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

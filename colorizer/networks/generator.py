@@ -17,7 +17,7 @@ Resolution = Literal["full", "half"]
 
 
 class Generator(nn.Module):
-    """U-Net: lightness (N, 1, H, W) in [-1, 1] -> chroma (N, 2, H, W) in (-1, 1), for any H, W >= 2 ** halvings.
+    """U-Net: lightness (N, 1, H, W) in [-1, 1] -> chroma (N, 2, H, W) in (-1, 1), for any H, W >= 2 ** num_downs.
 
     Every encoder level halves the size (convolution, batch norm, LeakyReLU) and doubles the channels, from `width`
     up to 8 x width; every decoder level doubles the size (batch norm, ReLU) and takes the encoder's features of that
@@ -26,18 +26,18 @@ class Generator(nn.Module):
     training mode, `chroma_shape`, and in evaluation mode it is enlarged bilinearly.
     """
 
-    def __init__(self, *, width: int, halvings: int, upsampling: Upsampling, resolution: Resolution = "full") -> None:
+    def __init__(self, *, width: int, num_downs: int, upsampling: Upsampling, resolution: Resolution = "full") -> None:
         super().__init__()
-        self.arguments = {"width": width, "halvings": halvings, "upsampling": upsampling, "resolution": resolution}
+        self.arguments = {"width": width, "num_downs": num_downs, "upsampling": upsampling, "resolution": resolution}
         self.resolution = resolution
-        channels = [1] + [width * min(2**level, 8) for level in range(halvings)]
-        self.encoder = nn.ModuleList(_Down(channels[level], channels[level + 1]) for level in range(halvings))
+        channels = [1] + [width * min(2**level, 8) for level in range(num_downs)]
+        self.encoder = nn.ModuleList(_Down(channels[level], channels[level + 1]) for level in range(num_downs))
         self.decoder = nn.ModuleList(
-            _Up(channels[level + 1] * (1 if level == halvings - 1 else 2), channels[level], upsampling)
-            for level in reversed(range(1, halvings))
+            _Up(channels[level + 1] * (1 if level == num_downs - 1 else 2), channels[level], upsampling)
+            for level in reversed(range(1, num_downs))
         )
         last = upsampling if resolution == "full" else "resize"
-        self.to_chroma = _upsample(channels[1] * (1 if halvings == 1 else 2), 2, last, bias=True)
+        self.to_chroma = _upsample(channels[1] * (1 if num_downs == 1 else 2), 2, last, bias=True)
         self.apply(init_weights)
 
     def forward(self, lightness: Tensor) -> Tensor:

@@ -5,20 +5,20 @@ from torch import nn
 from colorizer.core.errors import UserError
 
 
-def most_halvings(image_size: int) -> int:
-    """How often images of this side can be halved and still leave 2 pixels.
+def max_num_downs(image_size: int) -> int:
+    """Return how often images of this side can be halved and still leave 2 pixels.
 
     One pixel would be too few: batch normalisation over a single 1 x 1 image has no deviation.
     """
     return max(0, image_size.bit_length() - 2)
 
 
-def check_halvings(halvings: int, image_size: int, name: str) -> None:
+def check_num_downs(num_downs: int, image_size: int, name: str) -> None:
     """Raise UserError when images of this side (H or W, the smaller) cannot be halved that often."""
-    if not 1 <= halvings <= most_halvings(image_size):
+    if not 1 <= num_downs <= max_num_downs(image_size):
         raise UserError(
-            f"{name}: {halvings} halvings of {image_size} px are impossible: "
-            f"at most {most_halvings(image_size)}, so that 2 px are left"
+            f"{name} is {num_downs}, but images of {image_size} px cannot be halved that often: "
+            f"at most {max_num_downs(image_size)}, so that 2 px are left"
         )
 
 

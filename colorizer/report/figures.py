@@ -14,7 +14,7 @@ from colorizer.core.files import atomic_write
 
 def plot_history(history: pd.DataFrame) -> Figure:
     """Plot the losses over the epochs and, if there are validation images, the scores that choose the model."""
-    scores = [name for name in ("balance", "histogram_distance") if f"validation_{name}" in history]
+    scores = [name for name in ("combined_score", "histogram_distance") if f"validation_{name}" in history]
     panels = 3 if scores else 2
     figure = Figure(figsize=(4.5 * panels, 3.2), layout="constrained")
     axes = figure.subplots(1, panels, sharex=True)

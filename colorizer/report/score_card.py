@@ -11,7 +11,7 @@ COLUMNS = (
     ("colourfulness", "colourful", 1),
     ("colourfulness_gap", "gap ↓", 3),
     ("histogram_distance", "AB hist. ↓", 3),
-    ("balance", "balance ↓", 3),
+    ("combined_score", "combined ↓", 3),
 )
 METHODS = (("model", "this model"), ("mean_chroma", "mean chroma"), ("grey", "grey"), ("truth", "truth"))
 

@@ -40,10 +40,11 @@ class Evaluation:
     colors: dict[str, NDArray[np.float64]]
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Summarise methods: mean scores, colourfulness gap |out - truth| / truth, histogram distance, tint, balance.
+        """Summarise methods: mean scores, colourfulness gap, histogram distance, tint, combined score.
 
-        Of the truth: colourfulness and tint. The tint tells one hue alone, such as brown, from colours that balance.
-        The balance weighs error and colour: AB error relative to leaving the image grey + histogram distance +
+        The gap is |out - truth| / truth. Of the truth: colourfulness and tint. The tint tells one hue alone, such as
+        brown, from colours that balance.
+        The combined score weighs error and colour: AB error relative to leaving the image grey + histogram distance +
         colourfulness gap. Error alone rewards dull colours, histogram and colourfulness alone colours in the wrong
         places, colourfulness alone any strong tint.
         """
@@ -59,7 +60,7 @@ class Evaluation:
             summary["histogram_distance"] = histogram_distance(self.histograms[method], self.histograms["truth"])
             summary["tint"] = tint(self.colors[method])
             relative_error = summary["ab_error"] / max(means["truth_ab_deviation"], 1e-9)
-            summary["balance"] = relative_error + summary["histogram_distance"] + summary["colourfulness_gap"]
+            summary["combined_score"] = relative_error + summary["histogram_distance"] + summary["colourfulness_gap"]
             result[method] = {name: round(float(value), 4) for name, value in summary.items()}
         truth = {"colourfulness": true_colorfulness, "tint": tint(self.colors["truth"])}
         result["truth"] = {name: round(float(value), 4) for name, value in truth.items()}

@@ -6,21 +6,21 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from colorizer.training.distributed import Processes
+from colorizer.training.distributed import ProcessGroup
 
 
-def over_all_processes(network: nn.Module, processes: Processes) -> None:
+def synchronize_batch_norm(network: nn.Module, group: ProcessGroup) -> None:
     """Make every batch norm in the network take its statistics from the parts of all processes, in place."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.__class__ = _SharedBatchNorm2d
-            module.processes = processes  # type: ignore[assignment]
+            module.group = group  # type: ignore[assignment]
 
 
 class _SharedBatchNorm2d(nn.BatchNorm2d):
     """As BatchNorm2d over the whole batch. torch.nn.SyncBatchNorm is the same, but for GPUs only."""
 
-    processes: Processes
+    group: ProcessGroup
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
@@ -28,7 +28,7 @@ class _SharedBatchNorm2d(nn.BatchNorm2d):
         assert self.momentum is not None
         assert self.running_mean is not None
         assert self.running_var is not None
-        normalised, mean, variance, count = _Normalise.apply(x, self.weight, self.bias, self.eps, self.processes)
+        normalised, mean, variance, count = _Normalise.apply(x, self.weight, self.bias, self.eps, self.group)
         with torch.no_grad():
             self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
             self.running_mean.lerp_(mean, self.momentum)
@@ -40,19 +40,19 @@ class _Normalise(torch.autograd.Function):
     """x (n, C, H, W) of any floating dtype -> normalised x; mean (C,), variance (C,) and count () of all parts."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, processes: Processes) -> tuple:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, group: ProcessGroup) -> tuple:
         # The statistics of this part, then those of all parts together: count, sum and sum of squares.
         unused = torch.zeros_like(weight), torch.ones_like(weight)  # without them, a CPU rounds statistics as x is
         mean, variance = (own.double() for own in torch.batch_norm_update_stats(x, *unused, 0.0))
         square = variance + mean.square()
         count = torch.full_like(mean, x.numel() / x.shape[1])
-        count, mean, square = processes.total(torch.stack([count, mean * count, square * count]))
+        count, mean, square = group.all_reduce(torch.stack([count, mean * count, square * count]))
         mean = mean / count
         variance = (square / count - mean.square()).clamp_(min=0)
         mean, variance, count = mean.to(weight), variance.to(weight), count[0].to(weight)
         normalised, *_ = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)
         ctx.save_for_backward(x, weight, mean, variance, count)
-        ctx.eps, ctx.processes = eps, processes
+        ctx.eps, ctx.group = eps, group
         ctx.mark_non_differentiable(mean, variance, count)
         return normalised, mean, variance, count
 
@@ -63,7 +63,7 @@ class _Normalise(torch.autograd.Function):
         _, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
             gradient, x, weight, mean, variance, None, None, False, ctx.eps, [False, True, True]
         )
-        total_weight, total_bias = ctx.processes.total(torch.stack([of_weight, of_bias]))
+        total_weight, total_bias = ctx.group.all_reduce(torch.stack([of_weight, of_bias]))
         # scale * gradient as if the statistics were constants; slope * x + offset is what comes through them.
         scale = weight * (variance + ctx.eps).rsqrt()
         slope = -scale * total_weight / count * (variance + ctx.eps).rsqrt()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorizer.core.lab import Normalization
-from colorizer.training.distributed import ALONE, Processes
+from colorizer.training.distributed import SINGLE, ProcessGroup
 
 
 class Batch(NamedTuple):
@@ -44,13 +44,13 @@ class TrainingBatches:
         seed: int,
         epoch: int,
         device: torch.device,
-        processes: Processes = ALONE,
+        group: ProcessGroup = SINGLE,
     ) -> None:
         random = np.random.Generator(np.random.Philox(key=[seed, epoch]))
         self._order = random.permutation(images)
         self._mirrored = random.random(len(images)) < 0.5 if flip else np.zeros(len(images), bool)
         self._store, self._normalization, self._batch_size = store, normalization, batch_size
-        self._device, self._processes = device, processes
+        self._device, self._group = device, group
         self.seconds_waited = 0.0
 
     def __iter__(self) -> Iterator[Batch]:
@@ -68,7 +68,7 @@ class TrainingBatches:
 
     def _read(self, start: int) -> Tensor:
         """Codes (n, H, W, 3) uint8 of this process's part of the batch that begins at `start`."""
-        part = slice(start + self._processes.rank, start + self._batch_size, self._processes.count)
+        part = slice(start + self._group.rank, start + self._batch_size, self._group.world_size)
         codes = self._store[self._order[part]]
         mirrored = self._mirrored[part]
         codes[mirrored] = codes[mirrored, :, ::-1]

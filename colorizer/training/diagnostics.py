@@ -15,7 +15,7 @@ _DULL = 0.5  # colourfulness gap; on the built-in sample 0.37 to 0.42 with L1 al
 _ONE_HUE = 0.5
 
 
-def symptoms(losses: Mapping[str, float], scores: Mapping[str, float], truth: Mapping[str, float]) -> list[str]:
+def diagnose(losses: Mapping[str, float], scores: Mapping[str, float], truth: Mapping[str, float]) -> list[str]:
     """A sentence about each symptom, with its numbers and advice; none for a healthy epoch.
 
     `losses` are means over the epoch, without `discriminator_loss` for one of L1 alone. `scores` of
@@ -39,7 +39,8 @@ def symptoms(losses: Mapping[str, float], scores: Mapping[str, float], truth: Ma
     if judged is not None and judged < _WON:
         found.append(
             f"the discriminator has won: its loss is {judged:.2f}, so the generator learns little from it "
-            "(lower train.discriminator.width, set train.discriminator.judges to patches, or raise train.l1_epochs)"
+            "(lower train.discriminator.width, set train.discriminator.output to patch, or raise "
+            "train.l1_pretrain_epochs)"
         )
     if judged is not None and judged > _LOST:
         found.append(

@@ -28,44 +28,47 @@ _THREADS = torch.get_num_threads()
 
 
 @dataclass(frozen=True)
-class Processes:
-    """This process's number, from 0, and how many there are. The first one decides, keeps and publishes."""
+class ProcessGroup:
+    """The processes that train one model: this one's rank, from 0, and how many there are.
+
+    Rank 0 decides, saves and publishes. A group of one process communicates with nobody.
+    """
 
     rank: int = 0
-    count: int = 1
+    world_size: int = 1
     _sums: Any = field(default=None, compare=False)  # a group whose sums do not queue up behind gradients
     _talk: Any = field(default=None, compare=False)
 
-    def __deepcopy__(self, memo: dict) -> "Processes":
+    def __deepcopy__(self, memo: dict) -> "ProcessGroup":
         return self
 
-    def total(self, values: Tensor) -> Tensor:
-        """The sum over all processes, in place."""
-        if self.count > 1:
+    def all_reduce(self, values: Tensor) -> Tensor:
+        """Sum a tensor over all ranks, in place."""
+        if self.world_size > 1:
             distributed.all_reduce(values, group=self._sums)
         return values
 
-    def agree(self, value: Any = None) -> Any:
-        """What the first process says; the others wait for it."""
-        if self.count == 1:
+    def broadcast(self, value: Any = None) -> Any:
+        """Return the value that rank 0 gives; the other ranks wait for it."""
+        if self.world_size == 1:
             return value
         said = [value]
         distributed.broadcast_object_list(said, src=0, group=self._talk, device=torch.device("cpu"))
         return said[0]
 
-    def averaging(self, network: nn.Module) -> nn.Module:
-        """The network, to be called in its place where its gradients are to be the mean over all processes."""
-        if self.count == 1:
+    def wrap_ddp(self, network: nn.Module) -> nn.Module:
+        """Wrap a network in DistributedDataParallel: called in its place, its gradients are the mean over all ranks."""
+        if self.world_size == 1:
             return network
         # Batch norm sees the whole batch, so its statistics are the same everywhere without a broadcast.
         return nn.parallel.DistributedDataParallel(network, forward_sync_buffers=False, gradient_as_bucket_view=True)
 
 
-ALONE = Processes()
+SINGLE = ProcessGroup()
 
 
 def share_threads(count: int) -> None:
-    """Let the processes of this machine, `count` unless torchrun says, have the CPU's threads in equal parts.
+    """Divide the CPU's threads evenly among the ranks of this machine, `count` unless torchrun says otherwise.
 
     OMP_NUM_THREADS, which torchrun sets to 1 when nobody else did, comes first.
     """
@@ -78,28 +81,28 @@ def started_by_torchrun() -> bool:
 
 
 @contextmanager
-def together(
-    count: int, device: torch.device, assist: Callable[..., None], arguments: tuple, say: Callable[[str], None]
-) -> Iterator[Processes]:
-    """Be the first of `count` processes; the others run `assist(processes, *arguments)`.
+def distributed_training(
+    count: int, device: torch.device, worker: Callable[..., None], arguments: tuple, say: Callable[[str], None]
+) -> Iterator[ProcessGroup]:
+    """Start the other ranks of a training, which run `worker(group, *arguments)`, and act as rank 0.
 
-    They are started here, on this machine, and end with the block; those that torchrun started are joined. Raises
-    UserError when one of them dies.
+    They run on this machine and end with the block; ranks that torchrun started are joined instead. Raises UserError
+    when one of them dies.
     """
     if started_by_torchrun():
-        with _blaming_torchrun(), _group(device, "env://", int(os.environ["RANK"]), count) as processes:
-            yield processes
+        with _blaming_torchrun(), _group(device, "env://", int(os.environ["RANK"]), count) as group:
+            yield group
     elif count == 1:
-        yield ALONE
+        yield SINGLE
     else:
         with tempfile.TemporaryDirectory(prefix="colorizer-") as folder:
             meeting = Path(folder, "meeting").as_uri()
-            others = _start(count, (count, device, meeting, assist, arguments, say))
+            others = _start(count, (count, device, meeting, worker, arguments, say))
             ended = threading.Event()
             threading.Thread(target=_watch, args=(others, ended, say), daemon=True).start()
             try:
-                with _group(device, meeting, 0, count) as processes, _blaming(others):
-                    yield processes
+                with _group(device, meeting, 0, count) as group, _blaming(others):
+                    yield group
             finally:
                 ended.set()
                 for process in others.processes:
@@ -108,29 +111,29 @@ def together(
 
 
 def _start(count: int, arguments: tuple) -> Any:
-    """The other processes. An interrupt is the first one's affair: they end with it."""
+    """Start the other ranks. They ignore interrupts, as they end with rank 0."""
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        return torch_multiprocessing.spawn(_assist, arguments, nprocs=count - 1, join=False)
+        return torch_multiprocessing.spawn(_run_worker, arguments, nprocs=count - 1, join=False)
     finally:
         signal.signal(signal.SIGINT, handler)
 
 
-def _assist(
+def _run_worker(
     index: int,
     count: int,
     device: torch.device,
     meeting: str,
-    assist: Callable[..., None],
+    worker: Callable[..., None],
     arguments: tuple,
     say: Callable[[str], None],
 ) -> None:
-    """One of the other processes."""
+    """Run as another rank than 0."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        with _group(device, meeting, index + 1, count) as processes:
-            assist(processes, *arguments)
+        with _group(device, meeting, index + 1, count) as group:
+            worker(group, *arguments)
     except UserError as error:
         say(str(error))
         sys.exit(1)
@@ -144,8 +147,8 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _group(device: torch.device, meeting: str, rank: int, count: int) -> Iterator[Processes]:
-    """Meet the others. Several processes of one machine talk on its loopback interface."""
+def _group(device: torch.device, meeting: str, rank: int, count: int) -> Iterator[ProcessGroup]:
+    """Join the other ranks. Those of one machine talk on its loopback interface."""
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)))
     if not started_by_torchrun():
@@ -157,7 +160,7 @@ def _group(device: torch.device, meeting: str, rank: int, count: int) -> Iterato
     try:
         # Two groups of NCCL at the same time may lock each other out.
         sums = distributed.new_group(timeout=_LONGEST_STEP) if backend == "gloo" else None
-        yield Processes(rank, count, sums, distributed.new_group(backend="gloo", timeout=_LONGEST_WAIT))
+        yield ProcessGroup(rank, count, sums, distributed.new_group(backend="gloo", timeout=_LONGEST_WAIT))
     finally:
         with suppress(RuntimeError):
             distributed.destroy_process_group()
@@ -165,7 +168,7 @@ def _group(device: torch.device, meeting: str, rank: int, count: int) -> Iterato
 
 @contextmanager
 def _blaming(others: Any) -> Iterator[None]:
-    """Turn a broken connection into what broke it."""
+    """Turn a broken connection into a UserError that names the rank that died."""
     try:
         yield
     except RuntimeError as error:
@@ -197,7 +200,7 @@ def _is_broken_connection(error: RuntimeError) -> bool:
 
 
 def _watch(others: Any, ended: threading.Event, say: Callable[[str], None]) -> None:
-    """End this process when another one died and it does not notice: on a GPU it would wait for ever."""
+    """Exit when another rank has died: collective operations on a GPU would block forever."""
     wait(others.sentinels)
     if not ended.wait(_SECONDS_TO_NOTICE) and (death := _death(others)):
         try:

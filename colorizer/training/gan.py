@@ -17,15 +17,15 @@ from colorizer.core.errors import UserError
 from colorizer.networks.devices import Precision, autocast
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
-from colorizer.training.batch_norm import over_all_processes
+from colorizer.training.batch_norm import synchronize_batch_norm
 from colorizer.training.batches import Batch
-from colorizer.training.distributed import ALONE, Processes
+from colorizer.training.distributed import SINGLE, ProcessGroup
 from colorizer.training.ema import EMA
-from colorizer.training.losses import adversarial_loss, colour_loss, discriminator_loss, l1_loss
+from colorizer.training.losses import adversarial_loss, discriminator_loss, l1_loss, swd_loss
 from colorizer.training.optim import ChannelsLastAdam
 
 _STEPS_BETWEEN_CHECKS = 100  # for divergence, which costs a synchronisation with the device
-LOSSES = ("discriminator_loss", "adversarial_loss", "l1_loss", "colour_loss")
+LOSSES = ("discriminator_loss", "adversarial_loss", "l1_loss", "swd_loss")
 
 
 class DivergedError(UserError):
@@ -36,14 +36,14 @@ class DivergedError(UserError):
 class Recipe:
     """The numbers that a training step needs.
 
-    learning_rate, betas: of Adam, for both networks. l1_weight, colour_weight: of these losses beside the adversarial
+    learning_rate, betas: of Adam, for both networks. l1_weight, swd_weight: of these losses beside the adversarial
     one. ema_decay: of the generator's moving average, per step; 0 keeps none.
     """
 
     learning_rate: float
     betas: tuple[float, float]
     l1_weight: float
-    colour_weight: float = 0.0
+    swd_weight: float = 0.0
     ema_decay: float = 0.0
 
     def generator_loss(self, losses: dict[str, Tensor]) -> Tensor:
@@ -51,8 +51,8 @@ class Recipe:
         total = self.l1_weight * losses["l1_loss"]
         if "adversarial_loss" in losses:
             total = losses["adversarial_loss"] + total
-        if "colour_loss" in losses:
-            total = total + self.colour_weight * losses["colour_loss"]
+        if "swd_loss" in losses:
+            total = total + self.swd_weight * losses["swd_loss"]
         return total
 
 
@@ -71,19 +71,19 @@ class GAN:
         *,
         device: torch.device,
         precision: Precision = "fp32",
-        processes: Processes = ALONE,
+        group: ProcessGroup = SINGLE,
     ) -> None:
         for network in (generator, discriminator):
-            if processes.count > 1:
-                over_all_processes(network, processes)
+            if group.world_size > 1:
+                synchronize_batch_norm(network, group)
             network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.generator, self.discriminator, self.recipe = generator, discriminator, recipe
         self.generator_optimizer = ChannelsLastAdam(generator.parameters(), recipe.learning_rate, recipe.betas)
         self.discriminator_optimizer = ChannelsLastAdam(discriminator.parameters(), recipe.learning_rate, recipe.betas)
         self.ema = EMA(generator, recipe.ema_decay)
-        self.device, self.precision, self.processes = device, precision, processes
+        self.device, self.precision, self.group = device, precision, group
         # Called where gradients are wanted, which are then the mean over all processes.
-        self._generator, self._discriminator = processes.averaging(generator), processes.averaging(discriminator)
+        self._generator, self._discriminator = group.wrap_ddp(generator), group.wrap_ddp(discriminator)
 
     def fit(
         self,
@@ -105,7 +105,7 @@ class GAN:
         self.generator.train()
         self.discriminator.train()
         self.ema.num_updates = first_step
-        means = _LossMeans(self.processes)
+        means = _LossMeans(self.group)
         for step, batch in enumerate(batches, start=first_step):
             losses = self.step(batch, adversarial=adversarial)
             means.add(losses, batch)
@@ -132,8 +132,8 @@ class GAN:
             with _frozen(self.discriminator):
                 [fake_logits] = self._judge(self.discriminator, lightness, fake)
             losses["adversarial_loss"] = adversarial_loss(fake_logits)
-            if self.recipe.colour_weight:
-                losses["colour_loss"] = colour_loss(fake, real)
+            if self.recipe.swd_weight:
+                losses["swd_loss"] = swd_loss(fake, real)
         self._update(self.generator_optimizer, self.recipe.generator_loss(losses), batch)
         self.ema.update(self.generator)
         return {name: loss.detach() for name, loss in losses.items()}
@@ -149,7 +149,7 @@ class GAN:
 
     def _update(self, optimizer: Optimizer, loss: Tensor, batch: Batch) -> None:
         # Gradients are averaged over processes, whose parts of the batch may differ by one image.
-        share = len(batch.lightness) * self.processes.count / batch.num_images
+        share = len(batch.lightness) * self.group.world_size / batch.num_images
         optimizer.zero_grad(set_to_none=True)
         (loss * share).backward()
         optimizer.step()
@@ -174,8 +174,8 @@ def _frozen(network: nn.Module) -> Iterator[None]:
 class _LossMeans:
     """Sums losses over images and divides once: right for any batch size and any number of processes."""
 
-    def __init__(self, processes: Processes) -> None:
-        self._processes = processes
+    def __init__(self, group: ProcessGroup) -> None:
+        self._group = group
         self._sums: dict[str, Tensor] = {}
         self._num_images = 0
 
@@ -186,7 +186,7 @@ class _LossMeans:
 
     def compute(self) -> dict[str, float]:
         """Return the means over the images of all processes. Raises DivergedError when one is not finite."""
-        totals = self._processes.total(torch.stack(list(self._sums.values()))).tolist()
+        totals = self._group.all_reduce(torch.stack(list(self._sums.values()))).tolist()
         means = {name: total / self._num_images for name, total in zip(self._sums, totals, strict=True)}
         if not all(math.isfinite(mean) for mean in means.values()):
             raise DivergedError(f"training diverged: {', '.join(f'{name} {mean:.4g}' for name, mean in means.items())}")

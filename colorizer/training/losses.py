@@ -30,7 +30,7 @@ def l1_loss(generated: Tensor, truth: Tensor) -> Tensor:
     return (generated - truth).abs().mean()
 
 
-def colour_loss(generated: Tensor, truth: Tensor) -> Tensor:
+def swd_loss(generated: Tensor, truth: Tensor) -> Tensor:
     """How far the colours of a batch (N, 2, H, W) are from the true ones as a whole, wherever they are; a scalar.
 
     The sliced Wasserstein distance of the two sets of colours: the mean over four directions of the plane of the mean

@@ -33,7 +33,7 @@ def needed_epochs(history: Sequence[dict], keep: str, criterion: str, declined: 
     return {*kept_epochs(len(history), keep, declined), chosen_epoch(history, criterion, declined)}
 
 
-def perhaps_needed_epochs(history: Sequence[dict], keep: str, criterion: str, declined: Collection[int]) -> set[int]:
+def epochs_to_keep(history: Sequence[dict], keep: str, criterion: str, declined: Collection[int]) -> set[int]:
     """What is needed whether the last epoch, about which nothing is decided yet, will be declined or not."""
     last = history[-1]["epoch"]
     return needed_epochs(history, keep, criterion, declined) | needed_epochs(

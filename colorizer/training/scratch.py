@@ -32,7 +32,7 @@ SECONDS_FOR_AN_ORPHAN = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finished:
+class ResumePoint:
     """The newest epoch that can be gone on from: its state's file, and a row of the history per epoch up to it."""
 
     epoch: int
@@ -65,14 +65,14 @@ class Scratch:
             path.unlink()
         (self.folder / "decisions.json").unlink(missing_ok=True)
 
-    def relied_on(self, epoch: int, checkpoints: Collection[int]) -> dict[str, str]:
+    def checksums(self, epoch: int, checkpoints: Collection[int]) -> dict[str, str]:
         """Names and SHA-256 of what a state after `epoch` relies on: these checkpoints, and all sample sheets."""
         paths = [self.checkpoint(number) for number in sorted(checkpoints)]
         paths += [self.sample(number) for number in range(1, epoch + 1)]
         names = [path.relative_to(self.folder).as_posix() for path in paths]
         return {name: self._digests.get(name) or file_digest(self.folder / name) for name in names}
 
-    def finish(self, epoch: int, files: dict[str, str]) -> None:
+    def prune(self, epoch: int, files: dict[str, str]) -> None:
         """After the state of `epoch` was written: delete what neither it nor the state before it relies on."""
         needed = {*files, *self._digests}
         for path in self._states():
@@ -83,7 +83,7 @@ class Scratch:
                 path.unlink()
         self._digests = files
 
-    def newest(self, warn: Callable[[str], None]) -> Finished | None:
+    def newest(self, warn: Callable[[str], None]) -> ResumePoint | None:
         """The newest epoch whose state, checkpoints and sheets are all whole; `warn` is told of each that is not."""
         for path in self._states():
             try:
@@ -95,7 +95,7 @@ class Scratch:
                 warn(f"{error}: epoch {int(path.stem.removeprefix('state-'))} cannot be gone on from")
                 continue
             self._digests = dict(metadata["files"])
-            return Finished(epoch=metadata["epoch"], state=path, history=metadata["history"])
+            return ResumePoint(epoch=metadata["epoch"], state=path, history=metadata["history"])
         return None
 
     def _states(self) -> list[Path]:
@@ -185,7 +185,7 @@ def unfinished(root: Path) -> Iterator[tuple[Path, dict]]:
                 yield folder, json.loads((folder / "facts.json").read_text())
 
 
-def place(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
     """Put a file at `target` at once: by a hard link, which costs no disk, or else by a copy."""
     with atomic_write(target) as partial:
         try:

@@ -38,7 +38,7 @@ _LARGER_IS_BETTER = ("psnr", "ssim")
 def refresh(
     branch: str = "refresh",
     follow: str = "HEAD",
-    criterion: Criterion = "balance",
+    criterion: Criterion = "combined_score",
     margin: float = 0.0,
     publish: bool = False,
 ) -> State:

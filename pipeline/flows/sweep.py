@@ -39,9 +39,9 @@ def sweep(
     Started again, it repeats nothing that is done and goes on with what was half done.
 
     Args:
-        grid: values for params, `{"train.learning_rate": [0.0003, 0.0006], "train.l1_epochs": [2, 10]}` for example:
+        grid: values for params, `{"train.learning_rate": [0.0003, 0.0006], "train.seed": [0, 1]}` for example:
             every combination is tried
-        candidates: single settings to try, `[{"train.epochs": 3, "train.l1_epochs": 2}]` for example
+        candidates: single settings to try, `[{"train.epochs": 3, "train.l1_pretrain_epochs": 2}]` for example
         at_once: how many trainings at the same time; they share the processor's cores
     """
     folder = Path.cwd()

@@ -19,7 +19,7 @@ from colorizer.training.retention import chosen_epoch
 from settings.params_file import flat, read_params, write_params
 
 # These decide which images are compared, how, or what a person wants: not what is tried.
-_FIXED = ("train.ask", "train.choose", "train.decisions")
+_FIXED = ("train.ask", "train.monitor", "train.decisions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +110,9 @@ def read_scores(candidate: Candidate) -> Scores:
             | {name: float(value or "nan") for name, value in row.items() if name.startswith(lead)}
             for row in csv.DictReader(file)
         ]
-    epoch = chosen_epoch(history, options.choose)
+    epoch = chosen_epoch(history, options.monitor)
     validation = {name.removeprefix(lead): value for name, value in history[epoch - 1].items() if name.startswith(lead)}
-    return Scores(criterion=options.choose, epoch=epoch, validation=validation)
+    return Scores(criterion=options.monitor, epoch=epoch, validation=validation)
 
 
 def write_ranking(path: Path, chosen: Sequence[Candidate], scores: Mapping[Candidate, Scores]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from pipeline.workspace.repository import git
 STAGE = "prod"
 _FIRST = "v0.1.0"
 
-Criterion = Literal["balance", "ab_error", "ciede2000", "histogram_distance", "psnr", "ssim"]
+Criterion = Literal["combined_score", "ab_error", "ciede2000", "histogram_distance", "psnr", "ssim"]
 
 
 def promoted(folder: Path) -> Version | None:

@@ -113,7 +113,7 @@ class Decisions:
         if not self._asks:
             return Decision(epoch=epoch)
         with progress.paused():
-            criterion = f"validation_{self._options.choose}"
+            criterion = f"validation_{self._options.monitor}"
             score = f", {criterion.replace('_', ' ')} {last[criterion]:.3f}" if criterion in last else ""
             falling = f", learning rate falling in the last {self._options.decay_epochs}" * bool(
                 self._options.decay_epochs

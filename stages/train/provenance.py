@@ -13,7 +13,7 @@ from stages.train.setup import Setup
 
 # What device, devices and precision came to is in the environment. Whether somebody was asked decides nothing; the
 # answers do, and are compared on their own (Scratch.answers).
-_DECIDE_NOTHING = {"ask", "decisions", "device", "devices", "precision"}
+_DECIDE_NOTHING = {"ask", "decisions", "device", "num_processes", "precision"}
 
 
 def training_facts(setup: Setup) -> dict[str, dict]:
@@ -34,7 +34,7 @@ def training_facts(setup: Setup) -> dict[str, dict]:
         "params": {name: value for name, value in params.items() if name.split(".")[1] not in decide_nothing},
         "inputs": {name: digest for name, digest in digests.items() if not name.endswith(".py")},
         "code": {name: digest for name, digest in digests.items() if name.endswith(".py")},
-        "environment": environment(setup.device, setup.precision, options.devices),
+        "environment": environment(setup.device, setup.precision, options.num_processes),
     }
 
 

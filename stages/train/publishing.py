@@ -12,7 +12,7 @@ from colorizer.core.files import write_csv
 from colorizer.training.decisions import Decision
 from colorizer.training.gan import LOSSES
 from colorizer.training.retention import chosen_epoch, kept_epochs
-from colorizer.training.scratch import Finished, Scratch, place, unfinished
+from colorizer.training.scratch import ResumePoint, Scratch, link_or_copy, unfinished
 from settings.params import Train
 from settings.params_file import read_params
 from stages.entry import say
@@ -26,7 +26,7 @@ HISTORY, SHEETS = Path("reports/history.csv"), Path("reports/samples")
 FRESH = "COLORIZER_FRESH"  # this environment variable, set to anything, says: do not resume
 
 
-def resume_or_clear(scratch: Scratch, options: Train, facts: dict) -> tuple[Finished | None, list[Decision]]:
+def resume_or_clear(scratch: Scratch, options: Train, facts: dict) -> tuple[ResumePoint | None, list[Decision]]:
     """Return the epoch to resume from and the answers given so far; clear the folder where nothing in it is of use.
 
     Raises UserError when more epochs are finished than are wanted.
@@ -84,13 +84,13 @@ def publish(scratch: Scratch, options: Train, history: list[dict], decisions: De
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
-    chosen = chosen_epoch(history, options.choose, decisions.declined)
+    chosen = chosen_epoch(history, options.monitor, decisions.declined)
     kept = kept_epochs(len(history), options.keep, decisions.declined)
     checkpoints = {CHECKPOINTS / scratch.checkpoint(epoch).name: scratch.checkpoint(epoch) for epoch in kept}
     sheets = {SHEETS / scratch.sample(row["epoch"]).name: scratch.sample(row["epoch"]) for row in history}
     outputs = {MODEL: scratch.checkpoint(chosen), **checkpoints, **sheets}
     for target, source in outputs.items():
-        place(source, target)
+        link_or_copy(source, target)
     scores = sorted(name for name in history[-1] if name.startswith("validation_"))
     write_csv(HISTORY, pd.DataFrame(history, columns=["epoch", "learning_rate", *LOSSES, *scores, "warnings"]))
     scratch.record(decisions.all, [])

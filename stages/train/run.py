@@ -17,19 +17,19 @@ from colorizer.core.progress import Progress
 from colorizer.networks.checkpoints import generate_chroma, save_generator
 from colorizer.scoring.evaluation import evaluate_images
 from colorizer.scoring.sheets import comparison_sheet
-from colorizer.training.diagnostics import symptoms
+from colorizer.training.diagnostics import diagnose
 from colorizer.training.epoch_log import log_epoch
 from colorizer.training.gan import GAN, DivergedError
 from colorizer.training.optim import linear_decay
-from colorizer.training.retention import perhaps_needed_epochs
-from colorizer.training.scratch import Finished, Scratch
+from colorizer.training.retention import epochs_to_keep
+from colorizer.training.scratch import ResumePoint, Scratch
 from colorizer.training.training_state import save_state
 from stages.entry import say
 from stages.train.decisions import Decisions
 from stages.train.setup import Setup
 
 LOG = Path("logs/train.csv")
-_SHORT_NAMES = {"discriminator_loss": "D", "adversarial_loss": "G", "l1_loss": "L1", "colour_loss": "colours"}
+_SHORT_NAMES = {"discriminator_loss": "D", "adversarial_loss": "G", "l1_loss": "L1", "swd_loss": "colours"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Run:
         scratch: Scratch,
         decisions: Decisions,
         facts: dict,
-        finished: Finished | None,
+        finished: ResumePoint | None,
         check_parent: Callable[[], None],
     ) -> None:
         self.setup, self.scratch, self.decisions, self.facts = setup, scratch, decisions, facts
@@ -112,7 +112,7 @@ class Run:
         """
         setup, scratch, number = self.setup, self.scratch, epoch.number
         validation = scores["model"] if len(setup.validation) else {}
-        warnings = symptoms(epoch.losses, scores["model"], scores["truth"])
+        warnings = diagnose(epoch.losses, scores["model"], scores["truth"])
         self.history.append(
             {"epoch": number, "learning_rate": epoch.learning_rate, **epoch.losses, "warnings": "; ".join(warnings)}
             | {f"validation_{name}": value for name, value in validation.items()}
@@ -129,15 +129,15 @@ class Run:
         truth = self._truth_on_sheet
         save_image(comparison_sheet(truth, self._predict(gan)(truth[..., 0])), scratch.sample(number))
         options = setup.options
-        needed = perhaps_needed_epochs(self.history, options.keep, options.choose, self.decisions.declined)
-        files = scratch.relied_on(number, needed)
+        needed = epochs_to_keep(self.history, options.keep, options.monitor, self.decisions.declined)
+        files = scratch.checksums(number, needed)
         save_state(scratch.state(number), gan, {"epoch": number, "history": self.history, "files": files})
-        scratch.finish(number, files)
+        scratch.prune(number, files)
         return warnings
 
     def report(self, epoch: TrainedEpoch, warnings: Sequence[str], progress: Progress) -> None:
         """Print the warnings about an epoch and log its clock times."""
-        if epoch.number > self.setup.options.l1_epochs:  # L1 alone is dull by nature
+        if epoch.number > self.setup.options.l1_pretrain_epochs:  # L1 alone is dull by nature
             with progress.paused():
                 for warning in warnings:
                     say(f"warning: epoch {epoch.number}: {warning}")

@@ -102,7 +102,7 @@ def test_answers_become_params_and_repeat_to_the_byte(workspace):
     asked_from = (workspace.path / "params.yaml").read_text()
     terminal = train_in_terminal(workspace)
     terminal.expect(
-        r"epoch 1 of 3: L1 0\.\d+, validation balance \d\.\d+; its pictures are in scratch/\S+/epoch-0001.png"
+        r"epoch 1 of 3: L1 0\.\d+, validation combined score \d\.\d+; its pictures are in scratch/\S+/epoch-0001.png"
     )
     terminal.expect(SAVE)
     terminal.sendline("")

@@ -41,14 +41,14 @@ def test_everything_promised_is_there(workspace):
     assert checkpoints == ["epoch-0001.safetensors", "epoch-0002.safetensors"]
     history = pd.read_csv(workspace.path / "reports/history.csv")
     assert history["epoch"].tolist() == [1, 2]
-    chosen = history.loc[history["validation_balance"].idxmin(), "epoch"]
+    chosen = history.loc[history["validation_combined_score"].idxmin(), "epoch"]
     best = (workspace.path / f"models/checkpoints/epoch-{chosen:04d}.safetensors").read_bytes()
     assert (workspace.path / "models/generator.safetensors").read_bytes() == best
     card = (workspace.path / "reports/evaluation/score_card.txt").read_text()
-    assert f"that of epoch {chosen} of 2, chosen by balance: " in card
+    assert f"that of epoch {chosen} of 2, chosen by combined score: " in card
     assert "cpu" in card
     assert f"PyTorch {torch.__version__}" in card
-    for loss in ("discriminator_loss", "colour_loss"):
+    for loss in ("discriminator_loss", "swd_loss"):
         assert history[loss].isna().tolist() == [True, False]  # the first epoch is L1 alone
     assert history["warnings"].str.contains("the output is dull, grey or brown: colourfulness").all()
     assert len(list((workspace.path / "reports/samples").iterdir())) == 2
@@ -184,11 +184,13 @@ def test_train_and_evaluate_refuse_to_run_without_the_normalization(workspace, t
         (tmp_path / "aside").rename(path)
 
 
-def test_impossible_halvings_are_refused_before_training(restored):
-    restored.edit_params(generator__halvings="5")
+def test_too_many_downs_are_refused_before_training(restored):
+    restored.edit_params(generator__num_downs="5")
     result = restored.stage("train", check=False)
     assert result.returncode == 1
-    assert result.stdout.startswith("train: train.generator.halvings: 5 halvings of 32 px are impossible: at most 4")
+    assert result.stdout.startswith(
+        "train: train.generator.num_downs is 5, but images of 32 px cannot be halved that often: at most 4"
+    )
     assert (restored.path / "models/generator.safetensors").exists()
 
 

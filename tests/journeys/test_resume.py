@@ -73,7 +73,7 @@ def test_more_epochs_go_on_from_the_shorter_training(workspace, undisturbed):
 
 
 def test_with_a_falling_learning_rate_each_epoch_depends_on_how_many_there_are(workspace):
-    workspace.edit_params(epochs="1", l1_epochs="1", decay_epochs="1")
+    workspace.edit_params(epochs="1", l1_pretrain_epochs="1", decay_epochs="1")
     workspace.dvc("repro", "train")
     workspace.edit_params(epochs="2")
     output = workspace.dvc("repro", "train").stdout

@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def generator():
     torch.manual_seed(0)
-    return Generator(width=4, halvings=3, upsampling="resize")
+    return Generator(width=4, num_downs=3, upsampling="resize")
 
 
 def test_a_saved_generator_colours_the_same(tmp_path, photographs, generator):
@@ -50,7 +50,7 @@ def test_equal_generators_are_equal_bytes(tmp_path, generator):
         "import sys, torch; from pathlib import Path; from colorizer.networks.checkpoints import save_generator;"
         "from colorizer.core.lab import Normalization; from colorizer.networks.generator import Generator;"
         "torch.manual_seed(0);"
-        "generator = Generator(width=4, halvings=3, upsampling='resize');"
+        "generator = Generator(width=4, num_downs=3, upsampling='resize');"
         "save_generator(Path(sys.argv[1]), generator, Normalization(),"
         " image_shape=(8, 8), epoch=1, scores={}, facts={})"
     )

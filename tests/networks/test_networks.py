@@ -4,7 +4,7 @@ import torch
 from colorizer.core.errors import UserError
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
-from colorizer.networks.layers import check_halvings, most_halvings
+from colorizer.networks.layers import check_num_downs, max_num_downs
 
 UPSAMPLINGS = ("transposed", "resize")
 
@@ -13,7 +13,7 @@ UPSAMPLINGS = ("transposed", "resize")
 @pytest.mark.parametrize("shape", [(32, 32), (37, 51), (33, 16), (47, 31)])
 def test_chroma_has_the_size_of_lightness(upsampling, shape):
     for resolution in ("full", "half"):
-        generator = Generator(width=4, halvings=4, upsampling=upsampling, resolution=resolution)
+        generator = Generator(width=4, num_downs=4, upsampling=upsampling, resolution=resolution)
         lightness = torch.randn(2, 1, *shape)
         assert generator(lightness).shape == (2, 2, *generator.chroma_shape(shape))
         chroma = generator.eval()(lightness)
@@ -22,43 +22,44 @@ def test_chroma_has_the_size_of_lightness(upsampling, shape):
 
 
 @pytest.mark.parametrize("upsampling", UPSAMPLINGS)
-@pytest.mark.parametrize("halvings", [1, 2, 5])
-def test_gradient_reaches_every_weight_of_the_generator(upsampling, halvings):
-    generator = Generator(width=4, halvings=halvings, upsampling=upsampling)
+@pytest.mark.parametrize("num_downs", [1, 2, 5])
+def test_gradient_reaches_every_weight_of_the_generator(upsampling, num_downs):
+    generator = Generator(width=4, num_downs=num_downs, upsampling=upsampling)
     generator(torch.randn(2, 1, 64, 64)).square().sum().backward()
     assert [name for name, weight in generator.named_parameters() if weight.grad is None or not weight.grad.any()] == []
 
 
-@pytest.mark.parametrize("sees", ["ab", "lab"])
-@pytest.mark.parametrize("judges", ["image", "patches"])
-def test_gradient_reaches_every_weight_of_the_discriminator(sees, judges):
-    discriminator = Discriminator(width=4, halvings=3, sees=sees, judges=judges, image_shape=(37, 51))
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("output", ["image", "patch"])
+def test_gradient_reaches_every_weight_of_the_discriminator(conditional, output):
+    discriminator = Discriminator(width=4, num_downs=3, conditional=conditional, output=output, image_shape=(37, 51))
     logits = discriminator(torch.randn(2, 1, 37, 51), torch.randn(2, 2, 37, 51))
-    assert logits.shape == ((2, 1) if judges == "image" else (2, 1, 3, 5))
+    assert logits.shape == ((2, 1) if output == "image" else (2, 1, 3, 5))
     logits.square().sum().backward()
     assert all(weight.grad is not None and weight.grad.any() for weight in discriminator.parameters())
 
 
 def test_only_a_discriminator_of_lab_looks_at_lightness():
     chroma = torch.randn(2, 2, 16, 16)
-    for sees, differs in (("ab", False), ("lab", True)):
-        discriminator = Discriminator(width=4, halvings=2, sees=sees, judges="patches", image_shape=(16, 16)).eval()
+    for conditional in (False, True):
+        discriminator = Discriminator(
+            width=4, num_downs=2, conditional=conditional, output="patch", image_shape=(16, 16)
+        ).eval()
         first, second = (discriminator(torch.full((2, 1, 16, 16), value), chroma) for value in (0.0, 1.0))
-        assert (not torch.equal(first, second)) == differs
+        assert (not torch.equal(first, second)) == conditional
 
 
 def test_the_discriminator_has_no_batch_norm_on_first_and_last_layer():
-    discriminator = Discriminator(width=4, halvings=3, sees="ab", judges="patches", image_shape=(32, 32))
+    discriminator = Discriminator(width=4, num_downs=3, conditional=False, output="patch", image_shape=(32, 32))
     kinds = [type(layer).__name__ for layer in discriminator.layers]
     assert kinds == ["Conv2d", "LeakyReLU"] + ["Conv2d", "BatchNorm2d", "LeakyReLU"] * 2 + ["Conv2d"]
 
 
 @pytest.mark.parametrize(("size", "most"), [(2, 0), (4, 1), (7, 1), (64, 5), (224, 6), (256, 7)])
-def test_halvings_leave_two_pixels(size, most):
-    assert most_halvings(size) == most
+def test_downs_leave_two_pixels(size, most):
+    assert max_num_downs(size) == most
     assert most == 0 or size >> most >= 2
     assert size >> (most + 1) < 2
-    with pytest.raises(
-        UserError, match=rf"train.generator.halvings: {most + 1} halvings of {size} px .* at most {most}"
-    ):
-        check_halvings(most + 1, size, "train.generator.halvings")
+    message = f"num_downs is {most + 1}, but images of {size} px cannot be halved that often: at most {most}"
+    with pytest.raises(UserError, match=message):
+        check_num_downs(most + 1, size, "train.generator.num_downs")

@@ -51,7 +51,7 @@ def transposed(tmp_path_factory) -> Path:
     """A generator of the paper's kind, with random weights that are large enough to show."""
     path = tmp_path_factory.mktemp("model") / "generator.safetensors"
     torch.manual_seed(0)
-    generator = Generator(width=4, halvings=4, upsampling="transposed")
+    generator = Generator(width=4, num_downs=4, upsampling="transposed")
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter.mul_(4)

@@ -17,19 +17,19 @@ def folder(tmp_path):
 
 
 def test_every_combination_is_tried_once_beside_what_is_listed(folder):
-    grid = {"train.learning_rate": [0.0003, 0.0006], "train.l1_epochs": [2, 10]}
-    listed = [{"train": {"l1_epochs": 2, "learning_rate": 0.0003}}, {"train.epochs": 17}]
+    grid = {"train.learning_rate": [0.0003, 0.0006], "train.l1_pretrain_epochs": [2, 10]}
+    listed = [{"train": {"l1_pretrain_epochs": 2, "learning_rate": 0.0003}}, {"train.epochs": 17}]
     chosen = read_candidates(folder, folder / "sweep", grid, listed)
     assert [candidate.name for candidate in chosen] == [
-        "l1_epochs=2 learning_rate=0.0003",
-        "l1_epochs=10 learning_rate=0.0003",
-        "l1_epochs=2 learning_rate=0.0006",
-        "l1_epochs=10 learning_rate=0.0006",
+        "l1_pretrain_epochs=2 learning_rate=0.0003",
+        "l1_pretrain_epochs=10 learning_rate=0.0003",
+        "l1_pretrain_epochs=2 learning_rate=0.0006",
+        "l1_pretrain_epochs=10 learning_rate=0.0006",
         "epochs=17",
     ]
     assert len({candidate.workspace for candidate in chosen}) == 5
-    assert read_params(chosen[1].workspace / "params.yaml").train.l1_epochs == 10
-    assert chosen[3].options == "--set train.l1_epochs=10 --set train.learning_rate=0.0006"
+    assert read_params(chosen[1].workspace / "params.yaml").train.l1_pretrain_epochs == 10
+    assert chosen[3].options == "--set train.l1_pretrain_epochs=10 --set train.learning_rate=0.0006"
     again = read_candidates(folder, folder / "sweep", {}, [{"train.epochs": 17}])
     assert again == chosen[4:]
 
@@ -41,7 +41,7 @@ def test_every_combination_is_tried_once_beside_what_is_listed(folder):
             {"split.train": 20},
             "split.train cannot be tried: a sweep compares trainings by the same images and criterion",
         ),
-        ({"train.choose": "ab_error"}, "train.choose cannot be tried"),
+        ({"train.monitor": "ab_error"}, "train.monitor cannot be tried"),
         ({"train.epoch": 3}, '^{"train.epoch": 3}: train.epoch is not a known key: did you mean epochs?'),
         ({}, "nothing to try"),
     ],
@@ -67,11 +67,11 @@ def test_decisions_would_decide_for_every_candidate(folder):
 def test_scores_are_those_of_the_epoch_that_became_the_model(folder):
     (folder / "reports").mkdir()
     (folder / "reports/history.csv").write_text(
-        "epoch,discriminator_loss,validation_balance,validation_psnr,warnings\n"
+        "epoch,discriminator_loss,validation_combined_score,validation_psnr,warnings\n"
         '1,,1.5,20.0,"the output is dull, grey or brown"\n2,1.2,0.9,21.0,\n3,1.2,,22.0,\n'
     )
     scores = read_scores(Candidate(settings="{}", workspace=folder))
-    assert scores == Scores(criterion="balance", epoch=2, validation={"balance": 0.9, "psnr": 21.0})
+    assert scores == Scores(criterion="combined_score", epoch=2, validation={"combined_score": 0.9, "psnr": 21.0})
 
 
 def test_the_smallest_score_comes_first_and_what_failed_last(tmp_path):
@@ -79,11 +79,11 @@ def test_the_smallest_score_comes_first_and_what_failed_last(tmp_path):
         Candidate(settings=f'{{"train.epochs": {epochs}}}', workspace=tmp_path) for epochs in (1, 2, 3, 4)
     )
     scores = {
-        candidate: Scores(criterion="balance", epoch=1, validation={"balance": balance})
-        for candidate, balance in ((dull, 1.5), (best, 0.9), (diverged, float("nan")))
+        candidate: Scores(criterion="combined_score", epoch=1, validation={"combined_score": score})
+        for candidate, score in ((dull, 1.5), (best, 0.9), (diverged, float("nan")))
     }
     rows = write_ranking(tmp_path / "ranking.csv", [dull, failed, best, diverged], scores)
     assert [(row["rank"], row["train.epochs"]) for row in rows] == [(1, 3), (2, 1), (3, 4), ("failed", 2)]
     assert (tmp_path / "ranking.csv").read_text() == (
-        "rank,train.epochs,epoch,balance\n1,3,1,0.9\n2,1,1,1.5\n3,4,1,nan\nfailed,2,,\n"
+        "rank,train.epochs,epoch,combined_score\n1,3,1,0.9\n2,1,1,1.5\n3,4,1,nan\nfailed,2,,\n"
     )

@@ -78,13 +78,13 @@ def test_bad_settings_stop_before_anything_runs(committed, prefect):
 
 
 def test_a_stage_that_fails_is_told_and_nothing_after_it_runs(committed, prefect):
-    result = committed.run(*EVERYTHING, "--set", "train.generator.halvings=7", check=False, **prefect.environment)
+    result = committed.run(*EVERYTHING, "--set", "train.generator.num_downs=7", check=False, **prefect.environment)
     assert result.returncode == 1
     assert "Traceback" not in result.stdout
     run = run_id(result.stdout)
     message = prefect.run(run)["state"]["message"]
     assert message.startswith("train failed with exit code 1. Its last lines:\n")
-    assert "train.generator.halvings" in message
+    assert "train.generator.num_downs" in message
     tasks = prefect.task_runs(run)
     assert (tasks["train"]["state"]["name"], tasks["train"]["run_count"]) == ("Failed", 1)
     table = {row["stage"]: row for row in json.loads(prefect.artifacts(run)["stages"]["data"])}

@@ -67,9 +67,9 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
     assert "train: going on after epoch" in prefect.logs(run)
     comparison = json.loads(prefect.artifacts(run)["comparison"]["data"])
     scores = {row["metric"]: row for row in comparison}
-    assert scores["balance"]["new"] < scores["balance"]["promoted"]
+    assert scores["combined_score"]["new"] < scores["combined_score"]["promoted"]
     metrics = json.loads(colleague.git("show", "refresh:metrics.json"))
-    assert metrics["model"]["balance"] == scores["balance"]["new"]
+    assert metrics["model"]["combined_score"] == scores["combined_score"]["new"]
     fetched = server.path / "fetched.safetensors"
     server.dvc("artifacts", "get", str(colleague.path), "generator", "--stage", "prod", "--out", str(fetched))
     assert fetched.read_bytes() == (clone.path / "models/generator.safetensors").read_bytes()
@@ -100,14 +100,14 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
 @pytest.mark.parametrize(
     ("criterion", "margin", "new", "old", "better"),
     [
-        ("balance", 0.0, 0.9, 1.0, True),
-        ("balance", 0.0, 1.0, 1.0, False),
-        ("balance", 0.2, 0.9, 1.0, False),
+        ("combined_score", 0.0, 0.9, 1.0, True),
+        ("combined_score", 0.0, 1.0, 1.0, False),
+        ("combined_score", 0.2, 0.9, 1.0, False),
         ("psnr", 0.0, 24.0, 23.0, True),
         ("psnr", 0.0, 23.0, 24.0, False),
-        ("balance", 0.0, math.nan, 1.0, False),
-        ("balance", 0.0, 1.0, math.nan, True),
-        ("balance", 0.0, math.nan, math.nan, False),
+        ("combined_score", 0.0, math.nan, 1.0, False),
+        ("combined_score", 0.0, 1.0, math.nan, True),
+        ("combined_score", 0.0, math.nan, math.nan, False),
     ],
 )
 def test_what_is_better(criterion, margin, new, old, better):
@@ -119,7 +119,7 @@ def test_what_is_better(criterion, margin, new, old, better):
 
 @pytest.mark.parametrize("score", [0.9, math.nan])
 def test_what_has_no_score_is_not_promoted_even_as_the_first(score):
-    assert judge("balance", 0.0, None, {"new": {"balance": score}})[0] == math.isfinite(score)
+    assert judge("combined_score", 0.0, None, {"new": {"combined_score": score}})[0] == math.isfinite(score)
 
 
 def test_what_would_not_be_versioned_is_refused(committed, prefect):

@@ -27,7 +27,7 @@ def test_answers_reach_the_training_and_params_as_those_of_the_terminal_do(commi
     assert form["properties"]["learning_rate"]["default"] == 0.0006
     description = prefect.ask(f"flow_runs/{run}/input/{keys['description']}", method="GET")
     assert re.search(
-        r"epoch 1 of 4: L1 [\d.]+, validation balance [\d.]+\n\n!\[.*\]\(data:image/jpeg;base64,", description
+        r"epoch 1 of 4: L1 [\d.]+, validation combined score [\d.]+\n\n!\[.*\]\(data:image/jpeg;base64,", description
     )
     wrong = {"keep_checkpoint": True, "learning_rate": -1, "stop_here": False}
     refused = prefect.ask(f"flow_runs/{run}/resume", {"run_input": wrong})

@@ -13,7 +13,7 @@ from tests.support.rebuilding import REBUILD, run_id
 from tests.support.workspace import BIN, Workspace
 
 SWEEP = (str(BIN / "python"), "-m", "pipeline", "sweep")
-SHORT = "{train.epochs: 1, train.l1_epochs: 1}"
+SHORT = "{train.epochs: 1, train.l1_pretrain_epochs: 1}"
 LONG = "{train.l1_weight: 90.0, train.epochs: 40, train.batch_size: 4, train.generator.width: 16}"
 TRIED = ("--candidate", SHORT, "--candidate", LONG)
 
@@ -49,7 +49,7 @@ def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed,
     run = run_id(result.stdout)
     [ranking] = [json.loads(artifact["data"]) for artifact in prefect.artifacts(run).values()]
     assert [row["rank"] for row in ranking] == [1, 2]
-    assert ranking[0]["balance"] < ranking[1]["balance"]
+    assert ranking[0]["combined_score"] < ranking[1]["combined_score"]
     with (committed.path / "scratch/sweep/ranking.csv").open() as file:
         assert [row["train.epochs"] for row in csv.DictReader(file)] == [str(row["train.epochs"]) for row in ranking]
 

@@ -22,7 +22,7 @@ SCORES = {
     "colourfulness": 30,
     "colourfulness_gap": 0.2,
     "histogram_distance": 0.3,
-    "balance": 0.9,
+    "combined_score": 0.9,
 }
 METRICS = {
     "test_images": 500,
@@ -88,14 +88,14 @@ def test_comparison_sheet_shows_grey_generated_truth(photographs):
     assert middle[1][0] > middle[1][1]  # a* and b* above neutral: red over green
 
 
-@pytest.mark.parametrize("l1_epochs", [0, 1, 3])
-def test_figures_are_the_same_bytes_every_time(tmp_path, photographs, l1_epochs):
+@pytest.mark.parametrize("l1_pretrain_epochs", [0, 1, 3])
+def test_figures_are_the_same_bytes_every_time(tmp_path, photographs, l1_pretrain_epochs):
     history = pd.DataFrame(
         {"epoch": [1, 2, 3], "l1_loss": [3.0, 2.0, 1.0], "discriminator_loss": 1.4, "adversarial_loss": 0.7}
     )
-    if l1_epochs:
-        history["validation_balance"] = [1.2, 1.0, 1.1]
-    history.loc[: l1_epochs - 1, ["discriminator_loss", "adversarial_loss"]] = np.nan
+    if l1_pretrain_epochs:
+        history["validation_combined_score"] = [1.2, 1.0, 1.1]
+    history.loc[: l1_pretrain_epochs - 1, ["discriminator_loss", "adversarial_loss"]] = np.nan
     for folder in ("a", "b"):
         save_figure(plot_history(history), tmp_path / folder / "curves.png")
         save_figure(

@@ -42,15 +42,15 @@ def test_evaluation_ranks_and_averages_over_images(photographs):
     assert summary["mean_chroma"]["ab_error"] == pytest.approx(expected, abs=1e-4)
     assert all(counts.sum() == 5 * 32 * 32 for counts in evaluation.histograms.values())
     assert set(evaluation.histograms) == {"model", "mean_chroma", "grey", "truth"}
-    assert summary["grey"]["balance"] == pytest.approx(1 + summary["grey"]["histogram_distance"] + 1, abs=1e-3)
+    assert summary["grey"]["combined_score"] == pytest.approx(1 + summary["grey"]["histogram_distance"] + 1, abs=1e-3)
     parts = summary["model"]
     expected = (
         parts["ab_error"] / summary["grey"]["ab_error"] + parts["histogram_distance"] + parts["colourfulness_gap"]
     )
-    assert parts["balance"] == pytest.approx(expected, abs=1e-3)
+    assert parts["combined_score"] == pytest.approx(expected, abs=1e-3)
 
 
-def test_the_balance_chooses_neither_dull_nor_garish_nor_tinted_colours(photographs):
+def test_the_combined_score_chooses_neither_dull_nor_garish_nor_tinted_colours(photographs):
     truth = photographs[..., 1:].astype(np.float32) - 128
     elsewhere = np.roll(truth, 1, axis=0)
     epochs = {
@@ -74,7 +74,7 @@ def test_the_balance_chooses_neither_dull_nor_garish_nor_tinted_colours(photogra
         history.append({"epoch": epoch} | {f"validation_{name}": score for name, score in scores.items()})
     chosen = {
         criterion: list(epochs)[chosen_epoch(history, criterion) - 1]
-        for criterion in ("ab_error", "histogram_distance", "colourfulness_gap", "balance")
+        for criterion in ("ab_error", "histogram_distance", "colourfulness_gap", "combined_score")
     }
     assert list(chosen.values()) == ["dull", "garish", "tinted", "good"]
 

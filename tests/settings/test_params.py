@@ -42,11 +42,11 @@ def test_the_committed_params_are_the_sample_preset():
 def test_the_paper_preset_is_the_recipe():
     params = read_params(ROOT / "presets" / "paper.yaml")
     train = params.train
-    assert (train.epochs, train.l1_epochs, train.decay_epochs, train.batch_size) == (100, 0, 0, 16)
+    assert (train.epochs, train.l1_pretrain_epochs, train.decay_epochs, train.batch_size) == (100, 0, 0, 16)
     assert (train.learning_rate, train.betas, train.l1_weight) == (2e-4, (0.5, 0.999), 100)
-    assert (train.generator.upsampling, train.discriminator.sees, train.discriminator.judges) == (
+    assert (train.generator.upsampling, train.discriminator.conditional, train.discriminator.output) == (
         "transposed",
-        "ab",
+        False,
         "image",
     )
     assert (params.split.train, params.split.test, params.split.shuffle) == (20_000, 5_000, False)
@@ -75,18 +75,22 @@ def test_the_paper_preset_is_the_recipe():
         ),
         (r"shuffle: false", "shuffle: 1", "split.shuffle: Input should be a valid boolean (it is 1)"),
         (r"shuffle: false", "shuffle: true", "would mix training and test crops of the built-in sample"),
-        (r"l1_epochs: \d+", "l1_epochs: 1000", "train: l1_epochs is 1000 but there are only"),
+        (
+            r"l1_pretrain_epochs: \d+",
+            "l1_pretrain_epochs: 1000",
+            "train: l1_pretrain_epochs is 1000 but there are only",
+        ),
         (r"decay_epochs: \d+", "decay_epochs: 1000", "train: decay_epochs is 1000 but there are only"),
         (r"split:\n  train: 2000", "split:\n  train: 1900", "would mix training and test crops"),
         (r"(split:\n.*\n.*\n)  test: 500", r"\1  test: 501", "would mix training and test crops"),
         (r"min_chroma: 0.0", "min_chroma: 15.0", "would mix training and test crops"),
         (r"drop_duplicates: false", "drop_duplicates: true", "would mix training and test crops"),
         (
-            r"halvings: auto",
-            "halvings: 0",
-            "train.generator.halvings: Input should be auto or a whole number of at least 1",
+            r"num_downs: auto",
+            "num_downs: 0",
+            "train.generator.num_downs: Input should be auto or a whole number of at least 1",
         ),
-        (r"l1_weight: [\d.]+", "l1_weight: 0", "train: l1_epochs without an l1_weight would learn nothing"),
+        (r"l1_weight: [\d.]+", "l1_weight: 0", "train: l1_pretrain_epochs without an l1_weight would learn nothing"),
         (r"validation: \d+", "validation: 2000", "split: validation is 2000, but it is taken from the 2000 training"),
         (
             r"keep: all",
@@ -162,3 +166,25 @@ def test_writing_keys_leaves_the_rest_as_it_is(tmp_path):
     with pytest.raises(UserError, match="a decision is about epoch 99 but there are only"):
         write_params({"train.decisions": [{"epoch": 99}]}, path)
     assert path.read_text() == again
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("  num_processes: 1", ("  devices: 1", "train.devices is called train.num_processes now")),
+        ("  monitor: combined_score", ("  choose: balance", "train.choose is called train.monitor now")),
+        (
+            "    num_downs: auto",
+            ("    halvings: auto", "train.generator.halvings is called train.generator.num_downs now"),
+        ),
+        (
+            "    conditional: true",
+            ("    sees: lab", "train.discriminator.sees is called train.discriminator.conditional"),
+        ),
+    ],
+)
+def test_an_earlier_name_is_one_line_with_the_new_one(tmp_path, line, told):
+    earlier, message = told
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        read_edited(tmp_path, (re.escape(line), earlier))
+    assert "missing" not in str(caught.value)

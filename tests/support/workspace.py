@@ -25,7 +25,7 @@ MINIATURE = {
     "validation": "8",
     "split__test": "16",
     "epochs": "2",
-    "l1_epochs": "1",
+    "l1_pretrain_epochs": "1",
     "batch_size": "39",  # leaves a last batch of one image
     "generator__width": "4",
     "discriminator__width": "4",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from colorizer.scoring.evaluation import evaluate_images
-from colorizer.training.diagnostics import symptoms
+from colorizer.training.diagnostics import diagnose
 
 HEALTHY = {"colourfulness": 28.0, "colourfulness_gap": 0.3, "tint": 0.75}
 TRUTH = {"colourfulness": 40.0, "tint": 0.7}
@@ -11,7 +11,7 @@ BROWN = np.array([(20, 30), (12, 25)], np.float32)  # a*, b*
 
 def found(loss=None, **scores):
     losses = {"l1_loss": 0.09} | ({"discriminator_loss": loss} if loss is not None else {})
-    return symptoms(losses, HEALTHY | scores, TRUTH)
+    return diagnose(losses, HEALTHY | scores, TRUTH)
 
 
 def found_in(photographs, chroma):
@@ -23,7 +23,7 @@ def found_in(photographs, chroma):
         batch_size=len(photographs),
         on_images=lambda count: None,
     ).summary()
-    return symptoms({"l1_loss": 0.09}, summary["model"], summary["truth"])
+    return diagnose({"l1_loss": 0.09}, summary["model"], summary["truth"])
 
 
 def true_chroma(photographs):
@@ -64,7 +64,7 @@ def test_grey_and_the_faint_are_dull(photographs):
 @pytest.mark.parametrize("loss", [None, 0.37, 1.12, 1.25])
 def test_a_healthy_epoch_has_no_symptoms(loss):
     assert found(loss) == []
-    assert found(loss, colourfulness=70.0, colourfulness_gap=0.75) == []  # garish, which the balance tells
+    assert found(loss, colourfulness=70.0, colourfulness_gap=0.75) == []  # garish, which the combined score tells
 
 
 @pytest.mark.parametrize(

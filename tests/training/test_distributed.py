@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from colorizer.core.lab import Normalization
-from colorizer.training.batch_norm import over_all_processes
+from colorizer.training.batch_norm import synchronize_batch_norm
 from colorizer.training.batches import Batch, TrainingBatches
-from colorizer.training.distributed import Processes, together
+from colorizer.training.distributed import ProcessGroup, distributed_training
 from colorizer.training.gan import DivergedError
 from settings.params_file import read_params
 from stages.train import loop
@@ -22,13 +22,13 @@ from tests.support.workspace import BIN
 from tests.training.test_gan import CPU, gan_for
 
 
-def train_two_epochs(processes: Processes, store) -> tuple:
+def train_two_epochs(group: ProcessGroup, store) -> tuple:
     """One of L1 alone and one of both losses, mirrored and averaged; the last batch of five cannot be halved.
 
     In float64: in float32, Adam makes more of the rounding with every step.
     """
     torch.set_num_threads(1)
-    gan = gan_for(32, ema_decay=0.9, dtype=torch.float64, processes=processes)
+    gan = gan_for(32, ema_decay=0.9, dtype=torch.float64, group=group)
     losses = []
     for epoch in (1, 2):
         batches = TrainingBatches(
@@ -40,7 +40,7 @@ def train_two_epochs(processes: Processes, store) -> tuple:
             seed=0,
             epoch=epoch,
             device=CPU,
-            processes=processes,
+            group=group,
         )
         means = gan.fit(
             (Batch(lightness.double(), chroma.double(), count) for lightness, chroma, count in batches),
@@ -52,17 +52,17 @@ def train_two_epochs(processes: Processes, store) -> tuple:
     return gan, losses
 
 
-def assist(processes: Processes, store) -> None:
-    train_two_epochs(processes, store)
+def worker(group: ProcessGroup, store) -> None:
+    train_two_epochs(group, store)
 
 
 @pytest.mark.slow
 def test_two_processes_train_as_one(photographs):
     store = photographs[:29]
-    one, expected = train_two_epochs(Processes(), store)
-    with together(2, CPU, assist, (store,), print) as processes:
-        assert processes == Processes(0, 2)
-        two, losses = train_two_epochs(processes, store)
+    one, expected = train_two_epochs(ProcessGroup(), store)
+    with distributed_training(2, CPU, worker, (store,), print) as group:
+        assert group == ProcessGroup(0, 2)
+        two, losses = train_two_epochs(group, store)
     for epoch, means in zip(losses, expected, strict=True):
         assert epoch == pytest.approx(means, rel=1e-9)
     for network, expected_network in (
@@ -77,7 +77,7 @@ def test_two_processes_train_as_one(photographs):
 
 def test_a_process_that_is_killed_ends_the_training_which_then_goes_on(committed):
     ask_for_training(committed)
-    committed.edit_params(devices="2")
+    committed.edit_params(num_processes="2")
     process = committed.start(str(BIN / "python"), "-m", "stages.train")
     wait_until(lambda: newest_epoch(committed) >= 1)
     [other] = others_of(training_process(committed).pid)
@@ -101,7 +101,7 @@ def test_a_process_that_is_killed_ends_the_training_which_then_goes_on(committed
 
 
 def test_the_others_end_with_the_first_even_while_they_start(committed):
-    committed.edit_params(devices="2", batch_size="8")
+    committed.edit_params(num_processes="2", batch_size="8")
     process = committed.start(str(BIN / "python"), "-m", "stages.train")
     wait_until(lambda: others_of(process.pid))
     [other] = others_of(process.pid)
@@ -110,16 +110,16 @@ def test_the_others_end_with_the_first_even_while_they_start(committed):
 
 
 def test_divergence_ends_all_processes_and_the_first_alone_speaks(committed, monkeypatch, capfd):
-    committed.edit_params(devices="2", batch_size="8")
+    committed.edit_params(num_processes="2", batch_size="8")
     monkeypatch.chdir(committed.path)
     options = read_params().train
-    with together(2, CPU, loop.assist, (options, CPU), print) as processes:
+    with distributed_training(2, CPU, loop.worker, (options, CPU), print) as group:
         [other] = others_of(os.getpid())
-        processes.agree("fp32")
+        group.broadcast("fp32")
         setup = Setup(options, CPU, "fp32")
-        gan = setup.make_gan(processes)
-        processes.agree(None)  # no state to resume from
-        processes.agree((2, 1e39))
+        gan = setup.make_gan(group)
+        group.broadcast(None)  # no state to resume from
+        group.broadcast((2, 1e39))
         with pytest.raises(DivergedError):
             loop.train_epoch(gan, setup, 2, 1e39)
         assert other.wait(timeout=30) in (0, None)  # None: what started it noticed first
@@ -137,7 +137,7 @@ def test_batch_norm_over_all_processes_is_batch_norm(dtype):
     torch.manual_seed(0)
     values, gradient = (torch.randn(4, 8, 16, 16) + 5).to(dtype), torch.randn(4, 8, 16, 16).to(dtype)
     plain, shared = nn.Sequential(nn.BatchNorm2d(8)), nn.Sequential(nn.BatchNorm2d(8))
-    over_all_processes(shared, Processes())
+    synchronize_batch_norm(shared, ProcessGroup())
     seen = []
     for network in (plain, shared):
         x = values.clone().requires_grad_()
@@ -153,15 +153,15 @@ def test_batch_norm_over_all_processes_is_batch_norm(dtype):
     ("edits", "environment", "message"),
     [
         (
-            {"devices": "5"},
+            {"num_processes": "5"},
             {},
-            "train.devices is 5, but the last batch of an epoch holds 1 images only: change "
+            "train.num_processes is 5, but the last batch of an epoch holds 1 images only: change "
             "train.batch_size or split.train",
         ),
         (
-            {"devices": "2"},
+            {"num_processes": "2"},
             {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "3", "RANK": "0"},
-            "train.devices is 2, but torchrun started 3 processes: set it to 3",
+            "train.num_processes is 2, but torchrun started 3 processes: set it to 3",
         ),
     ],
 )

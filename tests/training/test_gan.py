@@ -16,9 +16,9 @@ from colorizer.networks.devices import choose_device, choose_precision
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
 from colorizer.training.batches import TrainingBatches, to_batch
-from colorizer.training.distributed import ALONE
+from colorizer.training.distributed import SINGLE
 from colorizer.training.gan import GAN, DivergedError, Recipe
-from colorizer.training.losses import adversarial_loss, colour_loss, l1_loss
+from colorizer.training.losses import adversarial_loss, l1_loss, swd_loss
 from colorizer.training.optim import linear_decay
 from stages.train.run import validate
 from tests.conftest import NO_GPU
@@ -28,17 +28,17 @@ CPU = torch.device("cpu")
 EPOCH = {"learning_rate": 2e-4, "adversarial": True, "first_step": 0}
 
 
-def gan_for(size, *, learning_rate=2e-4, device=CPU, dtype=torch.float32, precision="fp32", processes=ALONE, **recipe):
+def gan_for(size, *, learning_rate=2e-4, device=CPU, dtype=torch.float32, precision="fp32", group=SINGLE, **recipe):
     torch.manual_seed(0)
-    generator = Generator(width=8, halvings=3, upsampling="transposed")
-    discriminator = Discriminator(width=8, halvings=3, sees="ab", judges="image", image_shape=(size, size))
+    generator = Generator(width=8, num_downs=3, upsampling="transposed")
+    discriminator = Discriminator(width=8, num_downs=3, conditional=False, output="image", image_shape=(size, size))
     return GAN(
         generator.to(dtype),
         discriminator.to(dtype),
         Recipe(**{"learning_rate": learning_rate, "betas": (0.5, 0.999), "l1_weight": 100.0} | recipe),
         device=device,
         precision=precision,
-        processes=processes,
+        group=group,
     )
 
 
@@ -55,8 +55,8 @@ def first(batches):
 
 def test_at_half_resolution_the_truth_is_the_mean_of_four_pixels(photographs):
     torch.manual_seed(0)
-    generator = Generator(width=8, halvings=3, upsampling="resize", resolution="half")
-    discriminator = Discriminator(width=8, halvings=2, sees="lab", judges="image", image_shape=(16, 16))
+    generator = Generator(width=8, num_downs=3, upsampling="resize", resolution="half")
+    discriminator = Discriminator(width=8, num_downs=2, conditional=True, output="image", image_shape=(16, 16))
     recipe = Recipe(learning_rate=1e-3, betas=(0.5, 0.999), l1_weight=100.0)
     gan = GAN(generator, discriminator, recipe, device=CPU)
     lightness, chroma, _ = batch = first(batches_of(photographs))
@@ -114,17 +114,17 @@ def test_the_average_forgets_the_start_and_then_moves_slowly(photographs):
 
 
 def test_the_colour_weight_pulls_the_generator_towards_the_true_colours(photographs):
-    def train(colour_weight):
-        gan = gan_for(32, learning_rate=1e-3, l1_weight=1.0, colour_weight=colour_weight)
+    def train(swd_weight):
+        gan = gan_for(32, learning_rate=1e-3, l1_weight=1.0, swd_weight=swd_weight)
         for _ in range(20):
             batch = first(batches_of(photographs))
             losses = gan.step(batch, adversarial=True)
-        return losses, colour_loss(gan.generator(batch.lightness), batch.chroma).item()
+        return losses, swd_loss(gan.generator(batch.lightness), batch.chroma).item()
 
     without, far = train(0.0)
     losses, near = train(100.0)
-    assert "colour_loss" not in without
-    assert losses["colour_loss"] > 0
+    assert "swd_loss" not in without
+    assert losses["swd_loss"] > 0
     assert near < 0.8 * far
 
 

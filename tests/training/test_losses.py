@@ -4,7 +4,7 @@ import torch
 from scipy.stats import wasserstein_distance
 from torch import sigmoid
 
-from colorizer.training.losses import adversarial_loss, colour_loss, discriminator_loss, l1_loss
+from colorizer.training.losses import adversarial_loss, discriminator_loss, l1_loss, swd_loss
 
 REAL, GENERATED = torch.tensor([[2.0], [-1.0], [0.5]]), torch.tensor([[0.3], [-2.0], [1.5]])
 
@@ -39,14 +39,14 @@ def test_colour_loss_is_the_mean_wasserstein_distance_in_four_directions():
             for c in (generated.numpy(), truth.numpy())
         )
         distances.append(wasserstein_distance(a.ravel(), b.ravel()))
-    assert colour_loss(generated, truth).item() == pytest.approx(np.mean(distances), rel=1e-9)
+    assert swd_loss(generated, truth).item() == pytest.approx(np.mean(distances), rel=1e-9)
     many = [chroma.repeat(1, 1, 20, 16) for chroma in (generated, truth)]  # 46,080 pixels: every third is taken
-    assert colour_loss(*many).item() == pytest.approx(np.mean(distances), rel=0.05)
+    assert swd_loss(*many).item() == pytest.approx(np.mean(distances), rel=0.05)
 
 
 def test_colour_loss_ignores_where_colours_are_and_leads_grey_to_colour():
     truth = torch.rand(2, 2, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert colour_loss(truth.flip(0, 2, 3), truth).item() == pytest.approx(0, abs=1e-7)
+    assert swd_loss(truth.flip(0, 2, 3), truth).item() == pytest.approx(0, abs=1e-7)
     grey = (1e-3 * truth).requires_grad_()
-    colour_loss(grey, truth).backward()
+    swd_loss(grey, truth).backward()
     assert (grey.grad * truth).sum() < 0

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colorizer.training.retention import chosen_epoch, kept_epochs, needed_epochs, perhaps_needed_epochs
+from colorizer.training.retention import chosen_epoch, epochs_to_keep, kept_epochs, needed_epochs
 
 
 @pytest.mark.parametrize(
@@ -34,26 +34,26 @@ def test_what_may_be_needed_at_the_end_is_never_dropped_on_the_way(epochs, keep)
     declined: set[int] = set()
     history: list[dict] = []
     for epoch, (is_saved, score) in enumerate(epochs, start=1):
-        history.append({"epoch": epoch, "validation_balance": score})
-        held = (held | {epoch}) & perhaps_needed_epochs(history, keep, "balance", declined)
+        history.append({"epoch": epoch, "validation_combined_score": score})
+        held = (held | {epoch}) & epochs_to_keep(history, keep, "combined_score", declined)
         declined |= set() if is_saved else {epoch}
-    assert needed_epochs(history, keep, "balance", declined) <= held
+    assert needed_epochs(history, keep, "combined_score", declined) <= held
 
 
-HISTORY = [{"epoch": n, "validation_balance": score} for n, score in enumerate((1.0, 0.8, 0.9, 0.8), start=1)]
+HISTORY = [{"epoch": n, "validation_combined_score": score} for n, score in enumerate((1.0, 0.8, 0.9, 0.8), start=1)]
 
 
 def test_the_best_epoch_is_chosen_and_of_equals_the_earlier():
-    assert chosen_epoch(HISTORY, "balance") == 2
-    assert chosen_epoch(HISTORY, "balance", {2}) == 4
-    assert chosen_epoch(HISTORY, "balance", {1, 2, 3, 4}) == 4
+    assert chosen_epoch(HISTORY, "combined_score") == 2
+    assert chosen_epoch(HISTORY, "combined_score", {2}) == 4
+    assert chosen_epoch(HISTORY, "combined_score", {1, 2, 3, 4}) == 4
 
 
 def test_without_validation_it_is_the_last():
     history = [{"epoch": 1}, {"epoch": 2}, {"epoch": 3}]
-    assert chosen_epoch(history, "balance") == 3
-    assert chosen_epoch(history, "balance", {3}) == 2
+    assert chosen_epoch(history, "combined_score") == 3
+    assert chosen_epoch(history, "combined_score", {3}) == 2
 
 
 def test_a_score_that_is_no_number_is_not_chosen():
-    assert chosen_epoch([{"epoch": 1, "validation_balance": float("nan")}, *HISTORY[1:]], "balance") == 2
+    assert chosen_epoch([{"epoch": 1, "validation_combined_score": float("nan")}, *HISTORY[1:]], "combined_score") == 2

@@ -9,7 +9,7 @@ import torch
 from colorizer.core.errors import UserError
 from colorizer.networks.safetensors_file import write_tensors
 from colorizer.training.decisions import Decision
-from colorizer.training.scratch import Scratch, open_scratch, place, unfinished
+from colorizer.training.scratch import Scratch, link_or_copy, open_scratch, unfinished
 
 FIRST, SECOND, OTHER = (
     Decision(epoch=1, learning_rate=0.1),
@@ -23,10 +23,10 @@ def finish(scratch, epoch):
     write_tensors(scratch.checkpoint(epoch), {"weight": torch.full((3,), float(epoch))}, {"epoch": epoch})
     scratch.sample(epoch).parent.mkdir(exist_ok=True)
     scratch.sample(epoch).write_text(f"sheet {epoch}")
-    files = scratch.relied_on(epoch, range(1, epoch + 1))
+    files = scratch.checksums(epoch, range(1, epoch + 1))
     history = [{"epoch": number} for number in range(1, epoch + 1)]
     write_tensors(scratch.state(epoch), {}, {"epoch": epoch, "history": history, "files": files})
-    scratch.finish(epoch, files)
+    scratch.prune(epoch, files)
 
 
 @pytest.fixture
@@ -153,10 +153,10 @@ def test_unfinished_trainings_are_found_with_their_facts(tmp_path):
 def test_files_are_placed_by_link_or_else_by_copy(tmp_path, monkeypatch):
     source = tmp_path / "source"
     source.write_text("content")
-    place(source, tmp_path / "linked" / "file")
+    link_or_copy(source, tmp_path / "linked" / "file")
     assert (tmp_path / "linked" / "file").stat().st_ino == source.stat().st_ino
     with monkeypatch.context() as patch:
         patch.setattr("pathlib.Path.hardlink_to", lambda *_: (_ for _ in ()).throw(OSError("another file system")))
-        place(source, tmp_path / "copied")
+        link_or_copy(source, tmp_path / "copied")
     assert (tmp_path / "copied").read_text() == "content"
     assert (tmp_path / "copied").stat().st_ino != source.stat().st_ino
