@@ -16,15 +16,21 @@ from benchmarks.textbook import CPU, networks, read_codes, recipe
 from colorizer.core.lab import Normalization
 from colorizer.networks.devices import choose_precision
 from colorizer.training.batches import TrainingBatches
-from colorizer.training.distributed import ProcessGroup, distributed_training
+from colorizer.training.distributed import ProcessGroup, launch, process_group
 from colorizer.training.gan import GAN
 
 WARM_UP = 2  # steps
 
 
+def train_in_group(options: dict, size: int, images: int) -> tuple[float, dict[str, float]]:
+    """Train as a rank of a group, or alone."""
+    torch.set_num_threads(1)
+    with process_group(CPU) as group:
+        return train(group, options, size, images)
+
+
 def train(group: ProcessGroup, options: dict, size: int, images: int) -> tuple[float, dict[str, float]]:
     """One epoch; its images a second after the warm-up, and its losses."""
-    torch.set_num_threads(1)
     codes = read_codes(None, 96, size)
     codes = np.tile(codes, (-(-images // len(codes)), 1, 1, 1))[:images]
     generator, discriminator = networks(options, size)
@@ -58,10 +64,6 @@ def train(group: ProcessGroup, options: dict, size: int, images: int) -> tuple[f
     return steps * options["batch_size"] / (times[-1] - times[WARM_UP - 1]), losses
 
 
-def worker(group: ProcessGroup, options: dict, size: int, images: int) -> None:
-    train(group, options, size, images)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("preset", type=Path)
@@ -75,8 +77,7 @@ def main() -> None:
     last: dict[int, dict[str, float]] = {}
     for _ in range(arguments.rounds):
         for count, measured in rates.items():
-            with distributed_training(count, CPU, worker, work, print) as group:
-                rate, last[count] = train(group, *work)
+            rate, last[count] = launch(count, train_in_group, *work)[0]
             measured.append(rate)
     efficiency = np.median(np.array(rates[2]) / np.array(rates[1])) / 2
     print("| processes of one thread | images/s | efficiency | losses |\n|---|---:|---:|---|")

@@ -1,29 +1,30 @@
-"""Several processes that train one model together, each on its part of every batch, through torch.distributed."""
+"""Several processes that train one model, each on its part of every batch, through torch.distributed.
 
-import multiprocessing
+torchrun's launcher starts the ranks of one machine too, watches them and ends all of them when one dies.
+"""
+
+import logging
 import os
 import signal
 import sys
 import tempfile
-import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 import torch
 from torch import Tensor, distributed, nn
-from torch import multiprocessing as torch_multiprocessing
 
 from colorizer.core.errors import UserError
 
 _LONGEST_STEP = timedelta(minutes=30)
-_LONGEST_WAIT = timedelta(days=7)  # for what the first process says, which may be waiting for a person's answer
-_SECONDS_TO_NOTICE = 10
+_LONGEST_WAIT = timedelta(days=7)  # for what rank 0 broadcasts, which may be waiting for a person's answer
+_RENDEZVOUS = "COLORIZER_RENDEZVOUS"  # names the file in which the ranks that `launch` started find each other
 _THREADS = torch.get_num_threads()
 
 
@@ -67,163 +68,108 @@ class ProcessGroup:
 SINGLE = ProcessGroup()
 
 
-def share_threads(count: int) -> None:
-    """Divide the CPU's threads evenly among the ranks of this machine, `count` unless torchrun says otherwise.
-
-    OMP_NUM_THREADS, which torchrun sets to 1 when nobody else did, comes first.
-    """
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, _THREADS // int(os.environ.get("LOCAL_WORLD_SIZE", count))))
-
-
-def started_by_torchrun() -> bool:
+def is_rank() -> bool:
+    """True in a process that torchrun, or `launch`, started."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
-@contextmanager
-def distributed_training(
-    count: int, device: torch.device, worker: Callable[..., None], arguments: tuple, say: Callable[[str], None]
-) -> Iterator[ProcessGroup]:
-    """Start the other ranks of a training, which run `worker(group, *arguments)`, and act as rank 0.
+def share_threads(num_processes: int) -> None:
+    """Divide the CPU's threads evenly among the ranks of this machine, `num_processes` unless torchrun says otherwise.
 
-    They run on this machine and end with the block; ranks that torchrun started are joined instead. Raises UserError
-    when one of them dies.
+    OMP_NUM_THREADS, which the command torchrun sets to 1 when nobody else did, comes first.
     """
-    if started_by_torchrun():
-        with _blaming_torchrun(), _group(device, "env://", int(os.environ["RANK"]), count) as group:
-            yield group
-    elif count == 1:
-        yield SINGLE
-    else:
-        with tempfile.TemporaryDirectory(prefix="colorizer-") as folder:
-            meeting = Path(folder, "meeting").as_uri()
-            others = _start(count, (count, device, meeting, worker, arguments, say))
-            ended = threading.Event()
-            threading.Thread(target=_watch, args=(others, ended, say), daemon=True).start()
-            try:
-                with _group(device, meeting, 0, count) as group, _blaming(others):
-                    yield group
-            finally:
-                ended.set()
-                for process in others.processes:
-                    process.join(timeout=_SECONDS_TO_NOTICE if sys.exc_info()[0] is None else 0)
-                    process.kill()
-
-
-def _start(count: int, arguments: tuple) -> Any:
-    """Start the other ranks. They ignore interrupts, as they end with rank 0."""
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        return torch_multiprocessing.spawn(_run_worker, arguments, nprocs=count - 1, join=False)
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
-def _run_worker(
-    index: int,
-    count: int,
-    device: torch.device,
-    meeting: str,
-    worker: Callable[..., None],
-    arguments: tuple,
-    say: Callable[[str], None],
-) -> None:
-    """Run as another rank than 0."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        with _group(device, meeting, index + 1, count) as group:
-            worker(group, *arguments)
-    except UserError as error:
-        say(str(error))
-        sys.exit(1)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, _THREADS // int(os.environ.get("LOCAL_WORLD_SIZE", num_processes))))
 
 
 @contextmanager
-def _group(device: torch.device, meeting: str, rank: int, count: int) -> Iterator[ProcessGroup]:
-    """Join the other ranks. Those of one machine talk on its loopback interface."""
+def process_group(device: torch.device) -> Iterator[ProcessGroup]:
+    """Join the other ranks until the block ends; a process that is no rank gets a group of its own.
+
+    Ranks other than 0 ignore interrupts: they end with rank 0. Raises UserError when the connection to another rank
+    breaks, since one of them has died.
+    """
+    if not is_rank():
+        yield SINGLE
+        return
+    rank = int(os.environ["RANK"])
+    if rank:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     if device.type == "cuda":
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)))
-    if not started_by_torchrun():
-        for name, addresses in psutil.net_if_addrs().items():
-            if any(address.address == "127.0.0.1" for address in addresses):
-                os.environ.setdefault("GLOO_SOCKET_IFNAME", name)
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     backend = "nccl" if device.type == "cuda" else "gloo"
-    distributed.init_process_group(backend, init_method=meeting, rank=rank, world_size=count, timeout=_LONGEST_STEP)
+    meeting = os.environ.get(_RENDEZVOUS)
+    place = {"init_method": meeting, "rank": rank, "world_size": int(os.environ["WORLD_SIZE"])} if meeting else {}
     try:
+        distributed.init_process_group(backend, timeout=_LONGEST_STEP, **place)  # type: ignore[arg-type]
         # Two groups of NCCL at the same time may lock each other out.
         sums = distributed.new_group(timeout=_LONGEST_STEP) if backend == "gloo" else None
-        yield ProcessGroup(rank, count, sums, distributed.new_group(backend="gloo", timeout=_LONGEST_WAIT))
+        talk = distributed.new_group(backend="gloo", timeout=_LONGEST_WAIT)
+        yield ProcessGroup(rank, int(os.environ["WORLD_SIZE"]), sums, talk)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # `launch` was interrupted too and passes it on
+        raise
+    except RuntimeError as error:
+        if not (isinstance(error, distributed.DistError) or "gloo" in str(error)):
+            raise
+        if meeting:
+            sys.exit(1)  # `launch` says which rank died
+        raise UserError(
+            "the connection to another rank broke, so training stops: torchrun says which one ended; start it again, "
+            "and it goes on from the last finished epoch"
+        ) from error
     finally:
         with suppress(RuntimeError):
             distributed.destroy_process_group()
 
 
-@contextmanager
-def _blaming(others: Any) -> Iterator[None]:
-    """Turn a broken connection into a UserError that names the rank that died."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not _is_broken_connection(error):
-            raise
-        wait(others.sentinels, timeout=_SECONDS_TO_NOTICE)
-        death = _death(others)
-        if "killed" in death:
-            raise UserError(death) from error
-        others.join(timeout=0)  # raises with the traceback of one that failed
-        raise
+def launch(num_processes: int, entrypoint: Callable[..., Any] | str, *arguments: Any) -> dict[int, Any]:
+    """Run a function, or a program, in `num_processes` ranks on this machine; returns each rank's result by rank.
 
+    The ranks find each other in a file and talk on the loopback interface. Raises UserError when one is killed. When
+    one ends by an error, which it has told itself, this process exits with the same code.
+    """
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-@contextmanager
-def _blaming_torchrun() -> Iterator[None]:
-    try:
-        yield
-    except RuntimeError as error:
-        if not _is_broken_connection(error):
-            raise
-        raise UserError(
-            "the connection to another process broke, so training stops: torchrun says which one ended; start it "
-            "again, and it goes on from the last finished epoch"
-        ) from error
-
-
-def _is_broken_connection(error: RuntimeError) -> bool:
-    return isinstance(error, distributed.DistError) or "gloo" in str(error)
-
-
-def _watch(others: Any, ended: threading.Event, say: Callable[[str], None]) -> None:
-    """Exit when another rank has died: collective operations on a GPU would block forever."""
-    wait(others.sentinels)
-    if not ended.wait(_SECONDS_TO_NOTICE) and (death := _death(others)):
+    for name in logging.root.manager.loggerDict:
+        if name.startswith("torch.distributed.elastic"):
+            logging.getLogger(name).setLevel(
+                logging.CRITICAL
+            )  # what they tell of a dead rank is told below, in one line
+    for name, addresses in psutil.net_if_addrs().items():
+        if any(address.address == "127.0.0.1" for address in addresses):
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", name)
+    with tempfile.TemporaryDirectory(prefix="colorizer-") as folder:
+        os.environ[_RENDEZVOUS] = Path(folder, "ranks").as_uri()
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=num_processes,
+            run_id=uuid.uuid4().hex,
+            rdzv_backend="c10d",
+            rdzv_endpoint=str(Path(folder, "launcher")),
+            rdzv_configs={"store_type": "file"},
+            local_addr="127.0.0.1",
+            max_restarts=0,
+        )
         try:
-            others.join(timeout=0)
-        except Exception as error:  # of the other process, with its traceback
-            if "killed" not in death:
-                print(error, file=sys.stderr)
-        say(death)
-        os._exit(1)
+            return elastic_launch(config, entrypoint)(*arguments)
+        except ChildFailedError as error:
+            _end_as(error.failures, num_processes)
+        except SignalException as error:
+            sys.exit(128 + error.sigval)  # rank 0 got the signal too, and says so
+        finally:
+            del os.environ[_RENDEZVOUS]
 
 
-def _death(others: Any) -> str:
-    """A sentence about a process that ended before its time, a killed one if there is one, or nothing."""
-    for process in others.processes:
-        process.join(timeout=0.2)  # its pipe may be closed a moment before it has ended
-    dead = [
-        (process.exitcode, rank, process.pid) for rank, process in enumerate(others.processes, 2) if process.exitcode
-    ]
-    if not dead:
-        return ""
-    code, rank, pid = min(dead)
-    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended by an error (exit code {code})"
-    return (
-        f"process {rank} of {len(others.processes) + 1} (pid {pid}) was {how}: training stops; run it again, and it "
-        "goes on from the last finished epoch"
-    )
+def _end_as(failures: dict[int, Any], num_processes: int) -> NoReturn:
+    """Raise UserError about a rank that was killed, or exit with the code of the first one that failed."""
+    for rank, failure in failures.items():  # the launcher itself ends the others by SIGTERM
+        if failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM:
+            raise UserError(
+                f"process {rank + 1} of {num_processes} (pid {failure.pid}) was killed by {failure.signal_name()}: "
+                "training stops; run it again, and it goes on from the last finished epoch"
+            )
+    sys.exit(next((failure.exitcode for failure in failures.values() if failure.exitcode > 0), 1))

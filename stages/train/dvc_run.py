@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from colorizer.core.errors import UserError
+from colorizer.training.distributed import is_rank
 from colorizer.training.scratch import is_alive
 
 
@@ -29,12 +30,12 @@ def is_cached(paths: Iterable[Path]) -> bool:
 
 
 def starter() -> psutil.Process | None:
-    """The DVC process that runs this stage, past the shell in between; of a stage started by hand, None.
+    """Return the process with which this stage has to end: the DVC that runs it, or else the launcher of its ranks.
 
-    Raises UserError when it is gone already.
+    None for a single process that was started by hand. Raises UserError when that DVC is gone already.
     """
     if "DVC_STAGE" not in os.environ:
-        return None
+        return psutil.Process().parent() if is_rank() else None
     try:
         parent = psutil.Process().parent()
         while parent is not None and _is_shell_of_stage(parent):
@@ -46,11 +47,12 @@ def starter() -> psutil.Process | None:
     return parent
 
 
-def stop_if_orphaned(dvc: psutil.Process | None) -> None:
-    """Raise UserError once the DVC that started this process is gone."""
-    if dvc is not None and not is_alive(dvc):
+def stop_if_orphaned(parent: psutil.Process | None) -> None:
+    """Raise UserError once the process that started this one is gone."""
+    if parent is not None and not is_alive(parent):
+        who = "dvc" if "DVC_STAGE" in os.environ else "process"
         raise UserError(
-            f"the dvc that started this (process {dvc.pid}) is gone: stopping; `dvc repro` goes on from the last "
+            f"the {who} that started this (process {parent.pid}) is gone: stopping; `dvc repro` goes on from the last "
             "finished epoch"
         )
 

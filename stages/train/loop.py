@@ -4,15 +4,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from colorizer.core.progress import Progress
-from colorizer.networks.devices import make_deterministic
-from colorizer.training.distributed import ProcessGroup, share_threads
+from colorizer.training.distributed import ProcessGroup
 from colorizer.training.gan import GAN, DivergedError
 from colorizer.training.training_state import check_finite, load_state
-from settings.params import Train
 from stages.train.run import Run, TrainedEpoch
 from stages.train.setup import Setup
 
@@ -33,14 +30,8 @@ def train_epochs(run: Run, group: ProcessGroup) -> None:
     group.broadcast(None)
 
 
-def worker(group: ProcessGroup, options: Train, device: torch.device) -> None:
+def follow(setup: Setup, group: ProcessGroup) -> None:
     """Train the same epochs as rank 0, on this rank's part of every batch."""
-    precision = group.broadcast()
-    if precision is None:  # there is nothing to train
-        return
-    share_threads(group.world_size)
-    make_deterministic(device)
-    setup = Setup(options, device, precision)
     gan = setup.make_gan(group)
     _load(gan, None)
     while order := group.broadcast():
@@ -59,7 +50,7 @@ def train_epoch(
 ) -> TrainedEpoch:
     """Train on all training images once. `on_batch` gets a batch's images, its losses, and the share of time waited.
 
-    Raises DivergedError, in all processes alike, when losses or the state after the epoch are not finite.
+    Raises DivergedError, in all ranks alike, when losses or the state after the epoch are not finite.
     """
     batches = setup.batches(number, gan.group)
     started = time.monotonic()
@@ -81,6 +72,6 @@ def train_epoch(
 
 
 def _load(gan: GAN, state: Path | None) -> None:
-    """Resume from the state that the first process names; without one, keep the initial weights."""
+    """Resume from the state that rank 0 names; without one, keep the initial weights."""
     if state := gan.group.broadcast(state):
         load_state(state, gan)

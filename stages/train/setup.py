@@ -20,7 +20,7 @@ from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
 from colorizer.networks.layers import check_num_downs, max_num_downs
 from colorizer.training.batches import TrainingBatches
-from colorizer.training.distributed import ProcessGroup, share_threads, started_by_torchrun
+from colorizer.training.distributed import ProcessGroup, is_rank, share_threads
 from colorizer.training.gan import GAN, Recipe
 from settings.params import Train
 
@@ -108,7 +108,7 @@ def resolve(options: Train) -> Setup:
 
 
 def _check_processes(devices: int, device: torch.device) -> None:
-    started = int(os.environ["WORLD_SIZE"]) if started_by_torchrun() else devices
+    started = int(os.environ["WORLD_SIZE"]) if is_rank() else devices
     if devices != started:
         raise UserError(
             f"train.num_processes is {devices}, but torchrun started {started} processes: set it to {started}"

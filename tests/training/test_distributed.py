@@ -12,12 +12,12 @@ from torch import nn
 from colorizer.core.lab import Normalization
 from colorizer.training.batch_norm import synchronize_batch_norm
 from colorizer.training.batches import Batch, TrainingBatches
-from colorizer.training.distributed import ProcessGroup, distributed_training
+from colorizer.training.distributed import ProcessGroup, launch, process_group
 from colorizer.training.gan import DivergedError
 from settings.params_file import read_params
 from stages.train import loop
 from stages.train.setup import Setup
-from tests.support.disturbed import ask_for_training, newest_epoch, results, training_process, wait_until
+from tests.support.disturbed import ask_for_training, newest_epoch, results, wait_until
 from tests.support.workspace import BIN
 from tests.training.test_gan import CPU, gan_for
 
@@ -52,27 +52,30 @@ def train_two_epochs(group: ProcessGroup, store) -> tuple:
     return gan, losses
 
 
-def worker(group: ProcessGroup, store) -> None:
-    train_two_epochs(group, store)
+def networks_of(gan) -> dict[str, dict[str, np.ndarray]]:
+    networks = {"generator": gan.generator, "discriminator": gan.discriminator, "ema": gan.ema.module}
+    return {name: {key: value.numpy() for key, value in net.state_dict().items()} for name, net in networks.items()}
+
+
+def train_as_rank(store):
+    with process_group(CPU) as group:
+        gan, losses = train_two_epochs(group, store)
+        return group.world_size, networks_of(gan), losses
 
 
 @pytest.mark.slow
 def test_two_processes_train_as_one(photographs):
     store = photographs[:29]
     one, expected = train_two_epochs(ProcessGroup(), store)
-    with distributed_training(2, CPU, worker, (store,), print) as group:
-        assert group == ProcessGroup(0, 2)
-        two, losses = train_two_epochs(group, store)
-    for epoch, means in zip(losses, expected, strict=True):
-        assert epoch == pytest.approx(means, rel=1e-9)
-    for network, expected_network in (
-        (two.generator, one.generator),
-        (two.discriminator, one.discriminator),
-        (two.ema.module, one.ema.module),
-    ):
-        weights = expected_network.state_dict()
-        for name, weight in network.state_dict().items():
-            torch.testing.assert_close(weight, weights[name], rtol=1e-6, atol=1e-8, msg=name)
+    ranks = launch(2, train_as_rank, store)
+    assert sorted(ranks) == [0, 1]
+    for world_size, networks, losses in ranks.values():
+        assert world_size == 2
+        for epoch, means in zip(losses, expected, strict=True):
+            assert epoch == pytest.approx(means, rel=1e-9)
+        for name, weights in networks_of(one).items():
+            for key, weight in weights.items():
+                np.testing.assert_allclose(networks[name][key], weight, rtol=1e-6, atol=1e-8, err_msg=f"{name} {key}")
 
 
 def test_a_process_that_is_killed_ends_the_training_which_then_goes_on(committed):
@@ -80,7 +83,7 @@ def test_a_process_that_is_killed_ends_the_training_which_then_goes_on(committed
     committed.edit_params(num_processes="2")
     process = committed.start(str(BIN / "python"), "-m", "stages.train")
     wait_until(lambda: newest_epoch(committed) >= 1)
-    [other] = others_of(training_process(committed).pid)
+    other = ranks_of(process.pid)[1]
     other.send_signal(signal.SIGKILL)
     assert process.wait(timeout=60) == 1
     said = [line for line in committed.printed.splitlines() if line.startswith("train: ")]
@@ -100,35 +103,51 @@ def test_a_process_that_is_killed_ends_the_training_which_then_goes_on(committed
     assert results(committed) == finished
 
 
-def test_the_others_end_with_the_first_even_while_they_start(committed):
+def test_the_ranks_end_with_their_launcher_even_while_they_start(committed):
     committed.edit_params(num_processes="2", batch_size="8")
     process = committed.start(str(BIN / "python"), "-m", "stages.train")
-    wait_until(lambda: others_of(process.pid))
-    [other] = others_of(process.pid)
+    wait_until(lambda: len(ranks_of(process.pid)) == 2)
+    ranks = ranks_of(process.pid)
     process.kill()
-    wait_until(lambda: not other.is_running() or other.status() == psutil.STATUS_ZOMBIE, seconds=30)
+    for rank in ranks.values():
+        wait_until(lambda rank=rank: not rank.is_running() or rank.status() == psutil.STATUS_ZOMBIE, seconds=60)
 
 
-def test_divergence_ends_all_processes_and_the_first_alone_speaks(committed, monkeypatch, capfd):
-    committed.edit_params(num_processes="2", batch_size="8")
-    monkeypatch.chdir(committed.path)
-    options = read_params().train
-    with distributed_training(2, CPU, loop.worker, (options, CPU), print) as group:
-        [other] = others_of(os.getpid())
-        group.broadcast("fp32")
-        setup = Setup(options, CPU, "fp32")
+def test_an_interrupt_is_told_once_and_the_next_run_goes_on(committed):
+    ask_for_training(committed)
+    committed.edit_params(num_processes="2")
+    process = committed.start(str(BIN / "python"), "-m", "stages.train")
+    wait_until(lambda: newest_epoch(committed) >= 1)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert process.wait(timeout=60) == 130
+    assert committed.printed.count("train: interrupted") == 1
+    assert "Traceback" not in committed.printed
+
+
+def diverge() -> str:
+    setup = Setup(read_params().train, CPU, "fp32")
+    with process_group(CPU) as group:
+        if group.rank:
+            loop.follow(setup, group)
+            return "followed"
         gan = setup.make_gan(group)
         group.broadcast(None)  # no state to resume from
         group.broadcast((2, 1e39))
         with pytest.raises(DivergedError):
             loop.train_epoch(gan, setup, 2, 1e39)
-        assert other.wait(timeout=30) in (0, None)  # None: what started it noticed first
+        return "diverged"
+
+
+def test_divergence_ends_all_ranks_and_only_rank_0_speaks(committed, monkeypatch, capfd):
+    committed.edit_params(num_processes="2", batch_size="8")
+    monkeypatch.chdir(committed.path)
+    assert launch(2, diverge) == {0: "diverged", 1: "followed"}
     assert capfd.readouterr() == ("", "")
 
 
-def others_of(pid: int) -> list[psutil.Process]:
-    children = psutil.Process(pid).children()
-    return [child for child in children if any("spawn_main" in argument for argument in child.cmdline())]
+def ranks_of(launcher: int) -> dict[int, psutil.Process]:
+    children = [child for child in psutil.Process(launcher).children() if "-m" in child.cmdline()]
+    return {int(child.environ()["RANK"]): child for child in children}
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
