@@ -9,8 +9,14 @@ from torch.autograd.function import once_differentiable
 from colorizer.training.distributed import ProcessGroup
 
 
-def synchronize_batch_norm(network: nn.Module, group: ProcessGroup) -> None:
-    """Make every batch norm in the network take its statistics from the parts of all processes, in place."""
+def synchronize_batch_norm(network: nn.Module, group: ProcessGroup, device: torch.device) -> None:
+    """Make every batch norm of the network take its statistics from the parts of all ranks, in place.
+
+    On a GPU this is torch.nn.SyncBatchNorm, which does not work on a CPU.
+    """
+    if device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        return
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.__class__ = _SharedBatchNorm2d
@@ -18,7 +24,7 @@ def synchronize_batch_norm(network: nn.Module, group: ProcessGroup) -> None:
 
 
 class _SharedBatchNorm2d(nn.BatchNorm2d):
-    """As BatchNorm2d over the whole batch. torch.nn.SyncBatchNorm is the same, but for GPUs only."""
+    """BatchNorm2d over a batch that the ranks hold in parts, for CPUs."""
 
     group: ProcessGroup
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import Optimizer
 
 from colorizer.core.errors import UserError
 from colorizer.networks.devices import Precision, autocast
@@ -75,7 +74,7 @@ class GAN:
     ) -> None:
         for network in (generator, discriminator):
             if group.world_size > 1:
-                synchronize_batch_norm(network, group)
+                synchronize_batch_norm(network, group, device)
             network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.generator, self.discriminator, self.recipe = generator, discriminator, recipe
         self.generator_optimizer = ChannelsLastAdam(generator.parameters(), recipe.learning_rate, recipe.betas)
@@ -100,8 +99,7 @@ class GAN:
         batch and its losses. Raises DivergedError when a loss is no longer finite.
         """
         for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate
+            optimizer.learning_rate = learning_rate
         self.generator.train()
         self.discriminator.train()
         self.ema.num_updates = first_step
@@ -147,10 +145,10 @@ class GAN:
         with autocast(self.precision, self.device):
             return [discriminator(lightness, chroma).to(chroma.dtype) for chroma in chromas]
 
-    def _update(self, optimizer: Optimizer, loss: Tensor, batch: Batch) -> None:
+    def _update(self, optimizer: ChannelsLastAdam, loss: Tensor, batch: Batch) -> None:
         # Gradients are averaged over processes, whose parts of the batch may differ by one image.
         share = len(batch.lightness) * self.group.world_size / batch.num_images
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         (loss * share).backward()
         optimizer.step()
 

@@ -1,34 +1,60 @@
 """The optimizer and the learning rate schedule of both networks."""
 
-from typing import Any
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 
-class ChannelsLastAdam(torch.optim.Adam):
-    """torch.optim.Adam, fused, with weights, gradients and moments handed over in the order in which they lie.
+class ChannelsLastAdam:
+    """Adam by PyTorch's fused kernel, for weights that lie channels last in memory.
 
-    PyTorch 2.13 on a CPU copies every weight that is channels last in each step, and takes a gradient for one in the
-    order of its weight even when it is not: silently, other weights would get it.
+    `torch.optim.Adam` hands the kernel such weights as they are. On a CPU, PyTorch 2.13 then copies them all in each
+    step, and takes a gradient for one in the order of its weight even when it is not. Here the same kernel, through the
+    function `torch.optim.adam.adam`, gets views of weights, gradients and moments in the order of memory.
+
+    `state` holds `step`, `exp_avg` and `exp_avg_sq` of every weight that has had a gradient.
     """
 
-    # As inherited, these import PyTorch's compiler, which takes more than a second, to tell it to leave them alone.
-    add_param_group = torch.optim.Optimizer.add_param_group.__wrapped__  # type: ignore[attr-defined]
-    zero_grad = torch.optim.Optimizer.zero_grad.__wrapped__  # type: ignore[attr-defined]
-    step = torch.no_grad()(torch.optim.Adam.step.__wrapped__)  # type: ignore[attr-defined]
+    def __init__(self, weights: Iterable[Tensor], learning_rate: float, betas: tuple[float, float]) -> None:
+        self.weights, self.learning_rate, self.betas = list(weights), learning_rate, betas
+        self.state: dict[Tensor, dict[str, Tensor]] = {}
 
-    def __init__(self, weights: Any, learning_rate: float, betas: tuple[float, float]) -> None:
-        super().__init__(weights, lr=learning_rate, betas=betas, fused=True)
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for weight in self.weights:
+            weight.grad = None
 
-    def _init_group(self, group: dict, *lists: list[Tensor]) -> bool:
-        has_complex = super()._init_group(group, *lists)
-        for tensors in lists[:-1]:  # the last are the numbers of steps
-            tensors[:] = [tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 else tensor for tensor in tensors]
-        weights, gradients, *moments = lists[:4]
-        assert all(tensor.is_contiguous() for tensors in (weights, *moments) for tensor in tensors)
-        gradients[:] = [gradient.contiguous() for gradient in gradients]  # as they are, or else put in order
-        return has_complex
+    @torch.no_grad()
+    def step(self) -> None:
+        """Update every weight that has a gradient, in place."""
+        gradients = [(weight, weight.grad) for weight in self.weights if weight.grad is not None]
+        for weight, _ in gradients:
+            if weight not in self.state:
+                step = torch.zeros((), dtype=torch.float32, device=weight.device)
+                self.state[weight] = {
+                    "step": step,
+                    "exp_avg": torch.zeros_like(weight),
+                    "exp_avg_sq": torch.zeros_like(weight),
+                }
+        states = [self.state[weight] for weight, _ in gradients]
+        adam(
+            [_in_memory_order(weight) for weight, _ in gradients],
+            [_in_memory_order(gradient).contiguous() for _, gradient in gradients],
+            [_in_memory_order(state["exp_avg"]) for state in states],
+            [_in_memory_order(state["exp_avg_sq"]) for state in states],
+            [],
+            [state["step"] for state in states],
+            fused=True,
+            amsgrad=False,
+            lr=self.learning_rate,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
+            eps=1e-8,
+            weight_decay=0.0,
+            maximize=False,
+        )
 
 
 def linear_decay(learning_rate: float, epoch: int, *, epochs: int, decay_epochs: int) -> float:
@@ -38,3 +64,8 @@ def linear_decay(learning_rate: float, epoch: int, *, epochs: int, decay_epochs:
     Source: the training schedule of Isola et al. (2017).
     """
     return learning_rate * min(1.0, (epochs - epoch + 1) / (decay_epochs + 1))
+
+
+def _in_memory_order(tensor: Tensor) -> Tensor:
+    """View a convolution's weight (O, I, H, W), channels last, as the contiguous (O, H, W, I)."""
+    return tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 else tensor

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from colorizer.networks.safetensors_file import read_tensors, write_tensors
 from colorizer.training.gan import GAN, DivergedError
+from colorizer.training.optim import ChannelsLastAdam
 
 
 def save_state(path: Path, gan: GAN, metadata: dict) -> None:
@@ -25,7 +25,7 @@ def load_state(path: Path, gan: GAN) -> None:
         network.load_state_dict(_under(f"{part}/", tensors))
     for part, optimizer in _optimizers(gan).items():
         optimizer.state.clear()
-        for index, weight in enumerate(_weights(optimizer)):
+        for index, weight in enumerate(optimizer.weights):
             stored = _under(f"{part}/{index}/", tensors)
             if stored:  # the discriminator's Adam has none during the epochs of L1 alone
                 optimizer.state[weight] = {name: _placed(tensor, weight) for name, tensor in stored.items()}
@@ -45,7 +45,7 @@ def _tensors(gan: GAN) -> dict[str, Tensor]:
         for name, tensor in network.state_dict().items()
     }
     for part, optimizer in _optimizers(gan).items():
-        for index, weight in enumerate(_weights(optimizer)):
+        for index, weight in enumerate(optimizer.weights):
             for name, tensor in optimizer.state.get(weight, {}).items():
                 tensors[f"{part}/{index}/{name}"] = tensor
     return tensors
@@ -56,15 +56,11 @@ def _networks(gan: GAN) -> dict[str, torch.nn.Module]:
     return networks | {"average": gan.ema.module} if gan.ema.decay else networks
 
 
-def _optimizers(gan: GAN) -> dict[str, Optimizer]:
+def _optimizers(gan: GAN) -> dict[str, ChannelsLastAdam]:
     return {
         "generator_optimizer": gan.generator_optimizer,
         "discriminator_optimizer": gan.discriminator_optimizer,
     }
-
-
-def _weights(optimizer: Optimizer) -> list[Tensor]:
-    return [weight for group in optimizer.param_groups for weight in group["params"]]
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

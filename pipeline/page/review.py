@@ -1,6 +1,6 @@
 """A person in the loop: after each epoch the run pauses, its page shows the sample sheet and a form.
 
-Training asks and is answered by files in a folder (`colorizer/training/questions.py`).
+Training asks and is answered by files in a folder (`colorizer/epochs/questions.py`).
 """
 
 import tempfile
@@ -21,8 +21,8 @@ from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 from pydantic import Field
 
-from colorizer.training.decisions import Decision
-from colorizer.training.questions import FOLDER, Question, answer_question, open_questions
+from colorizer.epochs.decisions import Decision
+from colorizer.epochs.questions import FOLDER, Question, answer_question, open_questions
 from pipeline.page.pictures import data_uri
 from pipeline.process.children import Children
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from colorizer.core.errors import UserError
 from colorizer.core.files import write_text
-from colorizer.training.retention import chosen_epoch
+from colorizer.epochs.retention import chosen_epoch
 from settings.params_file import flat, read_params, write_params
 
 # These decide which images are compared, how, or what a person wants: not what is tried.

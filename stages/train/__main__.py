@@ -7,8 +7,8 @@ at the end.
 import sys
 from functools import partial
 
+from colorizer.epochs.scratch import open_scratch
 from colorizer.training.distributed import ProcessGroup, is_rank, launch, process_group
-from colorizer.training.scratch import open_scratch
 from settings.params import Params
 from stages.entry import run_stage, say
 from stages.train.decisions import Decisions

@@ -1,7 +1,7 @@
 """Decisions after an epoch: declared in params.yaml, or asked for and then declared.
 
 Who answers is a person at the terminal (`train.ask`), or the program that named a folder for questions (see
-colorizer/training/questions.py).
+colorizer/epochs/questions.py).
 """
 
 import os
@@ -11,9 +11,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from colorizer.core.progress import Progress
-from colorizer.training.decisions import Decision, ask
-from colorizer.training.questions import FOLDER, Question, ask_program
-from colorizer.training.scratch import Scratch
+from colorizer.epochs.decisions import Decision, ask
+from colorizer.epochs.questions import FOLDER, Question, ask_program
+from colorizer.epochs.scratch import Scratch
 from settings.params import Train
 from settings.params_file import write_params
 from stages.entry import say

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 
 from colorizer.core.errors import UserError
+from colorizer.epochs.lock import is_alive
 from colorizer.training.distributed import is_rank
-from colorizer.training.scratch import is_alive
 
 
 def project_root() -> Path:

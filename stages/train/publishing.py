@@ -9,10 +9,10 @@ import pandas as pd
 
 from colorizer.core.errors import UserError
 from colorizer.core.files import write_csv
-from colorizer.training.decisions import Decision
+from colorizer.epochs.decisions import Decision
+from colorizer.epochs.retention import chosen_epoch, kept_epochs
+from colorizer.epochs.scratch import ResumePoint, Scratch, link_or_copy, unfinished
 from colorizer.training.gan import LOSSES
-from colorizer.training.retention import chosen_epoch, kept_epochs
-from colorizer.training.scratch import ResumePoint, Scratch, link_or_copy, unfinished
 from settings.params import Train
 from settings.params_file import read_params
 from stages.entry import say

@@ -14,15 +14,15 @@ from colorizer.core.errors import UserError
 from colorizer.core.files import save_image
 from colorizer.core.lab import Predict
 from colorizer.core.progress import Progress
+from colorizer.epochs.epoch_log import log_epoch
+from colorizer.epochs.retention import epochs_to_keep
+from colorizer.epochs.scratch import ResumePoint, Scratch
 from colorizer.networks.checkpoints import generate_chroma, save_generator
 from colorizer.scoring.evaluation import evaluate_images
 from colorizer.scoring.sheets import comparison_sheet
 from colorizer.training.diagnostics import diagnose
-from colorizer.training.epoch_log import log_epoch
 from colorizer.training.gan import GAN, DivergedError
 from colorizer.training.optim import linear_decay
-from colorizer.training.retention import epochs_to_keep
-from colorizer.training.scratch import ResumePoint, Scratch
 from colorizer.training.training_state import save_state
 from stages.entry import say
 from stages.train.decisions import Decisions

@@ -5,8 +5,8 @@ import pexpect
 import pytest
 from ruamel.yaml import YAML
 
-from colorizer.training.decisions import Decision, ask
-from colorizer.training.scratch import Scratch
+from colorizer.epochs.decisions import Decision, ask
+from colorizer.epochs.scratch import Scratch
 from settings.params import DecisionParams
 from settings.params_file import read_params
 from stages.train.decisions import Decisions

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from colorizer.core.lab import codes_to_rgb
+from colorizer.epochs.retention import chosen_epoch
 from colorizer.scoring.evaluation import constant_chroma, evaluate_images
 from colorizer.scoring.metrics import colorfulness
-from colorizer.training.retention import chosen_epoch
 
 
 def test_evaluation_ranks_and_averages_over_images(photographs):

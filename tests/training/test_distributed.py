@@ -156,7 +156,7 @@ def test_batch_norm_over_all_processes_is_batch_norm(dtype):
     torch.manual_seed(0)
     values, gradient = (torch.randn(4, 8, 16, 16) + 5).to(dtype), torch.randn(4, 8, 16, 16).to(dtype)
     plain, shared = nn.Sequential(nn.BatchNorm2d(8)), nn.Sequential(nn.BatchNorm2d(8))
-    synchronize_batch_norm(shared, ProcessGroup())
+    synchronize_batch_norm(shared, ProcessGroup(), CPU)
     seen = []
     for network in (plain, shared):
         x = values.clone().requires_grad_()

@@ -11,7 +11,6 @@ Files are replaced at once and never written to again: what is published is a ha
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,16 +18,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
 import psutil
 
 from colorizer.core.digests import file_digest, fingerprint
-from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write, write_text
+from colorizer.epochs.decisions import Decision
+from colorizer.epochs.lock import held
 from colorizer.networks.safetensors_file import DamagedFileError, read_tensors
-from colorizer.training.decisions import Decision
-
-SECONDS_FOR_AN_ORPHAN = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,35 +141,14 @@ class Scratch:
 def open_scratch(
     root: Path, facts: dict, *, started_by: psutil.Process | None, say: Callable[[str], None]
 ) -> Iterator[Scratch]:
-    """The folder of the training that `facts` decide, held by this process until the block ends.
-
-    Raises UserError when another process trains there. An orphan, whose starter is gone, is waited for: it ends by
-    itself.
-    """
+    """Open the folder of the training that `facts` decide, and hold it until the block ends: see `lock.held`."""
     folder = root / f"train-{fingerprint(facts)}"
     folder.mkdir(parents=True, exist_ok=True)
-    lock, owner = filelock.FileLock(folder / "lock"), folder / "owner.json"
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        process, orphaned = _read_owner(owner)
-        who, end = (f"process {process}", f", or end it (kill {process})") if process else ("another process", "")
-        held = f"{who} is training this already, in {folder}: wait for it{end}"
-        if not orphaned:
-            raise UserError(held) from None
-        say(f"process {process} is left over from a run that was killed; waiting for it to stop")
-        try:
-            lock.acquire(timeout=SECONDS_FOR_AN_ORPHAN)
-        except filelock.Timeout:
-            raise UserError(held) from None
-    try:
+    with held(folder, started_by=started_by, say=say):
         for cut_off in folder.rglob(".*.partial*"):  # by a kill
             cut_off.unlink()
-        write_text(owner, json.dumps({"process": os.getpid(), "started_by": started_by and started_by.pid}))
         write_text(folder / "facts.json", json.dumps(facts, indent=1))
         yield Scratch(folder)
-    finally:
-        lock.release()
 
 
 def unfinished(root: Path) -> Iterator[tuple[Path, dict]]:
@@ -192,30 +167,3 @@ def link_or_copy(source: Path, target: Path) -> None:
             partial.hardlink_to(source)
         except OSError:
             shutil.copyfile(source, partial)
-
-
-def is_alive(process: psutil.Process) -> bool:
-    """Whether it still runs, and is not just waiting to be cleared away."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _read_owner(path: Path) -> tuple[int, bool]:
-    """The process that holds the folder, and whether what started it is gone."""
-    try:
-        owner = json.loads(path.read_text())
-        process, started_by = owner["process"], owner["started_by"]
-    except (OSError, ValueError, KeyError):
-        return 0, False
-    if not _is_running(process):
-        return 0, False  # the owner before this one
-    return process, started_by is not None and not _is_running(started_by)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        return is_alive(psutil.Process(process))
-    except psutil.NoSuchProcess:
-        return False

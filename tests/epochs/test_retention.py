@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colorizer.training.retention import chosen_epoch, epochs_to_keep, kept_epochs, needed_epochs
+from colorizer.epochs.retention import chosen_epoch, epochs_to_keep, kept_epochs, needed_epochs
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from colorizer.core.errors import UserError
+from colorizer.epochs.decisions import Decision
+from colorizer.epochs.scratch import Scratch, link_or_copy, open_scratch, unfinished
 from colorizer.networks.safetensors_file import write_tensors
-from colorizer.training.decisions import Decision
-from colorizer.training.scratch import Scratch, link_or_copy, open_scratch, unfinished
 
 FIRST, SECOND, OTHER = (
     Decision(epoch=1, learning_rate=0.1),
@@ -113,7 +113,7 @@ def test_one_process_at_a_time(tmp_path):
     """The owner is a real process; when it is gone so is its hold, and its name is not blamed for another's."""
     facts = {"params": {"width": 4}}
     script = (
-        "import sys; from pathlib import Path; from colorizer.training.scratch import open_scratch\n"
+        "import sys; from pathlib import Path; from colorizer.epochs.scratch import open_scratch\n"
         "with open_scratch(Path(sys.argv[1]), {'params': {'width': 4}}, started_by=None, say=print):\n"
         "    print('held', flush=True); sys.stdin.read()"
     )
