@@ -1,4 +1,7 @@
-"""Train, and be asked after every epoch: save this model? another learning rate? stop here?"""
+"""Train, and be asked after every epoch: save this model? another learning rate? stop here?
+
+Asking is a param, not an environment variable, because DVC runs a stage again only when something declared changes.
+"""
 
 import os
 import sys

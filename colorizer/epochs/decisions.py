@@ -17,7 +17,7 @@ class Decision:
     stop: bool = False
 
 
-def ask(
+def prompt(
     epoch: int, learning_rate: float, *, is_last: bool, read: Callable[[], str], write: Callable[[str], None]
 ) -> Decision:
     """Ask in the terminal until the answers make sense; Enter keeps. `read` returns a line, `write` shows a text."""

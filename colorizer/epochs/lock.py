@@ -1,8 +1,9 @@
 """One process at a time in a folder, and waiting for one that is left over from a run that was killed."""
 
 import json
+import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import psutil
 from colorizer.core.errors import UserError
 from colorizer.core.files import write_text
 
+logger = logging.getLogger(__name__)
+
 SECONDS_FOR_AN_ORPHAN = 60
 
 
 @contextmanager
-def held(folder: Path, *, started_by: psutil.Process | None, say: Callable[[str], None]) -> Iterator[None]:
+def held(folder: Path, *, started_by: psutil.Process | None) -> Iterator[None]:
     """Hold a folder until the block ends, so that no other process trains in it.
 
     Raises UserError when another process holds it. An orphan, a process whose starter is gone, is waited for: it ends
@@ -31,7 +34,7 @@ def held(folder: Path, *, started_by: psutil.Process | None, say: Callable[[str]
         refusal = f"{who} is training this already, in {folder}: wait for it{end}"
         if not orphaned:
             raise UserError(refusal) from None
-        say(f"process {process} is left over from a run that was killed; waiting for it to stop")
+        logger.warning("process %d is left over from a run that was killed; waiting for it to stop", process)
         try:
             lock.acquire(timeout=SECONDS_FOR_AN_ORPHAN)
         except filelock.Timeout:

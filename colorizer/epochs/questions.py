@@ -27,7 +27,7 @@ class Question:
     sample: str
 
 
-def ask_program(folder: Path, question: Question, while_waiting: Callable[[], None]) -> Decision:
+def prompt_program(folder: Path, question: Question, while_waiting: Callable[[], None]) -> Decision:
     """Ask and wait for the answer; `while_waiting` is called meanwhile and may end that by raising."""
     answer = _answer(folder, question.epoch)
     answer.unlink(missing_ok=True)  # to an earlier training

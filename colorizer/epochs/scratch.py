@@ -11,8 +11,9 @@ Files are replaced at once and never written to again: what is published is a ha
 """
 
 import json
+import logging
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from colorizer.core.files import atomic_write, write_text
 from colorizer.epochs.decisions import Decision
 from colorizer.epochs.lock import held
 from colorizer.networks.safetensors_file import DamagedFileError, read_tensors
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +82,8 @@ class Scratch:
                 path.unlink()
         self._digests = files
 
-    def newest(self, warn: Callable[[str], None]) -> ResumePoint | None:
-        """The newest epoch whose state, checkpoints and sheets are all whole; `warn` is told of each that is not."""
+    def newest(self) -> ResumePoint | None:
+        """Find the newest epoch whose state, checkpoints and sheets are all whole; warn of each that is not."""
         for path in self._states():
             try:
                 _, metadata = read_tensors(path)
@@ -88,7 +91,8 @@ class Scratch:
                     if not (self.folder / name).is_file() or file_digest(self.folder / name) != digest:
                         raise DamagedFileError(f"{self.folder / name} is missing or damaged (another SHA-256)")
             except DamagedFileError as error:
-                warn(f"{error}: epoch {int(path.stem.removeprefix('state-'))} cannot be gone on from")
+                epoch = int(path.stem.removeprefix("state-"))
+                logger.warning("%s: training cannot resume after epoch %d", error, epoch)
                 continue
             self._digests = dict(metadata["files"])
             return ResumePoint(epoch=metadata["epoch"], state=path, history=metadata["history"])
@@ -138,13 +142,11 @@ class Scratch:
 
 
 @contextmanager
-def open_scratch(
-    root: Path, facts: dict, *, started_by: psutil.Process | None, say: Callable[[str], None]
-) -> Iterator[Scratch]:
+def open_scratch(root: Path, facts: dict, *, started_by: psutil.Process | None) -> Iterator[Scratch]:
     """Open the folder of the training that `facts` decide, and hold it until the block ends: see `lock.held`."""
     folder = root / f"train-{fingerprint(facts)}"
     folder.mkdir(parents=True, exist_ok=True)
-    with held(folder, started_by=started_by, say=say):
+    with held(folder, started_by=started_by):
         for cut_off in folder.rglob(".*.partial*"):  # by a kill
             cut_off.unlink()
         write_text(folder / "facts.json", json.dumps(facts, indent=1))

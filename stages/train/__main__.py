@@ -10,7 +10,7 @@ from functools import partial
 from colorizer.epochs.scratch import open_scratch
 from colorizer.training.distributed import ProcessGroup, is_rank, launch, process_group
 from settings.params import Params
-from stages.entry import run_stage, say
+from stages.entry import run_stage
 from stages.train.decisions import Decisions
 from stages.train.dvc_run import project_root, starter, stop_if_orphaned
 from stages.train.loop import follow, train_epochs
@@ -37,7 +37,7 @@ def lead(setup: Setup, group: ProcessGroup) -> None:
     parent = starter()
     check_parent = partial(stop_if_orphaned, parent)
     facts = training_facts(setup)
-    with open_scratch(project_root() / "scratch", facts, started_by=parent, say=say) as scratch:
+    with open_scratch(project_root() / "scratch", facts, started_by=parent) as scratch:
         resume_point, answers = resume_or_clear(scratch, setup.options, facts)
         decisions = Decisions(scratch, setup.options, answers, while_waiting=check_parent)
         run = Run(setup, scratch, decisions, facts, resume_point, check_parent)

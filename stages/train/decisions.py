@@ -4,6 +4,7 @@ Who answers is a person at the terminal (`train.ask`), or the program that named
 colorizer/epochs/questions.py).
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,12 +12,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from colorizer.core.progress import Progress
-from colorizer.epochs.decisions import Decision, ask
-from colorizer.epochs.questions import FOLDER, Question, ask_program
+from colorizer.epochs.decisions import Decision, prompt
+from colorizer.epochs.questions import FOLDER, Question, prompt_program
 from colorizer.epochs.scratch import Scratch
 from settings.params import Train
 from settings.params_file import write_params
-from stages.entry import say
+
+logger = logging.getLogger(__name__)
 
 
 def declared(options: Train) -> list[Decision]:
@@ -46,7 +48,7 @@ class Decisions:
         self._questions = Path(os.environ[FOLDER]) if FOLDER in os.environ else None
         self._asks = bool(self._questions) or (options.ask and sys.stdin.isatty() and sys.stderr.isatty())
         if options.ask and not self._asks:
-            say(
+            logger.info(
                 "train.ask is true but there is no terminal to ask in: going on with train.decisions, and keeping "
                 "everything as it is after the other epochs"
             )
@@ -76,7 +78,7 @@ class Decisions:
         epoch = history[-1]["epoch"]
         decision = self._about(epoch) or self._ask(history, progress)
         if decision.stop and epoch < self._options.epochs:
-            say(f"stopping after epoch {epoch} of {self._options.epochs}, as decided")
+            logger.info(f"stopping after epoch {epoch} of {self._options.epochs}, as decided")
         return decision.stop or epoch == self._options.epochs
 
     def facts_before(self, epoch: int) -> dict[str, list]:
@@ -119,7 +121,7 @@ class Decisions:
                 self._options.decay_epochs
             )
             summary = f"epoch {epoch} of {self._options.epochs}{falling}: L1 {last['l1_loss']:.4f}{score}"
-            say(f"{summary}; its pictures are in {self._scratch.sample(epoch)}")
+            logger.info(f"{summary}; its pictures are in {self._scratch.sample(epoch)}")
             if self._questions:
                 question = Question(
                     epoch=epoch,
@@ -128,9 +130,9 @@ class Decisions:
                     is_last=epoch == self._options.epochs,
                     sample=str(self._scratch.sample(epoch).resolve()),
                 )
-                decision = ask_program(self._questions, question, self._while_waiting)
+                decision = prompt_program(self._questions, question, self._while_waiting)
             else:
-                decision = ask(
+                decision = prompt(
                     epoch,
                     self.learning_rate_at(epoch),
                     is_last=epoch == self._options.epochs,

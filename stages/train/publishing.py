@@ -1,5 +1,6 @@
 """From the scratch folder to the outputs of the training stage, and back from a kill."""
 
+import logging
 import os
 import shutil
 from dataclasses import replace
@@ -15,11 +16,12 @@ from colorizer.epochs.scratch import ResumePoint, Scratch, link_or_copy, unfinis
 from colorizer.training.gan import LOSSES
 from settings.params import Train
 from settings.params_file import read_params
-from stages.entry import say
 from stages.train.decisions import Decisions, declared, wanted_epochs
 from stages.train.dvc_run import is_cached
 from stages.train.provenance import differences, train_params, training_facts
 from stages.train.setup import Setup
+
+logger = logging.getLogger(__name__)
 
 CHECKPOINTS, MODEL = Path("models/checkpoints"), Path("models/generator.safetensors")
 HISTORY, SHEETS = Path("reports/history.csv"), Path("reports/samples")
@@ -31,7 +33,7 @@ def resume_or_clear(scratch: Scratch, options: Train, facts: dict) -> tuple[Resu
 
     Raises UserError when more epochs are finished than are wanted.
     """
-    finished = None if os.environ.get(FRESH) else scratch.newest(say)
+    finished = None if os.environ.get(FRESH) else scratch.newest()
     answers = scratch.answers(declared(options), finished.epoch if finished else 0)
     published_epochs, published_files = scratch.published()
     reason = ""
@@ -47,7 +49,7 @@ def resume_or_clear(scratch: Scratch, options: Train, facts: dict) -> tuple[Resu
             f"({options.epochs}): set train.epochs to {finished.epoch} or more, or {FRESH}=1 to start at epoch 1"
         )
     elif finished:
-        say(f"going on after epoch {finished.epoch}, which is kept in {scratch.folder}")
+        logger.info(f"going on after epoch {finished.epoch}, which is kept in {scratch.folder}")
         scratch.record(declared(options), answers)
         return finished, answers
     elif other := next(unfinished(scratch.folder.parent), None):
@@ -55,7 +57,7 @@ def resume_or_clear(scratch: Scratch, options: Train, facts: dict) -> tuple[Resu
         more = f" and {len(changed) - 3} more changes" if len(changed) > 3 else ""
         reason = f"{'; '.join(changed[:3])}{more} since the unfinished training in {folder}" if changed else ""
     if reason:
-        say(f"starting at epoch 1: {reason}")
+        logger.info(f"starting at epoch 1: {reason}")
     scratch.clear()
     scratch.record(declared(options), [])
     return None, []
@@ -96,4 +98,4 @@ def publish(scratch: Scratch, options: Train, history: list[dict], decisions: De
     scratch.record(decisions.all, [])
     scratch.mark_published(len(history), outputs.values())
     if warnings := history[chosen - 1]["warnings"]:
-        say(f"warning: the model, that of epoch {chosen}: {warnings}")
+        logger.warning(f"warning: the model, that of epoch {chosen}: {warnings}")

@@ -1,5 +1,6 @@
 """One run of the training stage: its finished epochs, and all that is done about each."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,9 +25,10 @@ from colorizer.training.diagnostics import diagnose
 from colorizer.training.gan import GAN, DivergedError
 from colorizer.training.optim import linear_decay
 from colorizer.training.training_state import save_state
-from stages.entry import say
 from stages.train.decisions import Decisions
 from stages.train.setup import Setup
+
+logger = logging.getLogger(__name__)
 
 LOG = Path("logs/train.csv")
 _SHORT_NAMES = {"discriminator_loss": "D", "adversarial_loss": "G", "l1_loss": "L1", "swd_loss": "colours"}
@@ -140,7 +142,7 @@ class Run:
         if epoch.number > self.setup.options.l1_pretrain_epochs:  # L1 alone is dull by nature
             with progress.paused():
                 for warning in warnings:
-                    say(f"warning: epoch {epoch.number}: {warning}")
+                    logger.warning(f"warning: epoch {epoch.number}: {warning}")
         times = {
             "epoch": epoch.number,
             "seconds": f"{epoch.seconds:.2f}",

@@ -38,14 +38,20 @@ def scratch(tmp_path):
     return scratch
 
 
-def newest(scratch):
-    warnings = []
-    finished = Scratch(scratch.folder).newest(warnings.append)
-    return finished and finished.epoch, " ".join(warnings)
+@pytest.fixture
+def newest(scratch, caplog):
+    """Find the newest epoch in the folder anew: its number, and the warnings."""
+
+    def find():
+        caplog.clear()
+        point = Scratch(scratch.folder).newest()
+        return point and point.epoch, " ".join(caplog.messages)
+
+    return find
 
 
-def test_the_newest_two_states_and_what_they_rely_on_are_kept(scratch):
-    assert newest(scratch) == (3, "")
+def test_the_newest_two_states_and_what_they_rely_on_are_kept(scratch, newest):
+    assert newest() == (3, "")
     finish(scratch, 4)
     names = sorted(path.name for path in scratch.folder.iterdir())
     assert names == ["checkpoints", "samples", "state-0003.safetensors", "state-0004.safetensors"]
@@ -57,13 +63,13 @@ def test_the_newest_two_states_and_what_they_rely_on_are_kept(scratch):
     [("state-0003.safetensors", 2), ("checkpoints/epoch-0003.safetensors", 2), ("samples/epoch-0001.png", None)],
 )
 @pytest.mark.parametrize("damage", ["truncated", "gone"])
-def test_damage_is_named_and_the_newest_whole_epoch_is_found(scratch, name, epoch, damage):
+def test_damage_is_named_and_the_newest_whole_epoch_is_found(scratch, newest, name, epoch, damage):
     path = scratch.folder / name
     content = path.read_bytes()
     path.unlink()
     if damage == "truncated":
         path.write_bytes(content[:-1])
-    found, warning = newest(scratch)
+    found, warning = newest()
     if name.startswith("state") and damage == "gone":
         assert (found, warning) == (2, "")
     else:
@@ -71,12 +77,12 @@ def test_damage_is_named_and_the_newest_whole_epoch_is_found(scratch, name, epoc
         assert str(path) in warning
 
 
-def test_clearing_forgets_everything(scratch):
+def test_clearing_forgets_everything(scratch, newest):
     scratch.record([FIRST], [])
     scratch.mark_published(3, [scratch.checkpoint(1)])
     assert scratch.published() == (3, [scratch.checkpoint(1)])
     scratch.clear()
-    assert newest(scratch) == (None, "")
+    assert newest() == (None, "")
     assert scratch.published() == (0, [])
     assert scratch.answers([], 0) == []
 
@@ -114,7 +120,7 @@ def test_one_process_at_a_time(tmp_path):
     facts = {"params": {"width": 4}}
     script = (
         "import sys; from pathlib import Path; from colorizer.epochs.scratch import open_scratch\n"
-        "with open_scratch(Path(sys.argv[1]), {'params': {'width': 4}}, started_by=None, say=print):\n"
+        "with open_scratch(Path(sys.argv[1]), {'params': {'width': 4}}, started_by=None):\n"
         "    print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
@@ -123,19 +129,19 @@ def test_one_process_at_a_time(tmp_path):
         assert owner.stdout.readline() == "held\n"
         with (
             pytest.raises(UserError, match=rf"process {owner.pid} is training this already.*\(kill {owner.pid}\)"),
-            open_scratch(tmp_path, facts, started_by=None, say=print),
+            open_scratch(tmp_path, facts, started_by=None),
         ):
             pass
-        with open_scratch(tmp_path, {"params": {"width": 8}}, started_by=None, say=print) as other:
+        with open_scratch(tmp_path, {"params": {"width": 8}}, started_by=None) as other:
             assert other.folder.parent == tmp_path
         owner.kill()
-    with open_scratch(tmp_path, facts, started_by=None, say=print) as scratch:
+    with open_scratch(tmp_path, facts, started_by=None) as scratch:
         assert json.loads((scratch.folder / "owner.json").read_text())["process"] == os.getpid()
 
 
 def test_what_a_kill_cut_off_is_cleared_away(tmp_path):
     for _ in range(2):
-        with open_scratch(tmp_path, {}, started_by=None, say=print) as scratch:
+        with open_scratch(tmp_path, {}, started_by=None) as scratch:
             assert list(scratch.folder.rglob("*partial*")) == []
             scratch.checkpoints.mkdir(exist_ok=True)
             (scratch.checkpoints / ".epoch-0001.partial.safetensors").write_text("cut off")
@@ -144,7 +150,7 @@ def test_what_a_kill_cut_off_is_cleared_away(tmp_path):
 
 def test_unfinished_trainings_are_found_with_their_facts(tmp_path):
     for width in (4, 8):
-        with open_scratch(tmp_path, {"params": {"width": width}}, started_by=None, say=print) as scratch:
+        with open_scratch(tmp_path, {"params": {"width": width}}, started_by=None) as scratch:
             finish(scratch, 1)
     scratch.mark_published(1, [])
     assert [facts for _, facts in unfinished(tmp_path)] == [{"params": {"width": 4}}]

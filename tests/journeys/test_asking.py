@@ -5,7 +5,7 @@ import pexpect
 import pytest
 from ruamel.yaml import YAML
 
-from colorizer.epochs.decisions import Decision, ask
+from colorizer.epochs.decisions import Decision, prompt
 from colorizer.epochs.scratch import Scratch
 from settings.params import DecisionParams
 from settings.params_file import read_params
@@ -19,7 +19,7 @@ PUBLISHED = ("models/checkpoints/*", "models/generator.safetensors", "reports/hi
 
 def answers(*lines, is_last=False):
     remaining, shown = iter(f"{line}\n" for line in lines), []
-    decision = ask(3, 0.01, is_last=is_last, read=lambda: next(remaining), write=shown.append)
+    decision = prompt(3, 0.01, is_last=is_last, read=lambda: next(remaining), write=shown.append)
     assert list(remaining) == []
     return decision, "".join(shown)
 
