@@ -32,7 +32,8 @@ from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
 from colorizer.networks.layers import max_num_downs
 from colorizer.training.batches import Batch, TrainingBatches
-from colorizer.training.gan import GAN, Recipe
+from colorizer.training.gan import GAN
+from colorizer.training.recipe import Recipe
 
 CPU = torch.device("cpu")
 Losses = tuple[float, float, float]  # of the discriminator, adversarial, L1

@@ -24,7 +24,8 @@ from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
 from colorizer.networks.layers import max_num_downs
 from colorizer.training.batches import to_batch
-from colorizer.training.gan import GAN, Recipe
+from colorizer.training.gan import GAN
+from colorizer.training.recipe import Recipe
 from colorizer.training.training_state import load_state, save_state
 
 

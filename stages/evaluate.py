@@ -2,7 +2,6 @@
 
 import json
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from colorizer.core.normalization_file import read_normalization
 from colorizer.core.progress import Progress
 from colorizer.core.store import open_store
 from colorizer.networks.checkpoints import generate_chroma, load_generator
-from colorizer.networks.devices import choose_device, choose_precision
+from colorizer.networks.devices import open_device
 from colorizer.report.failures import where_it_fails, worst_by_kind
 from colorizer.report.figures import plot_histograms, plot_history, save_figure
 from colorizer.report.html import report_page
@@ -24,25 +23,34 @@ from colorizer.report.score_card import score_card
 from colorizer.scoring.evaluation import Evaluation, constant_chroma, evaluate_images
 from colorizer.scoring.sheets import comparison_sheet
 from settings.params import Params
-from stages.entry import run_stage
-
-REPORTS, METRICS, MODEL = Path("reports/evaluation"), Path("metrics.json"), Path("models/generator.safetensors")
+from settings.paths import (
+    EVALUATION,
+    HISTORY,
+    INVENTORY,
+    LAB_STORE,
+    METRICS,
+    MODEL,
+    NORMALIZATION,
+    TEST_IMAGES,
+    TRAIN_IMAGES,
+    VALIDATION_IMAGES,
+)
+from stages.runtime.entry import run_stage
 
 _OF_EACH_KIND = 3  # images on the sheet of the worst by kind: a row
 
 
 def evaluate(params: Params) -> None:
     options = params.evaluate
-    device = choose_device(params.train.device)
-    precision = choose_precision(params.train.precision, device)
-    store = open_store(Path("data/lab.npy"))
+    device, precision = open_device(params.train.device, params.train.precision)
+    store = open_store(LAB_STORE)
     generator, normalization, metadata = load_generator(MODEL, device)
-    if normalization != read_normalization(Path("data/normalization.json")):
+    if normalization != read_normalization(NORMALIZATION):
         raise UserError(
             f"{MODEL} was trained with another normalisation than data/normalization.json: run `dvc repro train`"
         )
     predict = partial(generate_chroma, generator, normalization, device=device, precision=precision)
-    images = pd.read_csv("data/split/test.csv")["image"].to_numpy()
+    images = pd.read_csv(TEST_IMAGES)["image"].to_numpy()
     with Progress("evaluate", total=len(images)) as progress:
         evaluation = evaluate_images(
             store,
@@ -57,12 +65,13 @@ def evaluate(params: Params) -> None:
         )
 
     failures = where_it_fails(evaluation.scores)
-    write_csv(REPORTS / "scores.csv", evaluation.scores.round(4))
-    write_csv(REPORTS / "failures.csv", failures.round(4))
-    history = pd.read_csv("reports/history.csv")
-    save_figure(plot_history(history), REPORTS / "curves.png")
+    write_csv(EVALUATION / "scores.csv", evaluation.scores.round(4))
+    write_csv(EVALUATION / "failures.csv", failures.round(4))
+    history = pd.read_csv(HISTORY)
+    save_figure(plot_history(history), EVALUATION / "curves.png")
     save_figure(
-        plot_histograms({name: evaluation.histograms[name] for name in ("truth", "model")}), REPORTS / "histograms.png"
+        plot_histograms({name: evaluation.histograms[name] for name in ("truth", "model")}),
+        EVALUATION / "histograms.png",
     )
     sheets = {name: dict.fromkeys(chosen, "") for name, chosen in pick(evaluation, options.sheet_images).items()}
     kinds = worst_by_kind(evaluation.scores, _OF_EACH_KIND)
@@ -71,39 +80,43 @@ def evaluate(params: Params) -> None:
     for name, kind_of in sheets.items():
         truth = store[list(kind_of)]
         captions = [f"{kind}image {image}, CIEDE2000 {ciede2000[image]:.1f}" for image, kind in kind_of.items()]
-        save_image(comparison_sheet(truth, predict(truth[..., 0]), captions=captions), REPORTS / f"{name}.png")
+        save_image(comparison_sheet(truth, predict(truth[..., 0]), captions=captions), EVALUATION / f"{name}.png")
 
     metrics = {"test_images": len(images), "epoch": metadata["epoch"], "epochs": len(history), **evaluation.summary()}
     write_text(METRICS, json.dumps(metrics, indent=2) + "\n")
     origin = [f"{len(images)} test images. {why_this_epoch(metadata, len(history))}", trained_by(metadata["training"])]
-    write_text(REPORTS / "score_card.txt", score_card(metrics, origin, failures))
+    write_text(EVALUATION / "score_card.txt", score_card(metrics, origin, failures))
     pictures = [
-        ("From the best to the worst", "At equal steps of the ranking by CIEDE2000.", REPORTS / "ranking.png"),
-        ("Median images", "Those in the middle of the ranking by CIEDE2000.", REPORTS / "median.png"),
-        ("Worst images", "The largest CIEDE2000.", REPORTS / "worst.png"),
+        ("From the best to the worst", "At equal steps of the ranking by CIEDE2000.", EVALUATION / "ranking.png"),
+        ("Median images", "Those in the middle of the ranking by CIEDE2000.", EVALUATION / "median.png"),
+        ("Worst images", "The largest CIEDE2000.", EVALUATION / "worst.png"),
         (
             "Worst images by kind",
             "The largest CIEDE2000 among dark, bright, pale, colourful, smooth and textured images, then those whose "
             "colourfulness is farthest below and above the truth's; no image twice.",
-            REPORTS / "worst_by_kind.png",
+            EVALUATION / "worst_by_kind.png",
         ),
         (
             "Training",
             "Mean losses of each epoch, and scores of the validation images. The discriminator joins after "
             "train.l1_pretrain_epochs; guessing costs it 1.39.",
-            REPORTS / "curves.png",
+            EVALUATION / "curves.png",
         ),
-        ("Colours", "How often each a*, b* occurs in the test images and in the model's.", REPORTS / "histograms.png"),
+        (
+            "Colours",
+            "How often each a*, b* occurs in the test images and in the model's.",
+            EVALUATION / "histograms.png",
+        ),
     ]
-    write_text(REPORTS / "report.html", report_page(metrics, origin, failures, metadata["training"], pictures))
+    write_text(EVALUATION / "report.html", report_page(metrics, origin, failures, metadata["training"], pictures))
     model, grey = metrics["model"]["psnr"], metrics["grey"]["psnr"]
-    print(f"evaluate: PSNR {model:.2f} dB (grey {grey:.2f}), report in {REPORTS}/report.html")
+    print(f"evaluate: PSNR {model:.2f} dB (grey {grey:.2f}), report in {EVALUATION}/report.html")
 
 
 def training_mean_chroma() -> tuple[float, float]:
     """Mean A and B codes of the training images."""
-    inventory = pd.read_csv("data/inventory.csv", usecols=["image", "mean_a", "mean_b"], index_col="image")
-    means = inventory.loc[pd.read_csv("data/split/train.csv")["image"]].mean() + NEUTRAL
+    inventory = pd.read_csv(INVENTORY, usecols=["image", "mean_a", "mean_b"], index_col="image")
+    means = inventory.loc[pd.read_csv(TRAIN_IMAGES)["image"]].mean() + NEUTRAL
     return means["mean_a"], means["mean_b"]
 
 
@@ -112,7 +125,7 @@ def why_this_epoch(metadata: dict, epochs: int) -> str:
     criterion, scores = metadata["training"]["params"]["train.monitor"], metadata["scores"]
     if not scores:
         return f"The model is that of epoch {metadata['epoch']} of {epochs}, the last: there are no validation images."
-    validated = len(pd.read_csv("data/split/validation.csv"))
+    validated = len(pd.read_csv(VALIDATION_IMAGES))
     return (
         f"The model is that of epoch {metadata['epoch']} of {epochs}, chosen by {criterion.replace('_', ' ')}: "
         f"{scores[criterion]:.3f} on {validated} validation images."

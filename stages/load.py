@@ -10,7 +10,8 @@ from colorizer.data.inventory import take_inventory
 from colorizer.data.pixel_statistics import check_encoding, measure
 from colorizer.data.raw import open_raw
 from settings.params import Params
-from stages.entry import run_stage
+from settings.paths import INVENTORY
+from stages.runtime.entry import run_stage
 
 
 def load(params: Params) -> None:
@@ -19,7 +20,7 @@ def load(params: Params) -> None:
     look = measure(iterate_store(interleave(*raw.spread())))
     check_encoding(look, max_outside_srgb=params.normalize.max_outside_srgb)
     inventory = take_inventory(raw)
-    write_columns(Path("data/inventory.csv"), inventory)
+    write_columns(INVENTORY, inventory)
     height, width = raw.image_shape
     duplicates = np.ma.count(inventory["duplicate_of"])
     print(f"load: {raw.num_images} images of {height} x {width}, {duplicates} duplicates")

@@ -8,7 +8,7 @@ from pathlib import Path
 from colorizer.core.files import write_text
 from colorizer.data.raw import find_chroma_files, find_lightness_file
 from settings.params import Params
-from stages.entry import run_stage
+from stages.runtime.entry import run_stage
 
 
 def locate(params: Params) -> None:

@@ -6,7 +6,7 @@ from colorizer.core.files import write_csv
 from colorizer.data.raw import write_raw
 from colorizer.data.sample import make_sample
 from settings.params import SAMPLE_ROOT, Params
-from stages.entry import run_stage
+from stages.runtime.entry import run_stage
 
 
 def sample(params: Params) -> None:

@@ -1,17 +1,16 @@
 """Choose the images that train, those that choose the epoch, and those that test."""
 
-from pathlib import Path
-
 from colorizer.core.files import write_columns
 from colorizer.data.splitting import read_candidates, split_images
 from settings.params import Params
-from stages.entry import run_stage
+from settings.paths import INVENTORY, TEST_IMAGES, TRAIN_IMAGES, VALIDATION_IMAGES
+from stages.runtime.entry import run_stage
 
 
 def split(params: Params) -> None:
     options = params.split
     train, validation, test = split_images(
-        *read_candidates(Path("data/inventory.csv")),
+        *read_candidates(INVENTORY),
         train=options.train,
         validation=options.validation,
         test=options.test,
@@ -20,9 +19,9 @@ def split(params: Params) -> None:
         min_chroma=options.min_chroma,
         drop_duplicates=options.drop_duplicates,
     )
-    write_columns(Path("data/split/train.csv"), {"image": train})
-    write_columns(Path("data/split/validation.csv"), {"image": validation})
-    write_columns(Path("data/split/test.csv"), {"image": test})
+    write_columns(TRAIN_IMAGES, {"image": train})
+    write_columns(VALIDATION_IMAGES, {"image": validation})
+    write_columns(TEST_IMAGES, {"image": test})
     print(f"split: {len(train)} training, {len(validation)} validation and {len(test)} test images")
 
 

@@ -34,6 +34,13 @@ def choose_precision(name: PrecisionOrAuto, device: torch.device) -> Precision:
     return "bf16" if abilities.get("avx512_bf16") or abilities.get("amx_bf16") else "fp32"
 
 
+def open_device(name: str, precision: PrecisionOrAuto) -> tuple[torch.device, Precision]:
+    """Choose device and precision, and ask a GPU for deterministic kernels. Raises the errors of `choose_device`."""
+    device = choose_device(name)
+    make_deterministic(device)
+    return device, choose_precision(precision, device)
+
+
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager:
     """Inside, networks compute in this precision; their weights, batch norm's statistics and losses stay float32.
 

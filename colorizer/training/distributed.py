@@ -73,6 +73,23 @@ def is_rank() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
+def check_ranks(num_processes: int, device: torch.device, *, smallest_batch: int) -> None:
+    """Raise UserError when that many ranks are not those that were started, lack a GPU, or get no image of a batch."""
+    started = int(os.environ["WORLD_SIZE"]) if is_rank() else num_processes
+    if num_processes != started:
+        raise UserError(
+            f"train.num_processes is {num_processes}, but torchrun started {started} processes: set it to {started}"
+        )
+    here, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", num_processes)), torch.cuda.device_count()
+    if device.type == "cuda" and here > gpus:
+        raise UserError(f"{here} processes on this machine want a GPU each, but PyTorch finds {gpus}: start fewer")
+    if smallest_batch < num_processes:
+        raise UserError(
+            f"train.num_processes is {num_processes}, but the last batch of an epoch holds {smallest_batch} images "
+            "only: change train.batch_size or split.train"
+        )
+
+
 def share_threads(num_processes: int) -> None:
     """Divide the CPU's threads evenly among the ranks of this machine, `num_processes` unless torchrun says otherwise.
 

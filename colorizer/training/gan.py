@@ -4,9 +4,9 @@ Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial N
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +16,14 @@ from colorizer.core.errors import UserError
 from colorizer.networks.devices import Precision, autocast
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
+from colorizer.networks.layers import check_num_downs, max_num_downs
 from colorizer.training.batch_norm import synchronize_batch_norm
 from colorizer.training.batches import Batch
 from colorizer.training.distributed import SINGLE, ProcessGroup
 from colorizer.training.ema import EMA
 from colorizer.training.losses import adversarial_loss, discriminator_loss, l1_loss, swd_loss
 from colorizer.training.optim import ChannelsLastAdam
+from colorizer.training.recipe import Recipe
 
 _STEPS_BETWEEN_CHECKS = 100  # for divergence, which costs a synchronisation with the device
 LOSSES = ("discriminator_loss", "adversarial_loss", "l1_loss", "swd_loss")
@@ -29,30 +31,6 @@ LOSSES = ("discriminator_loss", "adversarial_loss", "l1_loss", "swd_loss")
 
 class DivergedError(UserError):
     """Losses, weights or output are no longer finite; the message says which."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """The numbers that a training step needs.
-
-    learning_rate, betas: of Adam, for both networks. l1_weight, swd_weight: of these losses beside the adversarial
-    one. ema_decay: of the generator's moving average, per step; 0 keeps none.
-    """
-
-    learning_rate: float
-    betas: tuple[float, float]
-    l1_weight: float
-    swd_weight: float = 0.0
-    ema_decay: float = 0.0
-
-    def generator_loss(self, losses: dict[str, Tensor]) -> Tensor:
-        """Add up the losses of the generator by their weights; the adversarial ones may be missing."""
-        total = self.l1_weight * losses["l1_loss"]
-        if "adversarial_loss" in losses:
-            total = losses["adversarial_loss"] + total
-        if "swd_loss" in losses:
-            total = total + self.swd_weight * losses["swd_loss"]
-        return total
 
 
 class GAN:
@@ -151,6 +129,32 @@ class GAN:
         optimizer.zero_grad()
         (loss * share).backward()
         optimizer.step()
+
+
+def build_gan(
+    generator: Mapping[str, Any],
+    discriminator: Mapping[str, Any],
+    recipe: Recipe,
+    *,
+    image_shape: tuple[int, int],
+    device: torch.device,
+    precision: Precision,
+    group: ProcessGroup,
+) -> GAN:
+    """Build both networks for images of this height and width; the recipe's seed alone decides their initial weights.
+
+    `generator` and `discriminator` are the networks' arguments; a generator's `num_downs` of `auto` is as many as the
+    images allow. Raises UserError when they allow fewer than are given.
+    """
+    size = min(image_shape)
+    num_downs = max_num_downs(size) if generator["num_downs"] == "auto" else generator["num_downs"]
+    check_num_downs(num_downs, size, "train.generator.num_downs")
+    torch.manual_seed(recipe.seed)
+    generates = Generator(**{**generator, "num_downs": num_downs})
+    chroma_shape = generates.chroma_shape(image_shape)
+    check_num_downs(discriminator["num_downs"], min(chroma_shape), "train.discriminator.num_downs")
+    judges = Discriminator(**discriminator, image_shape=chroma_shape)
+    return GAN(generates, judges, recipe, device=device, precision=precision, group=group)
 
 
 def _resized(batch: Batch, size: torch.Size) -> tuple[Tensor, Tensor]:

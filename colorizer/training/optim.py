@@ -1,4 +1,4 @@
-"""The optimizer and the learning rate schedule of both networks."""
+"""The optimizer of both networks."""
 
 from collections.abc import Iterable
 
@@ -55,15 +55,6 @@ class ChannelsLastAdam:
             weight_decay=0.0,
             maximize=False,
         )
-
-
-def linear_decay(learning_rate: float, epoch: int, *, epochs: int, decay_epochs: int) -> float:
-    """Return the learning rate of an epoch (1, 2, ...): constant at first, then falling to 0 in equal steps.
-
-    It falls in the last `decay_epochs` epochs, and would be 0 in the epoch after the last one.
-    Source: the training schedule of Isola et al. (2017).
-    """
-    return learning_rate * min(1.0, (epochs - epoch + 1) / (decay_epochs + 1))
 
 
 def _in_memory_order(tensor: Tensor) -> Tensor:

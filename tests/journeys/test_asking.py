@@ -5,15 +5,15 @@ import pexpect
 import pytest
 from ruamel.yaml import YAML
 
+from colorizer.epochs.deciding import Decisions
 from colorizer.epochs.decisions import Decision, prompt
 from colorizer.epochs.scratch import Scratch
+from colorizer.training.recipe import Recipe
 from settings.params import DecisionParams
-from settings.params_file import read_params
-from stages.train.decisions import Decisions
-from tests.support.imports import ROOT
 from tests.support.workspace import BIN, Workspace
 
 SAVE, RATE = r"Save this model\?", r"Learning rate\?"
+RECIPE = Recipe(learning_rate=6e-4, betas=(0.5, 0.999), l1_weight=100.0, epochs=3)
 PUBLISHED = ("models/checkpoints/*", "models/generator.safetensors", "reports/history.csv", "reports/samples/*")
 
 
@@ -50,7 +50,7 @@ def test_after_the_last_epoch_neither_learning_rate_nor_stop_is_asked():
 
 
 def test_when_the_first_epoch_diverges_there_is_nothing_to_go_on_from(tmp_path):
-    decisions = Decisions(Scratch(tmp_path), read_params(ROOT / "presets/sample.yaml").train, [])
+    decisions = Decisions(Scratch(tmp_path), [], [], recipe=RECIPE, monitor="combined_score", ask=False)
     assert decisions.after_divergence(1) == (
         "no epoch is finished yet: lower train.learning_rate in params.yaml, for example to 6e-05"
     )
@@ -60,14 +60,14 @@ def test_when_the_first_epoch_diverges_there_is_nothing_to_go_on_from(tmp_path):
     ("known", "advised"),
     [
         ([], "{epoch: 1, learning_rate: 6e-05}"),
-        ([DecisionParams(epoch=1, learning_rate=0.5)], "{epoch: 1, learning_rate: 0.05}"),
-        ([DecisionParams(epoch=1, save=False, learning_rate=0.5)], "{epoch: 1, save: false, learning_rate: 0.05}"),
-        ([DecisionParams(epoch=1, save=False)], "{epoch: 1, save: false, learning_rate: 6e-05}"),
+        ([Decision(epoch=1, learning_rate=0.5)], "{epoch: 1, learning_rate: 0.05}"),
+        ([Decision(epoch=1, save=False, learning_rate=0.5)], "{epoch: 1, save: false, learning_rate: 0.05}"),
+        ([Decision(epoch=1, save=False)], "{epoch: 1, save: false, learning_rate: 6e-05}"),
     ],
 )
 def test_what_is_known_about_the_last_good_epoch_stays_in_the_advice(tmp_path, known, advised):
-    options = read_params(ROOT / "presets/sample.yaml").train.model_copy(update={"decisions": known})
-    message = Decisions(Scratch(tmp_path), options, []).after_divergence(2)
+    decisions = Decisions(Scratch(tmp_path), known, [], recipe=RECIPE, monitor="combined_score", ask=False)
+    message = decisions.after_divergence(2)
     assert f"put `- {advised}` or another rate" in message
     assert DecisionParams(**YAML(typ="safe").load(advised)).save == all(decision.save for decision in known)
 

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from colorizer.core.lab import Normalization
+from colorizer.epochs import loop
 from colorizer.training.batch_norm import synchronize_batch_norm
 from colorizer.training.batches import Batch, TrainingBatches
 from colorizer.training.distributed import ProcessGroup, launch, process_group
 from colorizer.training.gan import DivergedError
-from settings.params_file import read_params
-from stages.train import loop
-from stages.train.setup import Setup
+from colorizer.training.training_data import open_training_data
+from settings import paths
 from tests.support.disturbed import ask_for_training, newest_epoch, results, wait_until
 from tests.support.workspace import BIN
 from tests.training.test_gan import CPU, gan_for
@@ -125,21 +125,20 @@ def test_an_interrupt_is_told_once_and_the_next_run_goes_on(committed):
 
 
 def diverge() -> str:
-    setup = Setup(read_params().train, CPU, "fp32")
+    data = open_training_data(paths.LAB_STORE, paths.NORMALIZATION, paths.TRAIN_IMAGES, paths.VALIDATION_IMAGES)
     with process_group(CPU) as group:
+        gan = gan_for(32, batch_size=8, group=group)
         if group.rank:
-            loop.follow(setup, group)
+            loop.follow(gan, data)
             return "followed"
-        gan = setup.make_gan(group)
         group.broadcast(None)  # no state to resume from
         group.broadcast((2, 1e39))
         with pytest.raises(DivergedError):
-            loop.train_epoch(gan, setup, 2, 1e39)
+            loop.train_epoch(gan, data, 2, 1e39)
         return "diverged"
 
 
 def test_divergence_ends_all_ranks_and_only_rank_0_speaks(committed, monkeypatch, capfd):
-    committed.edit_params(num_processes="2", batch_size="8")
     monkeypatch.chdir(committed.path)
     assert launch(2, diverge) == {0: "diverged", 1: "followed"}
     assert capfd.readouterr() == ("", "")

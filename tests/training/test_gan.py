@@ -3,6 +3,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,15 +13,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from colorizer.core.errors import UserError
 from colorizer.core.lab import Normalization
+from colorizer.epochs.run import validate
 from colorizer.networks.devices import choose_device, choose_precision
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
 from colorizer.training.batches import TrainingBatches, to_batch
 from colorizer.training.distributed import SINGLE
-from colorizer.training.gan import GAN, DivergedError, Recipe
+from colorizer.training.gan import GAN, DivergedError
 from colorizer.training.losses import adversarial_loss, l1_loss, swd_loss
-from colorizer.training.optim import linear_decay
-from stages.train.run import validate
+from colorizer.training.recipe import Recipe
 from tests.conftest import NO_GPU
 from tests.support.imports import ROOT
 
@@ -67,9 +68,9 @@ def test_at_half_resolution_the_truth_is_the_mean_of_four_pixels(photographs):
 
 
 def test_the_learning_rate_falls_in_equal_steps_in_the_last_epochs():
-    rates = [linear_decay(0.6, epoch, epochs=5, decay_epochs=3) for epoch in range(1, 6)]
-    assert rates == pytest.approx([0.6, 0.6, 0.45, 0.3, 0.15])
-    assert linear_decay(0.6, 5, epochs=5, decay_epochs=0) == 0.6
+    falling = Recipe(epochs=5, decay_epochs=3, learning_rate=0.6, betas=(0.5, 0.999), l1_weight=100.0)
+    assert [falling.decayed(0.6, epoch) for epoch in range(1, 6)] == pytest.approx([0.6, 0.6, 0.45, 0.3, 0.15])
+    assert replace(falling, decay_epochs=0).decayed(0.6, 5) == 0.6
 
 
 def test_a_batch_is_normalised_pixels(photographs):

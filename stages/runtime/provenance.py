@@ -6,22 +6,19 @@ from ruamel.yaml import YAML
 
 from colorizer.core.digests import file_digest
 from colorizer.core.errors import UserError
-from colorizer.networks.devices import environment
 from settings.params import Train
 from settings.params_file import flat
-from stages.train.setup import Setup
 
 # What device, devices and precision came to is in the environment. Whether somebody was asked decides nothing; the
 # answers do, and are compared on their own (Scratch.answers).
 _DECIDE_NOTHING = {"ask", "decisions", "device", "num_processes", "precision"}
 
 
-def training_facts(setup: Setup) -> dict[str, dict]:
-    """The facts, by kind and name. Files are those that dvc.yaml declares for the stage, with their SHA-256.
+def training_facts(options: Train, environment: dict[str, str | int]) -> dict[str, dict]:
+    """Collect the facts, by kind and name. Files are those that dvc.yaml declares for the stage, with their SHA-256.
 
     Raises UserError when one is missing.
     """
-    options = setup.options
     declared = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]["train"]["deps"]
     try:
         digests = {path.as_posix(): file_digest(path) for name in declared for path in _files(Path(name))}
@@ -29,12 +26,12 @@ def training_facts(setup: Setup) -> dict[str, dict]:
         raise UserError(f"{error.filename} is missing: run `dvc repro`") from error
     # While the learning rate stays, no epoch depends on how many follow: a longer training goes on from a shorter one.
     decide_nothing = _DECIDE_NOTHING if options.decay_epochs else {*_DECIDE_NOTHING, "epochs"}
-    params = train_params(options)
+    params = train_params(options)["params"]
     return {
         "params": {name: value for name, value in params.items() if name.split(".")[1] not in decide_nothing},
         "inputs": {name: digest for name, digest in digests.items() if not name.endswith(".py")},
         "code": {name: digest for name, digest in digests.items() if name.endswith(".py")},
-        "environment": environment(setup.device, setup.precision, options.num_processes),
+        "environment": environment,
     }
 
 
@@ -43,19 +40,6 @@ def _files(declared: Path) -> list[Path]:
     return sorted(declared.rglob("*.py")) if declared.is_dir() else [declared]
 
 
-def train_params(options: Train) -> dict[str, object]:
-    """The section as dotted names and plain values."""
-    return flat({"train": options.model_dump(mode="json")})
-
-
-def differences(before: dict[str, dict], now: dict[str, dict]) -> list[str]:
-    """What changed between two sets of facts, a phrase each."""
-    phrases = []
-    for kind in now:
-        old, new = before.get(kind, {}), now[kind]
-        for name in sorted(old.keys() | new.keys()):
-            if old.get(name) != new.get(name):
-                told = kind not in ("inputs", "code") and name in old and name in new
-                was = f" from {old[name]} to {new[name]}" if told else ""
-                phrases.append(f"{name} changed{was}")
-    return phrases
+def train_params(options: Train) -> dict[str, dict]:
+    """Return the whole section as facts of the kind `params`: dotted names and plain values."""
+    return {"params": flat({"train": options.model_dump(mode="json")})}

@@ -1,4 +1,4 @@
-"""Decisions after an epoch: declared in params.yaml, or asked for and then declared.
+"""Deciding after an epoch: as declared in params.yaml, or by asking.
 
 Who answers is a person at the terminal (`train.ask`), or the program that named a folder for questions (see
 colorizer/epochs/questions.py).
@@ -15,39 +15,34 @@ from colorizer.core.progress import Progress
 from colorizer.epochs.decisions import Decision, prompt
 from colorizer.epochs.questions import FOLDER, Question, prompt_program
 from colorizer.epochs.scratch import Scratch
-from settings.params import Train
-from settings.params_file import write_params
+from colorizer.training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
 
-def declared(options: Train) -> list[Decision]:
-    """The decisions that params.yaml holds."""
-    return [Decision(**decision.model_dump()) for decision in options.decisions]
-
-
-def wanted_epochs(options: Train) -> int:
-    """How many epochs the params ask for: up to a decision to stop, if there is one."""
-    return next((decision.epoch for decision in options.decisions if decision.stop), options.epochs)
-
-
 class Decisions:
-    """All decisions about one training. Answers are kept in its scratch folder until they are declared."""
+    """All decisions about one training: those declared in params.yaml, and the answers given since.
+
+    Answers are kept in the scratch folder until they are declared as well. `check_parent` is called while a program
+    has not answered yet; it may end the training by raising.
+    """
 
     def __init__(
         self,
         scratch: Scratch,
-        options: Train,
+        declared: Sequence[Decision],
         answered: Sequence[Decision],
         *,
-        while_waiting: Callable[[], None] = lambda: None,
+        recipe: Recipe,
+        monitor: str,
+        ask: bool,
+        check_parent: Callable[[], None] = lambda: None,
     ) -> None:
-        """`while_waiting` is called while a program has not answered yet, and may end the training by raising."""
-        self._scratch, self._options, self._while_waiting = scratch, options, while_waiting
-        self._declared, self._answered = declared(options), list(answered)
+        self._scratch, self._recipe, self._monitor, self._check_parent = scratch, recipe, monitor, check_parent
+        self._declared, self._answered = list(declared), list(answered)
         self._questions = Path(os.environ[FOLDER]) if FOLDER in os.environ else None
-        self._asks = bool(self._questions) or (options.ask and sys.stdin.isatty() and sys.stderr.isatty())
-        if options.ask and not self._asks:
+        self._asks = bool(self._questions) or (ask and sys.stdin.isatty() and sys.stderr.isatty())
+        if ask and not self._asks:
             logger.info(
                 "train.ask is true but there is no terminal to ask in: going on with train.decisions, and keeping "
                 "everything as it is after the other epochs"
@@ -64,22 +59,22 @@ class Decisions:
     def learning_rate_at(self, epoch: int) -> float:
         """The latest learning rate decided before this epoch."""
         decided = [d.learning_rate for d in self.all if d.epoch < epoch and d.learning_rate is not None]
-        return decided[-1] if decided else self._options.learning_rate
+        return decided[-1] if decided else self._recipe.learning_rate
 
     def is_complete(self, epoch: int) -> bool:
-        """Whether nothing has to be trained or asked any more after this many epochs."""
+        """True if training may end after this many epochs, and nobody has to be asked about them."""
         known = self._about(epoch)
-        return (epoch == self._options.epochs or (known is not None and known.stop)) and not (self._asks and not known)
+        return (epoch == self._recipe.epochs or (known is not None and known.stop)) and not (self._asks and not known)
 
     def stop_after(self, history: list[dict], progress: Progress) -> bool:
-        """Whether the epoch that has just finished is the last one; asks about it if that is wanted."""
+        """Decide about the epoch that has just finished, by asking if that is wanted; True if it was the last one."""
         if not history:
             return False
         epoch = history[-1]["epoch"]
         decision = self._about(epoch) or self._ask(history, progress)
-        if decision.stop and epoch < self._options.epochs:
-            logger.info(f"stopping after epoch {epoch} of {self._options.epochs}, as decided")
-        return decision.stop or epoch == self._options.epochs
+        if decision.stop and epoch < self._recipe.epochs:
+            logger.info(f"stopping after epoch {epoch} of {self._recipe.epochs}, as decided")
+        return decision.stop or epoch == self._recipe.epochs
 
     def facts_before(self, epoch: int) -> dict[str, list]:
         """The decisions that the weights of this epoch depend on, for its metadata; nothing when there are none."""
@@ -99,12 +94,19 @@ class Decisions:
             f"of params.yaml, in place of what stands there about epoch {good}, and run `dvc repro`"
         )
 
-    def declare(self) -> None:
-        """Write the answers to params.yaml, which DVC reads after the stage: the lock then says what was trained."""
-        if self._answered:
-            write_params({"train.decisions": [_as_param(decision) for decision in self.all]})
-            self._declared, self._answered = self.all, []
-            self._scratch.record(self._declared, [])
+    @property
+    def undeclared(self) -> bool:
+        """True if there are answers that params.yaml does not hold yet."""
+        return bool(self._answered)
+
+    def as_params(self) -> list[dict]:
+        """All decisions as train.decisions of params.yaml has them."""
+        return [_as_param(decision) for decision in self.all]
+
+    def mark_declared(self) -> None:
+        """Note that params.yaml holds all answers now."""
+        self._declared, self._answered = self.all, []
+        self._scratch.record(self._declared, [])
 
     def _about(self, epoch: int) -> Decision | None:
         return next((decision for decision in self.all if decision.epoch == epoch), None)
@@ -115,27 +117,27 @@ class Decisions:
         if not self._asks:
             return Decision(epoch=epoch)
         with progress.paused():
-            criterion = f"validation_{self._options.monitor}"
+            criterion = f"validation_{self._monitor}"
             score = f", {criterion.replace('_', ' ')} {last[criterion]:.3f}" if criterion in last else ""
-            falling = f", learning rate falling in the last {self._options.decay_epochs}" * bool(
-                self._options.decay_epochs
+            falling = f", learning rate falling in the last {self._recipe.decay_epochs}" * bool(
+                self._recipe.decay_epochs
             )
-            summary = f"epoch {epoch} of {self._options.epochs}{falling}: L1 {last['l1_loss']:.4f}{score}"
+            summary = f"epoch {epoch} of {self._recipe.epochs}{falling}: L1 {last['l1_loss']:.4f}{score}"
             logger.info(f"{summary}; its pictures are in {self._scratch.sample(epoch)}")
             if self._questions:
                 question = Question(
                     epoch=epoch,
                     summary=summary,
                     learning_rate=self.learning_rate_at(epoch),
-                    is_last=epoch == self._options.epochs,
+                    is_last=epoch == self._recipe.epochs,
                     sample=str(self._scratch.sample(epoch).resolve()),
                 )
-                decision = prompt_program(self._questions, question, self._while_waiting)
+                decision = prompt_program(self._questions, question, self._check_parent)
             else:
                 decision = prompt(
                     epoch,
                     self.learning_rate_at(epoch),
-                    is_last=epoch == self._options.epochs,
+                    is_last=epoch == self._recipe.epochs,
                     read=_read,
                     write=_write,
                 )

@@ -15,6 +15,7 @@ from colorizer.core.errors import UserError
 from colorizer.core.files import save_image
 from colorizer.core.lab import Predict
 from colorizer.core.progress import Progress
+from colorizer.epochs.deciding import Decisions
 from colorizer.epochs.epoch_log import log_epoch
 from colorizer.epochs.retention import epochs_to_keep
 from colorizer.epochs.scratch import ResumePoint, Scratch
@@ -23,14 +24,12 @@ from colorizer.scoring.evaluation import evaluate_images
 from colorizer.scoring.sheets import comparison_sheet
 from colorizer.training.diagnostics import diagnose
 from colorizer.training.gan import GAN, DivergedError
-from colorizer.training.optim import linear_decay
+from colorizer.training.recipe import Recipe
+from colorizer.training.training_data import TrainingData
 from colorizer.training.training_state import save_state
-from stages.train.decisions import Decisions
-from stages.train.setup import Setup
 
 logger = logging.getLogger(__name__)
 
-LOG = Path("logs/train.csv")
 _SHORT_NAMES = {"discriminator_loss": "D", "adversarial_loss": "G", "l1_loss": "L1", "swd_loss": "colours"}
 
 
@@ -48,26 +47,35 @@ class TrainedEpoch:
 class Run:
     """Keeps the history of a training, a row per finished epoch, and the files of each epoch in its scratch folder.
 
-    `check_parent` is called after every step and while scoring; it may end the training by raising.
+    keep: which checkpoints are kept, as in `retention`. monitor: the validation score that chooses the model.
+    sheet_images: how many images a sample sheet shows. `check_parent` is called after every step and while scoring; it
+    may end the training by raising.
     """
 
     def __init__(
         self,
-        setup: Setup,
+        data: TrainingData,
         scratch: Scratch,
         decisions: Decisions,
         facts: dict,
-        finished: ResumePoint | None,
+        resume_point: ResumePoint | None,
+        *,
+        recipe: Recipe,
+        keep: str,
+        monitor: str,
+        sheet_images: int,
+        log: Path,
         check_parent: Callable[[], None],
     ) -> None:
-        self.setup, self.scratch, self.decisions, self.facts = setup, scratch, decisions, facts
-        self.history = finished.history if finished else []
-        self.state = finished.state if finished else None
+        self.data, self.scratch, self.decisions, self.facts, self.recipe = data, scratch, decisions, facts, recipe
+        self.history = resume_point.history if resume_point else []
+        self.state = resume_point.state if resume_point else None
+        self._keep, self._monitor, self._sheet_images, self._log = keep, monitor, sheet_images, log
         self._check_parent = check_parent
 
     @property
     def epochs_left(self) -> int:
-        return self.setup.options.epochs - len(self.history)
+        return self.recipe.epochs - len(self.history)
 
     @property
     def is_complete(self) -> bool:
@@ -76,12 +84,11 @@ class Run:
 
     def remaining_epochs(self, progress: Progress) -> Iterator[tuple[int, float]]:
         """Yield number and learning rate of every epoch to train; asks what is to be asked before each."""
-        options = self.setup.options
         while not self.decisions.stop_after(self.history, progress):
             number = len(self.history) + 1
-            progress.label = f"epoch {number}/{options.epochs}"
+            progress.label = f"epoch {number}/{self.recipe.epochs}"
             rate = self.decisions.learning_rate_at(number)
-            yield number, linear_decay(rate, number, epochs=options.epochs, decay_epochs=options.decay_epochs)
+            yield number, self.recipe.decayed(rate, number)
 
     def on_batch(self, progress: Progress) -> Callable[[int, dict[str, Tensor], float], None]:
         """What is to be called after every batch."""
@@ -102,18 +109,17 @@ class Run:
 
     def validate(self, gan: GAN) -> dict[str, dict[str, float]]:
         """Score the averaged generator on the validation images, or else on those of the sample sheet."""
-        setup = self.setup
-        images = setup.validation if len(setup.validation) else self._images_on_sheet
-        predict, batch_size = self._predict(gan), setup.options.batch_size
-        return validate(predict, setup.store, images, batch_size=batch_size, on_step=self._check_parent)
+        images = self.data.validation if len(self.data.validation) else self._images_on_sheet
+        predict, batch_size = self._predict(gan), self.recipe.batch_size
+        return validate(predict, self.data.store, images, batch_size=batch_size, on_step=self._check_parent)
 
     def save(self, epoch: TrainedEpoch, gan: GAN, scores: dict[str, dict[str, float]]) -> list[str]:
         """Add the epoch to the history and write its checkpoint, its sample sheet and the state to resume from.
 
         Returns the warnings about it.
         """
-        setup, scratch, number = self.setup, self.scratch, epoch.number
-        validation = scores["model"] if len(setup.validation) else {}
+        scratch, number = self.scratch, epoch.number
+        validation = scores["model"] if len(self.data.validation) else {}
         warnings = diagnose(epoch.losses, scores["model"], scores["truth"])
         self.history.append(
             {"epoch": number, "learning_rate": epoch.learning_rate, **epoch.losses, "warnings": "; ".join(warnings)}
@@ -122,16 +128,15 @@ class Run:
         save_generator(
             scratch.checkpoint(number),
             gan.ema.module,
-            setup.normalization,
-            image_shape=setup.store.shape[1:3],
+            self.data.normalization,
+            image_shape=self.data.image_shape,
             epoch=number,
             scores=validation,
             facts=self.facts | self.decisions.facts_before(number),
         )
         truth = self._truth_on_sheet
         save_image(comparison_sheet(truth, self._predict(gan)(truth[..., 0])), scratch.sample(number))
-        options = setup.options
-        needed = epochs_to_keep(self.history, options.keep, options.monitor, self.decisions.declined)
+        needed = epochs_to_keep(self.history, self._keep, self._monitor, self.decisions.declined)
         files = scratch.checksums(number, needed)
         save_state(scratch.state(number), gan, {"epoch": number, "history": self.history, "files": files})
         scratch.prune(number, files)
@@ -139,7 +144,7 @@ class Run:
 
     def report(self, epoch: TrainedEpoch, warnings: Sequence[str], progress: Progress) -> None:
         """Print the warnings about an epoch and log its clock times."""
-        if epoch.number > self.setup.options.l1_pretrain_epochs:  # L1 alone is dull by nature
+        if epoch.number > self.recipe.l1_pretrain_epochs:  # L1 alone is dull by nature
             with progress.paused():
                 for warning in warnings:
                     logger.warning(f"warning: epoch {epoch.number}: {warning}")
@@ -147,29 +152,29 @@ class Run:
             "epoch": epoch.number,
             "seconds": f"{epoch.seconds:.2f}",
             "seconds_waiting_for_data": f"{epoch.seconds_waited_for_data:.2f}",
-            "images_per_second": f"{len(self.setup.images) / epoch.seconds:.2f}",
+            "images_per_second": f"{len(self.data.images) / epoch.seconds:.2f}",
         }
-        log_epoch(LOG, times | self.facts["environment"])
+        log_epoch(self._log, times | self.facts["environment"])
 
     def _predict(self, gan: GAN) -> Predict:
         return partial(
             generate_chroma,
             gan.ema.module,
-            self.setup.normalization,
-            device=self.setup.device,
-            precision=self.setup.precision,
+            self.data.normalization,
+            device=gan.device,
+            precision=gan.precision,
         )
 
     @cached_property
     def _images_on_sheet(self) -> NDArray[np.int64]:
         """Validation (or else training) images at equal steps."""
-        candidates = self.setup.validation if len(self.setup.validation) else self.setup.images
-        count = min(self.setup.options.sheet_images, len(candidates))
+        candidates = self.data.validation if len(self.data.validation) else self.data.images
+        count = min(self._sheet_images, len(candidates))
         return candidates[np.linspace(0, len(candidates) - 1, count).astype(int)]
 
     @cached_property
     def _truth_on_sheet(self) -> NDArray[np.uint8]:
-        return self.setup.store[self._images_on_sheet]
+        return self.data.store[self._images_on_sheet]
 
 
 def validate(

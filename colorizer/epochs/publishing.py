@@ -1,0 +1,125 @@
+"""From the scratch folder to the outputs of a training, and back from a kill."""
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from colorizer.core.errors import UserError
+from colorizer.core.files import write_csv
+from colorizer.epochs.deciding import Decisions
+from colorizer.epochs.decisions import Decision
+from colorizer.epochs.retention import chosen_epoch, kept_epochs
+from colorizer.epochs.scratch import ResumePoint, Scratch, link_or_copy, unfinished
+from colorizer.training.gan import LOSSES
+
+logger = logging.getLogger(__name__)
+
+FRESH = "COLORIZER_FRESH"  # this environment variable, set to anything, says: do not resume
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """Where the results of a training go: a file for the model and the history, a folder for the others."""
+
+    model: Path
+    checkpoints: Path
+    history: Path
+    samples: Path
+
+
+def resume_or_clear(
+    scratch: Scratch,
+    facts: dict,
+    declared: Sequence[Decision],
+    *,
+    epochs: int,
+    is_cached: Callable[[Sequence[Path]], bool],
+) -> tuple[ResumePoint | None, list[Decision]]:
+    """Return the epoch to resume from and the answers given so far; clear the folder where nothing in it is of use.
+
+    `is_cached` says whether DVC has taken published files into its cache. Raises UserError when more epochs are
+    finished than the `epochs` that are wanted.
+    """
+    finished = None if os.environ.get(FRESH) else scratch.newest()
+    answers = scratch.answers(declared, finished.epoch if finished else 0)
+    wanted = next((decision.epoch for decision in declared if decision.stop), epochs)
+    published_epochs, published_files = scratch.published()
+    reason = ""
+    if os.environ.get(FRESH):
+        reason = f"{FRESH} is set"
+    elif wanted <= published_epochs and is_cached(published_files):
+        reason = "this training was finished and published before"
+    elif answers is None:
+        reason = f"the training in {scratch.folder} was made with other train.decisions"
+    elif finished and finished.epoch > epochs:
+        raise UserError(
+            f"the unfinished training in {scratch.folder} has {finished.epoch} epochs, more than train.epochs "
+            f"({epochs}): set train.epochs to {finished.epoch} or more, or {FRESH}=1 to start at epoch 1"
+        )
+    elif finished:
+        logger.info(f"going on after epoch {finished.epoch}, which is kept in {scratch.folder}")
+        scratch.record(declared, answers)
+        return finished, answers
+    elif other := next(unfinished(scratch.folder.parent), None):
+        folder, changed = other[0], differences(other[1], facts)
+        more = f" and {len(changed) - 3} more changes" if len(changed) > 3 else ""
+        reason = f"{'; '.join(changed[:3])}{more} since the unfinished training in {folder}" if changed else ""
+    if reason:
+        logger.info(f"starting at epoch 1: {reason}")
+    scratch.clear()
+    scratch.record(declared, [])
+    return None, []
+
+
+def refuse_edits(before: dict, now: dict) -> None:
+    """Raise UserError when params, code or inputs are no longer those that the training began with.
+
+    DVC reads them after the stage has ended and would record the edited ones as what was trained.
+    """
+    changed = differences(before, now)
+    if changed:
+        raise UserError(
+            f"not published, for it would be recorded as the result of edits made meanwhile: {'; '.join(changed)}. "
+            "Undo them and run `dvc repro` to publish the finished epochs, or run it as it is to train anew"
+        )
+
+
+def publish(
+    scratch: Scratch, history: list[dict], decisions: Decisions, *, keep: str, monitor: str, outputs: Outputs
+) -> None:
+    """Put checkpoints, model, history and sheets where they belong, in place of what is there."""
+    for folder in (outputs.checkpoints, outputs.samples):
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+    chosen = chosen_epoch(history, monitor, decisions.declined)
+    kept = kept_epochs(len(history), keep, decisions.declined)
+    checkpoints = {outputs.checkpoints / scratch.checkpoint(epoch).name: scratch.checkpoint(epoch) for epoch in kept}
+    sheets = {outputs.samples / scratch.sample(row["epoch"]).name: scratch.sample(row["epoch"]) for row in history}
+    files = {outputs.model: scratch.checkpoint(chosen), **checkpoints, **sheets}
+    for target, source in files.items():
+        link_or_copy(source, target)
+    scores = sorted(name for name in history[-1] if name.startswith("validation_"))
+    write_csv(outputs.history, pd.DataFrame(history, columns=["epoch", "learning_rate", *LOSSES, *scores, "warnings"]))
+    scratch.record(decisions.all, [])
+    scratch.mark_published(len(history), files.values())
+    if warnings := history[chosen - 1]["warnings"]:
+        logger.warning(f"warning: the model, that of epoch {chosen}: {warnings}")
+
+
+def differences(before: dict[str, dict], now: dict[str, dict]) -> list[str]:
+    """What changed between two sets of facts, a phrase each."""
+    phrases = []
+    for kind in now:
+        old, new = before.get(kind, {}), now[kind]
+        for name in sorted(old.keys() | new.keys()):
+            if old.get(name) != new.get(name):
+                told = kind not in ("inputs", "code") and name in old and name in new
+                was = f" from {old[name]} to {new[name]}" if told else ""
+                phrases.append(f"{name} changed{was}")
+    return phrases

@@ -1,0 +1,18 @@
+"""Where the stages keep their files, relative to the project's folder. dvc.yaml names the same paths."""
+
+from pathlib import Path
+
+INVENTORY = Path("data/inventory.csv")
+LAB_STORE = Path("data/lab.npy")
+NORMALIZATION, AB_HISTOGRAM = Path("data/normalization.json"), Path("data/ab_histogram.csv")
+TRAIN_IMAGES, VALIDATION_IMAGES = Path("data/split/train.csv"), Path("data/split/validation.csv")
+TEST_IMAGES = Path("data/split/test.csv")
+
+MODEL, CHECKPOINTS = Path("models/generator.safetensors"), Path("models/checkpoints")
+
+HISTORY, SAMPLES = Path("reports/history.csv"), Path("reports/samples")
+EVALUATION = Path("reports/evaluation")
+METRICS = Path("metrics.json")
+
+SCRATCH = Path("scratch")  # unfinished trainings; not an output
+TRAIN_LOG = Path("logs/train.csv")  # clock times and hosts; not an output

@@ -1,0 +1,102 @@
+"""Train generator and discriminator: a checkpoint and a sample sheet of every epoch, and the best epoch as the model.
+
+Finished epochs are kept in a scratch folder, from which a killed training resumes. The outputs are put in place at the
+end.
+"""
+
+import sys
+from dataclasses import fields
+from functools import partial
+
+from colorizer.epochs.deciding import Decisions
+from colorizer.epochs.decisions import Decision
+from colorizer.epochs.loop import follow, train_epochs
+from colorizer.epochs.publishing import Outputs, publish, refuse_edits, resume_or_clear
+from colorizer.epochs.run import Run
+from colorizer.epochs.scratch import open_scratch
+from colorizer.networks.devices import environment, open_device
+from colorizer.training.distributed import check_ranks, is_rank, launch, process_group, share_threads
+from colorizer.training.gan import GAN, build_gan
+from colorizer.training.recipe import Recipe
+from colorizer.training.training_data import TrainingData, open_training_data
+from settings import paths
+from settings.params import Params, Train
+from settings.params_file import read_params, write_params
+from stages.runtime.dvc_run import is_cached, project_root, starter, stop_if_orphaned
+from stages.runtime.entry import run_stage
+from stages.runtime.provenance import train_params, training_facts
+
+OUTPUTS = Outputs(model=paths.MODEL, checkpoints=paths.CHECKPOINTS, history=paths.HISTORY, samples=paths.SAMPLES)
+
+
+def train(params: Params) -> None:
+    options = params.train
+    device, precision = open_device(options.device, options.precision)
+    recipe = Recipe(**options.model_dump(include={field.name for field in fields(Recipe)}))
+    data = open_training_data(paths.LAB_STORE, paths.NORMALIZATION, paths.TRAIN_IMAGES, paths.VALIDATION_IMAGES)
+    check_ranks(options.num_processes, device, smallest_batch=recipe.smallest_batch(len(data.images)))
+    if options.num_processes > 1 and not is_rank():
+        launch(options.num_processes, sys.executable, "-m", "stages.train")
+        return
+    share_threads(options.num_processes)
+    with process_group(device) as group:
+        gan = build_gan(
+            options.generator.model_dump(),
+            options.discriminator.model_dump(),
+            recipe,
+            image_shape=data.image_shape,
+            device=device,
+            precision=precision,
+            group=group,
+        )
+        if group.rank == 0:
+            lead(gan, data, options)
+        else:
+            follow(gan, data)
+
+
+def lead(gan: GAN, data: TrainingData, options: Train) -> None:
+    """Resume or begin, train what is missing, and put the outputs in place."""
+    parent = starter()
+    check_parent = partial(stop_if_orphaned, parent)
+    machine = environment(gan.device, gan.precision, options.num_processes)
+    facts = training_facts(options, machine)
+    declared = [Decision(**decision.model_dump()) for decision in options.decisions]
+    with open_scratch(project_root() / paths.SCRATCH, facts, started_by=parent) as scratch:
+        point, answers = resume_or_clear(scratch, facts, declared, epochs=options.epochs, is_cached=is_cached)
+        decisions = Decisions(
+            scratch,
+            declared,
+            answers,
+            recipe=gan.recipe,
+            monitor=options.monitor,
+            ask=options.ask,
+            check_parent=check_parent,
+        )
+        run = Run(
+            data,
+            scratch,
+            decisions,
+            facts,
+            point,
+            recipe=gan.recipe,
+            keep=options.keep,
+            monitor=options.monitor,
+            sheet_images=options.sheet_images,
+            log=paths.TRAIN_LOG,
+            check_parent=check_parent,
+        )
+        try:
+            if gan.group.world_size > 1 or not run.is_complete:  # the other ranks wait for a word in any case
+                train_epochs(run, gan)
+            now = read_params().train
+            refuse_edits(facts | train_params(options), training_facts(now, machine) | train_params(now))
+        finally:
+            if decisions.undeclared:  # DVC reads the params after the stage: dvc.lock then says what was trained
+                write_params({"train.decisions": decisions.as_params()})
+                decisions.mark_declared()
+        publish(scratch, run.history, decisions, keep=options.keep, monitor=options.monitor, outputs=OUTPUTS)
+
+
+if __name__ == "__main__":
+    run_stage(train)
