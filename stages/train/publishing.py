@@ -6,10 +6,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
 from colorizer.core.errors import UserError
-from colorizer.core.files import write_csv
+from colorizer.core.files import write_rows
 from colorizer.epochs.decisions import Decision
 from colorizer.epochs.retention import chosen_epoch, kept_epochs
 from colorizer.epochs.scratch import ResumePoint, Scratch, link_or_copy, unfinished
@@ -94,7 +92,7 @@ def publish(scratch: Scratch, options: Train, history: list[dict], decisions: De
     for target, source in outputs.items():
         link_or_copy(source, target)
     scores = sorted(name for name in history[-1] if name.startswith("validation_"))
-    write_csv(HISTORY, pd.DataFrame(history, columns=["epoch", "learning_rate", *LOSSES, *scores, "warnings"]))
+    write_rows(HISTORY, history, columns=["epoch", "learning_rate", *LOSSES, *scores, "warnings"])
     scratch.record(decisions.all, [])
     scratch.mark_published(len(history), outputs.values())
     if warnings := history[chosen - 1]["warnings"]:

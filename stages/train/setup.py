@@ -7,14 +7,13 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from colorizer.core.errors import UserError
 from colorizer.core.lab import Normalization
 from colorizer.core.normalization_file import read_normalization
-from colorizer.core.store import open_store
+from colorizer.core.store import open_store, read_image_numbers
 from colorizer.networks.devices import Precision, choose_device, choose_precision, make_deterministic
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
@@ -45,12 +44,12 @@ class Setup:
     @cached_property
     def images(self) -> NDArray[np.int64]:
         """Numbers of the training images in the store."""
-        return pd.read_csv("data/split/train.csv")["image"].to_numpy()
+        return read_image_numbers(Path("data/split/train.csv"))
 
     @cached_property
     def validation(self) -> NDArray[np.int64]:
         """Numbers of the validation images in the store; there may be none."""
-        return pd.read_csv("data/split/validation.csv")["image"].to_numpy()
+        return read_image_numbers(Path("data/split/validation.csv"))
 
     @property
     def steps_per_epoch(self) -> int:
