@@ -4,6 +4,7 @@ PIP_ARGS ?=
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := 1
+unexport PYTHONDONTWRITEBYTECODE  # of many containers; it makes every program compile what it imports
 
 .PHONY: setup repro demo serve test test-fast check fix
 setup: .venv/.runtime
@@ -21,7 +22,7 @@ serve: .venv/.runtime
 	$(BIN)/python -m pipeline serve
 
 test: .venv/.development
-	STRICT=$(STRICT) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	STRICT=$(STRICT) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test-fast: .venv/.development
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"

@@ -13,7 +13,7 @@ from colorizer.core.files import save_image, write_csv, write_text
 from colorizer.core.lab import NEUTRAL
 from colorizer.core.normalization_file import read_normalization
 from colorizer.core.progress import Progress
-from colorizer.core.store import open_store
+from colorizer.core.store import open_store, read_image_numbers
 from colorizer.networks.checkpoints import generate_chroma, load_generator
 from colorizer.networks.devices import open_device
 from colorizer.report.failures import where_it_fails, worst_by_kind
@@ -50,7 +50,7 @@ def evaluate(params: Params) -> None:
             f"{MODEL} was trained with another normalisation than data/normalization.json: run `dvc repro train`"
         )
     predict = partial(generate_chroma, generator, normalization, device=device, precision=precision)
-    images = pd.read_csv(TEST_IMAGES)["image"].to_numpy()
+    images = read_image_numbers(TEST_IMAGES)
     with Progress("evaluate", total=len(images)) as progress:
         evaluation = evaluate_images(
             store,

@@ -3,7 +3,7 @@
 import csv
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +68,16 @@ def write_csv(path: Path, frame: "pd.DataFrame") -> None:
     """Write a table as CSV, without its index, atomically."""
     with atomic_write(path) as partial:
         frame.to_csv(partial, index=False, lineterminator="\n")
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:
+    """Write rows as CSV atomically, as `write_csv` does. What a row lacks, and NaN, is left empty."""
+    with atomic_write(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            values = [row.get(name) for name in columns]
+            writer.writerow(["" if value != value else value for value in values])
 
 
 def save_image(image: "Image.Image", path: Path) -> None:

@@ -61,6 +61,11 @@ def open_store(path: Path) -> NDArray[np.uint8]:
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
+def read_image_numbers(path: Path) -> NDArray[np.int64]:
+    """Read the numbers of images in the store from a CSV file whose one column is `image`; there may be none."""
+    return np.array(path.read_text(encoding="utf-8").split()[1:], np.int64)
+
+
 def iterate_store(store: NDArray[np.uint8], chunk_bytes: int = 2 * 2**20) -> Iterator[NDArray[np.uint8]]:
     """Yield the images in order as chunks (n, H, W, 3) uint8 of at most `chunk_bytes`, or one image if it is larger."""
     rows = max(1, chunk_bytes // int(np.prod(store.shape[1:])))

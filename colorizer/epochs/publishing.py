@@ -7,10 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from colorizer.core.errors import UserError
-from colorizer.core.files import write_csv
+from colorizer.core.files import write_rows
 from colorizer.epochs.deciding import Decisions
 from colorizer.epochs.decisions import Decision
 from colorizer.epochs.retention import chosen_epoch, kept_epochs
@@ -105,7 +103,7 @@ def publish(
     for target, source in files.items():
         link_or_copy(source, target)
     scores = sorted(name for name in history[-1] if name.startswith("validation_"))
-    write_csv(outputs.history, pd.DataFrame(history, columns=["epoch", "learning_rate", *LOSSES, *scores, "warnings"]))
+    write_rows(outputs.history, history, columns=["epoch", "learning_rate", *LOSSES, *scores, "warnings"])
     scratch.record(decisions.all, [])
     scratch.mark_published(len(history), files.values())
     if warnings := history[chosen - 1]["warnings"]:

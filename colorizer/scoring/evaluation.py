@@ -1,12 +1,14 @@
 """Evaluates colouring methods on images with known colours."""
 
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from colorizer.core.lab import Predict
@@ -22,6 +24,9 @@ from colorizer.scoring.metrics import (
     tint,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd  # a quarter of a second to import, which a training does without
+
 _TASK_PIXELS = 2**17  # that a thread scores at a time: with fewer, threads wait for each other's Python
 
 
@@ -29,15 +34,22 @@ _TASK_PIXELS = 2**17  # that a thread scores at a time: with fewer, threads wait
 class Evaluation:
     """Scores of one or more methods on N images: of every image, and pooled over all.
 
-    `scores` has one row per image: `image`, `<method>_<score>` for every method, and of the truth
+    `columns` (N,), of which `scores` is the table, are `image`, `<method>_<score>` for every method, and of the truth
     `truth_colourfulness`, `truth_ab_deviation`, the AB error of a grey image, and `truth_lightness`, `truth_chroma` and
     `truth_texture`, its `image_properties`. `histograms`, the pooled AB histograms (22, 22), and `colors`, the
     `mean_color` of every image (N, 3), are keyed by method and `truth`.
     """
 
-    scores: pd.DataFrame
+    columns: dict[str, NDArray]
     histograms: dict[str, NDArray[np.float64]]
     colors: dict[str, NDArray[np.float64]]
+
+    @cached_property
+    def scores(self) -> "pd.DataFrame":
+        """The columns as a table, a row per image."""
+        import pandas as pd
+
+        return pd.DataFrame(self.columns)
 
     def summary(self) -> dict[str, dict[str, float]]:
         """Summarise methods: mean scores, colourfulness gap, histogram distance, tint, combined score.
@@ -48,11 +60,11 @@ class Evaluation:
         colourfulness gap. Error alone rewards dull colours, histogram and colourfulness alone colours in the wrong
         places, colourfulness alone any strong tint.
         """
-        means = self.scores.mean()
+        means = {name: _mean_of_known(values) for name, values in self.columns.items()}
         true_colorfulness = means["truth_colourfulness"]
         result = {}
         for method in (name for name in self.histograms if name != "truth"):
-            names = [name for name in self.scores.columns if name.startswith(f"{method}_")]
+            names = [name for name in means if name.startswith(f"{method}_")]
             summary = {name.removeprefix(f"{method}_"): means[name] for name in names}
             summary["colourfulness_gap"] = abs(summary["colourfulness"] - true_colorfulness) / max(
                 true_colorfulness, 1e-9
@@ -111,10 +123,16 @@ def evaluate_images(
             on_images(len(truth))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return Evaluation(
-        scores=pd.DataFrame({"image": images, **columns}),
+        columns={"image": images, **columns},
         histograms=histograms,
         colors={name: np.concatenate([part[name] for part in colors]) for name in histograms},
     )
+
+
+def _mean_of_known(values: NDArray) -> float:
+    """The mean of (N,) without what is NaN; NaN if all are."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else math.nan
 
 
 def _score(

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from colorizer.core.lab import Normalization
 from colorizer.core.normalization_file import read_normalization
-from colorizer.core.store import open_store
+from colorizer.core.store import open_store, read_image_numbers
 from colorizer.training.batches import TrainingBatches
 from colorizer.training.distributed import ProcessGroup
 from colorizer.training.recipe import Recipe
@@ -50,6 +49,6 @@ def open_training_data(store: Path, normalization: Path, images: Path, validatio
     return TrainingData(
         store=open_store(store),
         normalization=read_normalization(normalization),
-        images=pd.read_csv(images)["image"].to_numpy(),
-        validation=pd.read_csv(validation)["image"].to_numpy(),
+        images=read_image_numbers(images),
+        validation=read_image_numbers(validation),
     )

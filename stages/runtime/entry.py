@@ -1,5 +1,6 @@
 """How every stage starts: check the params, run, and turn a user's mistake into one line."""
 
+import gc
 import logging
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ def run_stage(stage: Callable[[Params], None]) -> None:
 
     What the project's modules log goes to standard error, a line each, after the name of the function `stage`.
     """
+    gc.freeze()  # to search all that was imported for garbage, at the exit above all, would take half a second
     _log_to_standard_error(stage.__name__)
     try:
         stage(read_params())

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from colorizer.core.errors import UserError
-from colorizer.core.files import atomic_write, write_columns, write_csv, write_text
-from colorizer.core.store import iterate_store, open_store, write_store
+from colorizer.core.files import atomic_write, write_columns, write_csv, write_rows, write_text
+from colorizer.core.store import iterate_store, open_store, read_image_numbers, write_store
 
 
 def test_round_trip(tmp_path, photographs):
@@ -79,3 +79,20 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
 def test_a_missing_store_says_how_to_make_it(tmp_path):
     with pytest.raises(UserError, match="dvc repro concatenate"):
         open_store(tmp_path / "lab.npy")
+
+
+def test_rows_are_written_as_pandas_would(tmp_path):
+    rows = [
+        {"epoch": 1, "rate": 6e-05, "warnings": 'dull, "grey" or brown', "loss": float("nan")},
+        {"epoch": 2, "rate": 0.1 + 0.2, "warnings": "", "loss": 1e22, "more": 1.0},
+    ]
+    columns = ["epoch", "rate", "loss", "more", "warnings"]
+    write_rows(tmp_path / "rows.csv", rows, columns)
+    write_csv(tmp_path / "frame.csv", pd.DataFrame(rows, columns=columns))
+    assert (tmp_path / "rows.csv").read_bytes() == (tmp_path / "frame.csv").read_bytes()
+
+
+def test_numbers_of_images_are_read_as_they_were_written(tmp_path):
+    for numbers in ([], [7], [3, 0, 2**40]):
+        write_columns(tmp_path / "images.csv", {"image": np.array(numbers, np.int64)})
+        assert read_image_numbers(tmp_path / "images.csv").tolist() == numbers

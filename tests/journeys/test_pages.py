@@ -17,7 +17,7 @@ def test_a_review_is_answered_on_the_page(committed: Workspace, prefect):
     process = committed.start(*REBUILD, "--review", **prefect.environment)
     wait_until(lambda: "waiting up to 60 minutes" in committed.printed or process.poll() is not None)
     run = run_id(committed.printed)
-    wait_until(lambda: prefect.run(run)["state"]["type"] == "PAUSED")
+    wait_until(lambda: prefect.run(run)["state"]["type"] == "PAUSED", pause=0.2)
     with open_prefect(prefect.url, prefect.password) as page:
         page.goto(f"{prefect.url}/runs/flow-run/{run}")
         page.get_by_text("> python -m stages.train").wait_for()  # a line of the live log

@@ -32,17 +32,17 @@ def test_a_deployed_run_is_started_cancelled_and_goes_on(committed, prefect):
         start(targets=["train"], push="perhaps")
 
     run = start(targets=["train"])
-    wait_until(lambda: newest_epoch(committed) >= 1 or has_ended(run))
+    wait_until(lambda: newest_epoch(committed) >= 1 or has_ended(run), pause=0.2)
     training = training_process(committed)
     waiting = start(targets=["train"], overrides={"train.epochs": 299})
-    wait_until(lambda: "waiting for its end" in prefect.logs(waiting))
+    wait_until(lambda: "waiting for its end" in prefect.logs(waiting), pause=0.2)
     prefect.ask(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
     psutil.wait_procs([training], timeout=10)
     assert not training.is_running()
-    wait_until(lambda: has_ended(run))
+    wait_until(lambda: has_ended(run), pause=0.2)
     assert prefect.run(run)["state"]["type"] == "CANCELLED"
 
-    wait_until(lambda: "train: going on after epoch" in prefect.logs(waiting) or has_ended(waiting))
+    wait_until(lambda: "train: going on after epoch" in prefect.logs(waiting) or has_ended(waiting), pause=0.2)
     assert not has_ended(waiting), committed.printed
     started = psutil.Process(serving.pid).children(recursive=True)
     serving.send_signal(signal.SIGTERM)

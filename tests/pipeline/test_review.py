@@ -17,7 +17,7 @@ def test_answers_reach_the_training_and_params_as_those_of_the_terminal_do(commi
         """The id of the run that waits for an answer about this epoch."""
         wait_until(lambda: f"epoch {epoch} of 4: L1" in committed.printed or process.poll() is not None)
         run = run_id(committed.printed)
-        wait_until(lambda: prefect.run(run)["state"]["type"] == "PAUSED")
+        wait_until(lambda: prefect.run(run)["state"]["type"] == "PAUSED", pause=0.2)
         return run
 
     run = wait_for_question(1)

@@ -36,11 +36,12 @@ def training_process(workspace: Workspace) -> psutil.Process:
     return psutil.Process(json.loads(newest.read_text())["process"])
 
 
-def wait_until(condition: Callable[[], object], *, seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], object], *, seconds: float = 60, pause: float = 0.02) -> None:
+    """Look whether it holds, with pauses: longer ones where looking takes the cores from what is waited for."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 def _folders(workspace: Workspace) -> list[Path]:

@@ -80,7 +80,7 @@ def test_two_processes_train_as_one(photographs):
 
 def test_a_process_that_is_killed_ends_the_training_which_then_goes_on(committed):
     ask_for_training(committed)
-    committed.edit_params(num_processes="2")
+    committed.edit_params(num_processes="2", batch_size="8")
     process = committed.start(str(BIN / "python"), "-m", "stages.train")
     wait_until(lambda: newest_epoch(committed) >= 1)
     other = ranks_of(process.pid)[1]
@@ -115,7 +115,7 @@ def test_the_ranks_end_with_their_launcher_even_while_they_start(committed):
 
 def test_an_interrupt_is_told_once_and_the_next_run_goes_on(committed):
     ask_for_training(committed)
-    committed.edit_params(num_processes="2")
+    committed.edit_params(num_processes="2", batch_size="8")
     process = committed.start(str(BIN / "python"), "-m", "stages.train")
     wait_until(lambda: newest_epoch(committed) >= 1)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
