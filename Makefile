@@ -21,6 +21,7 @@ demo: .venv/.runtime
 serve: .venv/.runtime
 	$(BIN)/python -m pipeline serve
 
+# More workers than two cores: some always wait, for a server or a browser.
 test: .venv/.development
 	STRICT=$(STRICT) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 

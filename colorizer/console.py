@@ -1,5 +1,7 @@
 """How every command of `python -m colorizer` runs: what it prints, its exit code, one line for a user's mistake."""
 
+import atexit
+import gc
 import os
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ def run_app(app: typer.Typer) -> None:
     in exit code 130.
     """
     silence_libtiff()
+    atexit.register(gc.freeze)  # what is left then goes with the process, without half a second of looking through it
     try:
         app()
     except UserError as error:

@@ -1,5 +1,6 @@
 """Shared fixtures, and STRICT=1: every skip but for a missing GPU is a failure."""
 
+import gc
 import os
 import shutil
 import signal
@@ -20,6 +21,8 @@ from tests.support.workspace import Workspace, make_miniature
 NO_GPU = "no GPU"
 
 SLOW = {"prefect", "miniature"}  # fixtures that start a Prefect server or a training
+
+gc.disable()  # while the tests are imported, see pytest_collection_finish
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -60,6 +63,12 @@ def pytest_collection_modifyitems(items):
         turn = 0 if takes_minutes else 1 if item.get_closest_marker("slow") else 2
         turns[item.path] = min(turn, turns.get(item.path, turn))
     items.sort(key=lambda item: turns[item.path])
+
+
+def pytest_collection_finish():
+    """What was imported stays to the end: no test has to search it for garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -34,8 +34,10 @@ def test_a_deployed_run_is_started_cancelled_and_goes_on(committed, prefect):
     run = start(targets=["train"])
     wait_until(lambda: newest_epoch(committed) >= 1 or has_ended(run), pause=0.2)
     training = training_process(committed)
+    training.suspend()  # so that it does not take the cores from the second run
     waiting = start(targets=["train"], overrides={"train.epochs": 299})
     wait_until(lambda: "waiting for its end" in prefect.logs(waiting), pause=0.2)
+    training.resume()
     prefect.ask(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
     psutil.wait_procs([training], timeout=10)
     assert not training.is_running()

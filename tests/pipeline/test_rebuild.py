@@ -134,7 +134,10 @@ def test_stopped_in_every_way_it_leaves_nothing_running_and_resumes(committed, p
         prefect.ask(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
 
     def interrupt(process: subprocess.Popen, run: str) -> None:
+        training = training_process(committed)
+        training.suspend()  # so that it does not take the cores from the second run
         second = committed.run(*REBUILD, check=False, **prefect.environment)
+        training.resume()
         assert second.returncode == 1
         assert f"another run (process {process.pid}) is under way" in second.stdout
         process.send_signal(signal.SIGINT)
