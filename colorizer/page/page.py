@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio import processing_utils
 
 from colorizer.core.errors import UserError
 from colorizer.models.registry import PATH, models_at_hand
@@ -14,7 +13,6 @@ from colorizer.page.judging_tab import add_judging
 from colorizer.page.uploads import (
     MAX_PHOTOGRAPHS,
     MAX_UPLOAD_MEGABYTES,
-    fetch_nothing,
     page_error,
     refuse_too_many,
     uploaded,
@@ -83,8 +81,6 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
             raise page_error(without_folder(error, source)) from None
         return gr.FileData(path=str(full), orig_name=full.name)
 
-    # Whoever gave an address in the place of an upload would make this server ask other hosts.
-    processing_utils.async_ssrf_protected_download = fetch_nothing
     with gr.Blocks(title="Colorizer", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         done = gr.State([])
         gr.Markdown("# Colorizer\nThe lightness stays the photograph's own; a network predicts the colours.")

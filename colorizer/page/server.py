@@ -63,9 +63,13 @@ def serve(host: str, port: int) -> None:
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
         results = folder / "results"
         results.mkdir()
-        from colorizer.page.page import build_page
-        from colorizer.page.uploads import MAX_UPLOAD_MEGABYTES
+        from gradio import processing_utils
 
+        from colorizer.page.page import build_page
+        from colorizer.page.uploads import MAX_UPLOAD_MEGABYTES, fetch_nothing
+
+        # Whoever gave an address in the place of an upload would make this server ask other hosts.
+        processing_utils.async_ssrf_protected_download = fetch_nothing
         page = build_page(results, write_examples(folder / "examples"))
         page.launch(
             server_name=host,

@@ -21,10 +21,17 @@ MAX_PIXELS = 100_000_000
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 _PHOTOMETRIC, _WHITE_IS_ZERO = TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 0
 # Of EXIF, what describes how the pixels of the file at hand are stored, and not the photograph.
-_STORAGE_TAGS = frozenset(
-    {254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280, 281, 284, 301, 317, 318, 319, 320}
-    | {322, 323, 324, 325, 330, 332, 337, 338, 339, 340, 341, 347, 512, 513, 514, 529, 530, 531, 532, 34675}
-)
+# fmt: off
+_STORAGE_TAGS = frozenset(ExifTags.Base[name] for name in (
+    "NewSubfileType", "SubfileType", "ImageWidth", "ImageLength", "BitsPerSample", "Compression",
+    "PhotometricInterpretation", "FillOrder", "StripOffsets", "Orientation", "SamplesPerPixel", "RowsPerStrip",
+    "StripByteCounts", "MinSampleValue", "MaxSampleValue", "PlanarConfiguration", "TransferFunction", "Predictor",
+    "WhitePoint", "PrimaryChromaticities", "ColorMap", "TileWidth", "TileLength", "TileOffsets", "TileByteCounts",
+    "SubIFDs", "InkSet", "TargetPrinter", "ExtraSamples", "SampleFormat", "SMinSampleValue", "SMaxSampleValue",
+    "JPEGTables", "JPEGProc", "JpegIFOffset", "JpegIFByteCount", "YCbCrCoefficients", "YCbCrSubSampling",
+    "YCbCrPositioning", "ReferenceBlackWhite", "InterColorProfile",
+))
+# fmt: on
 # What Pillow raises on damaged bytes: OSError and EOFError for pixels, SyntaxError for PNG chunks and TIFF headers,
 # ValueError for sizes, TypeError and struct.error for EXIF values of another type than their tag's.
 _DECODER_ERRORS = (

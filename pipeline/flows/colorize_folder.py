@@ -60,7 +60,7 @@ def colorize_folder(
             get_run_logger().info("%d photographs in %d shards", count, num_shards)
             command = [sys.executable, "-m", "colorizer", "colorize", photographs, "--out", out, "--format", format]
             command += ["--model", str(_model_file(folder, model)), "--strength", str(strength)]
-            states = _colour_all(runner, num_shards, command, None if dask else children, share_of_cores(at_once))
+            states = _color_all(runner, num_shards, command, None if dask else children, share_of_cores(at_once))
             end_without_server()
     except UserError as error:
         return end_in_one_line(error)
@@ -88,7 +88,7 @@ def task_runner(dask: str | None, at_once: int) -> TaskRunner[Any]:
         from distributed import Client
         from prefect_dask import DaskTaskRunner
     except ImportError as error:
-        raise UserError("dask needs a package: .venv/bin/pip install -c constraints.txt prefect-dask") from error
+        raise UserError("dask needs a package: pip install -c constraints.txt prefect-dask") from error
     for name in ("distributed", "prefect.task_runner.dask"):
         logging.getLogger(name).setLevel(logging.WARNING)
     if dask == LOCAL_CLUSTER:
@@ -102,7 +102,7 @@ def task_runner(dask: str | None, at_once: int) -> TaskRunner[Any]:
     return DaskTaskRunner(address=dask)
 
 
-def _colour_all(
+def _color_all(
     task_runner: TaskRunner[Any],
     num_shards: int,
     command: Sequence[str],
@@ -120,7 +120,7 @@ def _colour_all(
                 "children": children,
                 "environment": environment,
             }
-            futures[runner.submit(colour_shard.with_options(task_run_name=f"shard {name}"), parameters)] = name
+            futures[runner.submit(color_shard.with_options(task_run_name=f"shard {name}"), parameters)] = name
         try:
             for done, future in enumerate(as_completed(list(futures)), start=1):
                 future.wait()
@@ -133,7 +133,7 @@ def _colour_all(
 
 
 @task(cache_policy=NO_CACHE, **AGAIN_WHEN_KILLED)
-def colour_shard(
+def color_shard(
     command: Sequence[str], folder: Path, children: Children | None, environment: Mapping[str, str]
 ) -> State:
     """Colour a shard in a child process. In another process than the flow's it has children of its own."""
