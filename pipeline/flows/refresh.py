@@ -1,7 +1,6 @@
 """The flow that rebuilds beside the workspace when data or code changed, and promotes the model if it is better."""
 
 import json
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +20,7 @@ from pipeline.process.children import Children
 from pipeline.process.commands import run_command, run_dvc
 from pipeline.process.flow_run import end_in_one_line, end_without_server, holding
 from pipeline.workspace.plan import read_plan
-from pipeline.workspace.promotion import MODEL, STAGE, Criterion, Version, promote, promoted
+from pipeline.workspace.promotion import MODEL, STAGE, Criterion, Version, judge, promote, promoted
 from pipeline.workspace.repository import Clone, fetch_published, git, refuse_changes, resolve
 from pipeline.workspace.stage_runs import Build, run_stages
 from pipeline.workspace.workspaces import has_remote, refuse_unversioned_arrays, share_cache
@@ -30,8 +29,6 @@ from settings.params_file import PARAMS_FILE, read_params
 FOLDER = Path("scratch/refresh")
 _NEW, _PROMOTED = Path("models/generator.safetensors"), Path("scratch/promoted.safetensors")
 _SCORES = Path("scratch/scores.json")
-
-_LARGER_IS_BETTER = ("psnr", "ssim")
 
 
 @flow(task_runner=ThreadPoolTaskRunner(max_workers=4))  # type: ignore[arg-type]
@@ -93,21 +90,6 @@ def _decide(clone: Clone, children: Children, current: Version | None, criterion
     clone.hand_over(*tags)
     _tell(better, version, verdict, scores)
     return Completed(name="Promoted" if better else "Kept", message=f"{verdict}; {version} is promoted")
-
-
-def judge(
-    criterion: str, margin: float, current: Version | None, scores: Mapping[str, Mapping[str, float]]
-) -> tuple[bool, str]:
-    """Whether the new model is better than the promoted one, and why. `scores` are those of `new` and `promoted`."""
-    new = scores["new"][criterion]
-    if current is None:
-        is_first = math.isfinite(new)
-        return is_first, f"{criterion} {new:.4f}, {'the first promoted model' if is_first else 'which is no model'}"
-    old = scores["promoted"][criterion]
-    gain = new - old if criterion in _LARGER_IS_BETTER else old - new
-    better = gain > margin or (math.isfinite(new) and not math.isfinite(old))
-    how = ("better" if better else "not better") + (f" by more than {margin:g}" if margin else "")
-    return better, f"{criterion} {new:.4f}, {how} than {old:.4f} of {current.name} on the same test images"
 
 
 def _bring_data(folder: Path, copy: Path, children: Children) -> None:

@@ -1,11 +1,19 @@
 """DVC as a command: how it is called, and what it says when it fails. Prefect is not imported here."""
 
+import json
 import sys
 from collections.abc import Sequence
 from itertools import dropwhile
 from pathlib import Path
 
-DVC = (str(Path(sys.executable).with_name("dvc")), "--wait-for-lock")
+_WAIT = "--wait-for-lock"
+DVC = (str(Path(sys.executable).with_name("dvc")), _WAIT)
+_BATCH = Path(__file__).with_name("dvc_batch.py")
+
+
+def dvc_batch(*commands: Sequence[str]) -> list[str]:
+    """The command line that runs several DVC commands in one process; it ends at the first that fails."""
+    return [sys.executable, "-P", str(_BATCH), json.dumps([[_WAIT, *command] for command in commands])]
 
 
 def error_in(printed: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from colorizer.core.errors import UserError
 from pipeline.process.children import Child, Children, StoppedError
-from pipeline.process.dvc_command import DVC, error_in
+from pipeline.process.dvc_command import dvc_batch, error_in
 
 _MOST_PARTS = 5  # of a reason
 
@@ -30,7 +30,7 @@ class PlannedStage:
     recorded_params: Mapping[str, Mapping[str, Any]]
 
 
-_begun: dict[tuple[str, ...], tuple[Child, Child]] = {}
+_begun: dict[tuple[str, ...], Child] = {}
 
 
 def begin_plan(folder: Path, targets: Sequence[str]) -> None:
@@ -45,8 +45,8 @@ def read_plan(folder: Path, children: Children, targets: Sequence[str] = ()) -> 
     say, and StoppedError when the run is stopped meanwhile.
     """
     key = (str(folder), *targets)
-    status, graph = _read(_begun.pop(key) if key in _begun else _start(folder, targets), children)
-    changes, upstream = _parse_status(status), _parse_graph(graph)
+    printed = _read(_begun.pop(key) if key in _begun else _start(folder, targets), children)
+    changes, upstream = _parse_status(printed), _parse_graph(printed)
     if unknown := [target for target in targets if target not in upstream]:
         raise UserError(f"{unknown[0]} is not a stage: take some of {', '.join(upstream)}")
     wanted = set(_with_upstream(targets or list(upstream), upstream))
@@ -65,37 +65,33 @@ def read_plan(folder: Path, children: Children, targets: Sequence[str] = ()) -> 
 
 def read_reason(folder: Path, children: Children, stage: PlannedStage) -> str:
     """Why DVC would run this stage now, after others have run. Raises the same errors as `read_plan`."""
-    [status] = _read([_start_dvc(folder, "status", "--json", stage.name)], children)
-    return _reason(folder, _parse_status(status).get(stage.name, []), stage.recorded_params)
+    printed = _read(_start_dvc(folder, ["status", "--json", stage.name]), children)
+    return _reason(folder, _parse_status(printed).get(stage.name, []), stage.recorded_params)
 
 
-def _start(folder: Path, targets: Sequence[str]) -> tuple[Child, Child]:
+def _start(folder: Path, targets: Sequence[str]) -> Child:
     with_deps = ["--with-deps"] if targets else []
-    status = _start_dvc(folder, "status", "--json", *with_deps, "--", *targets)
-    return status, _start_dvc(folder, "dag", "--dot")  # one process after the other would take twice as long
+    return _start_dvc(folder, ["status", "--json", *with_deps, "--", *targets], ["dag", "--dot"])
 
 
-def _start_dvc(folder: Path, *arguments: str) -> Child:
-    return Child([*DVC, *arguments], folder=folder, environment={})
+def _start_dvc(folder: Path, *commands: Sequence[str]) -> Child:
+    return Child(dvc_batch(*commands), folder=folder, environment={})
 
 
-def _read(started: Sequence[Child], children: Children) -> list[list[str]]:
-    """Wait for the end of all of them; the lines that each printed."""
-    ended = []
-    for child in started:
-        lines = []
-        for line in child.lines(tick=0.5):
-            if line:
-                lines.append(line)
-            elif children.are_stopped:
-                child.stop()
-        ended.append((child.wait(), lines))
-    if any(child.was_stopped for child in started):
+def _read(child: Child, children: Children) -> list[str]:
+    """Wait for its end; the lines that it printed."""
+    lines = []
+    for line in child.lines(tick=0.5):
+        if line:
+            lines.append(line)
+        elif children.are_stopped:
+            child.stop()
+    code = child.wait()
+    if child.was_stopped:
         raise StoppedError("stopped while DVC looked for changes")
-    for code, lines in ended:
-        if code:
-            raise UserError(error_in(lines))
-    return [lines for _, lines in ended]
+    if code:
+        raise UserError(error_in(lines))
+    return lines
 
 
 def _parse_status(printed: Sequence[str]) -> dict[str, list[Any]]:

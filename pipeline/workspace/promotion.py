@@ -1,5 +1,7 @@
-"""The promoted model: read which version has the stage `prod`, and assign the stage to another version."""
+"""The promoted model: which version has the stage `prod`, whether another is better, and promoting that one."""
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -10,11 +12,27 @@ STAGE = "prod"
 _FIRST = "v0.1.0"
 
 Criterion = Literal["combined_score", "ab_error", "ciede2000", "histogram_distance", "psnr", "ssim"]
+_LARGER_IS_BETTER = ("psnr", "ssim")
 
 
 def promoted(folder: Path) -> Version | None:
     """The version that has the stage `prod` in the repository in `folder`; None before the first."""
     return next(iter(versions(folder, stage=STAGE)), None)
+
+
+def judge(
+    criterion: str, margin: float, current: Version | None, scores: Mapping[str, Mapping[str, float]]
+) -> tuple[bool, str]:
+    """Whether the new model is better than the promoted one, and why. `scores` are those of `new` and `promoted`."""
+    new = scores["new"][criterion]
+    if current is None:
+        is_first = math.isfinite(new)
+        return is_first, f"{criterion} {new:.4f}, {'the first promoted model' if is_first else 'which is no model'}"
+    old = scores["promoted"][criterion]
+    gain = new - old if criterion in _LARGER_IS_BETTER else old - new
+    better = gain > margin or (math.isfinite(new) and not math.isfinite(old))
+    how = ("better" if better else "not better") + (f" by more than {margin:g}" if margin else "")
+    return better, f"{criterion} {new:.4f}, {how} than {old:.4f} of {current.name} on the same test images"
 
 
 def promote(folder: Path, why: str) -> tuple[str, list[str]]:

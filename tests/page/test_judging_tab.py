@@ -3,13 +3,19 @@
 import random
 from dataclasses import replace
 
-import gradio as gr
 import pytest
 
 from colorizer.page.blind_test import BlindTest
-from colorizer.page.judging_tab import reveal, vote
 from colorizer.page.votes import read_votes
 from tests.page.test_blind_test import BLUE, RED, TWELVE, is_red
+
+
+@pytest.fixture(scope="module")
+def tab():
+    """Gradio, which it imports, takes two seconds: in this process alone."""
+    from colorizer.page import judging_tab
+
+    return judging_tab
 
 
 @pytest.fixture
@@ -19,7 +25,7 @@ def table(tmp_path, monkeypatch):
     return tmp_path / "votes.csv"
 
 
-def test_after_an_unexpected_error_the_next_click_shows_the_next_round(table):
+def test_after_an_unexpected_error_the_next_click_shows_the_next_round(tab, table):
     errors = iter([None, MemoryError(), None])
 
     def paint(photograph):
@@ -30,30 +36,30 @@ def test_after_an_unexpected_error_the_next_click_shows_the_next_round(table):
     test = BlindTest(replace(RED, paint=paint), BLUE, TWELVE[:3], table, random.Random(0))
     first = test.next_round()
     with pytest.raises(MemoryError):
-        vote(test, first.number, "left")
-    number, *_, counted = vote(test, first.number, "left")  # on the page that still shows the first
+        tab.vote(test, first.number, "left")
+    number, *_, counted = tab.vote(test, first.number, "left")  # on the page that still shows the first
     assert (number, counted) == (2, "Photograph 2; 1 vote so far")
     assert len(read_votes(table)) == 1
-    assert vote(test, first.number, "left")[-1] == counted
-    number, *_, counted = vote(test, number, "left")
+    assert tab.vote(test, first.number, "left")[-1] == counted
+    number, *_, counted = tab.vote(test, number, "left")
     assert (number, counted) == (0, "All photographs were shown; 2 votes")
-    assert vote(test, number, "left")[-1] == counted
+    assert tab.vote(test, number, "left")[-1] == counted
 
 
-def test_a_table_that_cannot_be_read_is_told_in_one_line(table):
+def test_a_table_that_cannot_be_read_is_told_in_one_line(tab, table):
     test = BlindTest(RED, BLUE, TWELVE, table, random.Random(0))
     table.mkdir()
-    with pytest.raises(gr.Error, match=r"^'\S+votes.csv cannot be read: is a directory'$") as raised:
-        reveal(test)
+    with pytest.raises(tab.gr.Error, match=r"^'\S+votes.csv cannot be read: is a directory'$") as raised:
+        tab.reveal(test)
     assert not raised.value.print_exception
 
 
-def test_the_result_says_which_votes_it_counts(table):
+def test_the_result_says_which_votes_it_counts(tab, table):
     for count in (9, 1):
         test = BlindTest(RED, BLUE, TWELVE, table, random.Random(0))
         for _ in range(count):
             shown = test.next_round()
             test.vote(shown.number, "left" if is_red(shown.left) else "right")
-    lines = reveal(test)[0].splitlines()
+    lines = tab.reveal(test)[0].splitlines()
     assert lines[1] == "All votes on these two so far: More votes go to red/1 than chance explains."
     assert [line.split(" | ")[:2] for line in lines[-2:]] == [["| this test", "1"], ["| all tests of these two", "10"]]

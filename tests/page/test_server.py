@@ -13,8 +13,6 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from gradio_client import Client, handle_file
-from gradio_client.exceptions import AppError
 from PIL import Image
 from playwright.sync_api import Locator, Page
 
@@ -22,7 +20,6 @@ from colorizer.core.errors import UserError
 from colorizer.core.lab import codes_to_rgb
 from colorizer.data.sample import built_in_photographs
 from colorizer.page.server import LOGIN, check_access
-from colorizer.page.uploads import MAX_UPLOAD_MEGABYTES
 from colorizer.page.votes import read_votes
 from pipeline.process.server import free_port
 from tests.support.browser import BROWSER, open_page
@@ -163,6 +160,9 @@ def test_a_person_judges_blind(app, photograph, photographs):
 
 
 def test_a_program_colours_photographs(app, photograph, tmp_path):
+    from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError
+
     client = Client(app.url, auth=("tests", "something secret"), verbose=False, download_files=str(tmp_path))
     result = client.predict(handle_file(photograph), MODEL, 1.0, api_name="/colorize")
     with Image.open(result) as image:
@@ -204,6 +204,8 @@ def test_nobody_is_let_in_without_the_password(app):
 
 
 def test_too_large_an_upload_is_refused(logged_in):
+    from colorizer.page.uploads import MAX_UPLOAD_MEGABYTES
+
     too_large = bytes(MAX_UPLOAD_MEGABYTES * 1_000_000 * 11 // 10)
     assert logged_in.post("/gradio_api/upload", files={"files": too_large}).status_code == 413
 

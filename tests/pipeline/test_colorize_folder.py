@@ -10,7 +10,6 @@ from PIL import Image
 
 from colorizer.core.errors import UserError
 from colorizer.data.sample import built_in_photographs
-from pipeline.flows.colorize_folder import task_runner
 from tests.support.disturbed import wait_until
 from tests.support.rebuilding import run_id
 from tests.support.workspace import BIN, Workspace
@@ -79,5 +78,7 @@ def test_a_killed_run_goes_on_and_a_bad_file_stops_nothing(committed, album, pre
 
 
 def test_a_cluster_that_is_not_there():
+    from pipeline.flows.colorize_folder import task_runner
+
     with pytest.raises(UserError, match="no Dask scheduler answers at lokal: give its address"):
         task_runner("lokal", at_once=1)

@@ -7,8 +7,7 @@ import re
 import psutil
 import pytest
 
-from pipeline.flows.refresh import judge
-from pipeline.workspace.promotion import Version
+from pipeline.workspace.promotion import Version, judge
 from tests.support.disturbed import ask_for_training, newest_epoch, wait_until
 from tests.support.imports import ROOT
 from tests.support.rebuilding import run_id

@@ -5,13 +5,21 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
+import dvc.cli.parser  # every command
+import dvc.logger
+import dvc.repo
 import numpy as np
 from numpy.typing import NDArray
 
 from colorizer.data.raw import write_raw
+from stages.runtime.entry import run_stage
+from tests.support.forked import run_forked
 from tests.support.imports import ROOT
 
 BIN = Path(sys.executable).parent
@@ -59,10 +67,27 @@ class Workspace:
         return result
 
     def dvc(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-        return self.run(str(BIN / "dvc"), *arguments, check=check, **environment)
+        def main() -> int:
+            dvc.logger.setup()  # it writes to what was standard output when DVC was imported
+            return dvc.cli.main(list(arguments))
+
+        return self._run_forked(main, ["dvc", *arguments], check, environment)
 
     def stage(self, name: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-        return self.run(str(BIN / "python"), "-m", f"stages.{name}", check=check, **environment)
+        """Run a stage with the code of this process: `python -m stages.<name>` takes that of the workspace."""
+        stage = getattr(import_module(f"stages.{name}"), name)
+        return self._run_forked(lambda: run_stage(stage), [f"stages/{name}.py"], check, environment)
+
+    def _run_forked(
+        self, main: Callable[[], object], command: list[str], check: bool, environment: dict[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        with tempfile.TemporaryFile("w+") as output:
+            environment = self.environment | environment
+            code = run_forked(main, command, folder=self.path, environment=environment, output=output)
+            output.seek(0)
+            result = subprocess.CompletedProcess(command, code, output.read())
+        assert result.returncode == 0 or not check, result.stdout
+        return result
 
     def git(self, *arguments: str) -> str:
         return self.run("git", *arguments).stdout

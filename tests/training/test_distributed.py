@@ -78,16 +78,25 @@ def test_two_processes_train_as_one(photographs):
                 np.testing.assert_allclose(networks[name][key], weight, rtol=1e-6, atol=1e-8, err_msg=f"{name} {key}")
 
 
-def test_a_process_that_is_killed_ends_the_training_which_then_goes_on(committed):
+def test_after_an_interrupt_and_after_the_death_of_a_process_it_goes_on(committed):
     ask_for_training(committed)
     committed.edit_params(num_processes="2", batch_size="8")
     process = committed.start(str(BIN / "python"), "-m", "stages.train")
     wait_until(lambda: newest_epoch(committed) >= 1)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert process.wait(timeout=60) == 130
+    assert committed.printed.count("train: interrupted") == 1
+    assert "Traceback" not in committed.printed
+
+    reached = newest_epoch(committed)
+    process = committed.start(str(BIN / "python"), "-m", "stages.train")
+    wait_until(lambda: newest_epoch(committed) > reached)
     other = ranks_of(process.pid)[1]
     other.send_signal(signal.SIGKILL)
     assert process.wait(timeout=60) == 1
     said = [line for line in committed.printed.splitlines() if line.startswith("train: ")]
-    [line] = [line for line in said if not line.startswith("train: warning: ")]
+    [_, line] = [line for line in said if not line.startswith("train: warning: ")]
+    assert f"train: going on after epoch {reached}" in committed.printed
     assert line.startswith(
         f"train: process 2 of 2 (pid {other.pid}) was killed by SIGKILL: training stops; run it again"
     )
@@ -111,17 +120,6 @@ def test_the_ranks_end_with_their_launcher_even_while_they_start(committed):
     process.kill()
     for rank in ranks.values():
         wait_until(lambda rank=rank: not rank.is_running() or rank.status() == psutil.STATUS_ZOMBIE, seconds=60)
-
-
-def test_an_interrupt_is_told_once_and_the_next_run_goes_on(committed):
-    ask_for_training(committed)
-    committed.edit_params(num_processes="2", batch_size="8")
-    process = committed.start(str(BIN / "python"), "-m", "stages.train")
-    wait_until(lambda: newest_epoch(committed) >= 1)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    assert process.wait(timeout=60) == 130
-    assert committed.printed.count("train: interrupted") == 1
-    assert "Traceback" not in committed.printed
 
 
 def diverge() -> str:

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from scipy.stats import wasserstein_distance
 from torch import sigmoid
 
 from colorizer.training.losses import adversarial_loss, discriminator_loss, l1_loss, swd_loss
@@ -30,6 +29,8 @@ def test_l1_loss_is_the_mean_absolute_difference():
 
 
 def test_colour_loss_is_the_mean_wasserstein_distance_in_four_directions():
+    from scipy.stats import wasserstein_distance
+
     random = torch.Generator().manual_seed(0)
     generated, truth = torch.rand(2, 3, 2, 8, 6, generator=random, dtype=torch.float64)
     distances = []

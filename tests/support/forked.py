@@ -1,0 +1,51 @@
+"""Commands in a fork of this process: real processes, to which what takes seconds to import is known already."""
+
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO
+
+
+def run_forked(
+    main: Callable[[], object], arguments: list[str], *, folder: Path, environment: Mapping[str, str], output: IO[str]
+) -> int:
+    """Call `main` in a child process as a command of these arguments, and return its exit code.
+
+    What it prints goes to the file `output`, its standard input is empty.
+    """
+    child = os.fork()
+    if not child:
+        _become(main, arguments, folder, environment, output)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _become(
+    main: Callable[[], object], arguments: list[str], folder: Path, environment: Mapping[str, str], output: IO[str]
+) -> None:
+    code: object = 1
+    try:
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+        sys.stdin, sys.stdout, sys.stderr = (open(number, mode) for number, mode in enumerate("rww"))  # noqa: PTH123, SIM115
+        sys.argv = arguments
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        warnings.simplefilter("ignore")  # they are errors where the tests run
+        code = main()
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else code is not None)  # without what pytest does at its own end
