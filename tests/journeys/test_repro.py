@@ -122,6 +122,8 @@ def test_metrics_and_plots_are_shown_and_a_param_makes_stale_what_uses_it(restor
 
 
 def test_another_split_touches_no_pixels(restored):
+    restored.git("add", "--all")
+    restored.git("commit", "--quiet", "--message=miniature")
     restored.edit_params(split__train="40")
     output = restored.dvc("repro", "split", "normalize").stdout
     assert "Running stage 'split'" in output
