@@ -19,7 +19,7 @@ def choose_device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError(
-            "train.device is cuda but PyTorch finds no GPU: set it to auto or cpu, or install a CUDA build of torch"
+            "the device is cuda but PyTorch finds no GPU: take auto or cpu, or install a CUDA build of torch"
         )
     return torch.device(name)
 

@@ -295,7 +295,7 @@ def test_divergence_is_reported(photographs):
 def test_asking_for_a_missing_gpu_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == CPU
-    with pytest.raises(UserError, match=r"train\.device is cuda but PyTorch finds no GPU"):
+    with pytest.raises(UserError, match=r"the device is cuda but PyTorch finds no GPU"):
         choose_device("cuda")
 
 
