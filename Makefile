@@ -23,10 +23,10 @@ serve: .venv/.runtime
 
 # More workers than two cores: some always wait, for a server or a browser.
 test: .venv/.development
-	STRICT=$(STRICT) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	STRICT=$(STRICT) $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test-fast: .venv/.development
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
 
 check: .venv/.development
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

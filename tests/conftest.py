@@ -7,7 +7,8 @@ import signal
 import tempfile
 from pathlib import Path
 
-import filelock
+os.environ["OMP_NUM_THREADS"] = "1"  # before PyTorch is imported: workers share the cores, and forks need it
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from colorizer.data.sample import make_sample
 from tests.support.disturbed import ask_for_training, results
 from tests.support.prefect_server import ALIVE, PrefectServer, running_server
-from tests.support.workspace import Workspace, make_miniature
+from tests.support.workspace import Workspace, end_what_was_started, make_miniature, make_once
 
 NO_GPU = "no GPU"
 
@@ -104,13 +105,16 @@ def shared_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def miniature(tmp_path_factory, photographs) -> Workspace:
     """A workspace in which everything has run; copy it, and leave it as it is. Parallel workers share one."""
-    folder = shared_folder(tmp_path_factory)
-    with filelock.FileLock(folder / "miniature.lock"):
-        path = folder / "miniature"
-        if not path.exists():
-            path.mkdir()
-            make_miniature(path, photographs)
+    path = shared_folder(tmp_path_factory) / "miniature"
+    make_once(path, lambda: make_miniature(path, photographs))
     return Workspace(path)
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_on():
+    """Ends what a test has started in the background, when the test has failed above all."""
+    yield
+    end_what_was_started()
 
 
 @pytest.fixture
@@ -125,13 +129,14 @@ def committed(miniature, tmp_path) -> Workspace:
 @pytest.fixture(scope="session")
 def undisturbed(miniature, tmp_path_factory) -> dict[str, bytes]:
     """What the training of tests/support/disturbed.py leaves behind when nothing disturbs it."""
-    folder = shared_folder(tmp_path_factory)
-    with filelock.FileLock(folder / "undisturbed.lock"):
-        workspace = Workspace(folder / "undisturbed")
-        if not workspace.path.exists():
-            miniature.copy(workspace.path)
-            ask_for_training(workspace)
-            workspace.stage("train")
+    workspace = Workspace(shared_folder(tmp_path_factory) / "undisturbed")
+
+    def make() -> None:
+        miniature.copy(workspace.path)
+        ask_for_training(workspace)
+        workspace.stage("train")
+
+    make_once(workspace.path, make)
     return results(workspace)
 
 

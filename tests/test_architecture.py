@@ -4,7 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.imports import ROOT, direct_imports, modules_in
 
@@ -136,11 +138,15 @@ def test_help_needs_neither_pytorch_nor_prefect(command):
 
 
 def test_importing_photographs_does_without_pytorch(tmp_path):
+    Image.fromarray(np.full((70, 70, 3), (200, 90, 30), np.uint8)).save(tmp_path / "red.png")
+    command = ["colorizer", "import", str(tmp_path), "--out", str(tmp_path / "out")]
     script = (
-        "import sys; from colorizer.__main__ import main; sys.argv = ['colorizer', 'import', sys.argv[1], '--out', '"
-        f"{tmp_path / 'out'}'];\ntry: main()\nexcept SystemExit: pass\nsys.exit('torch' in sys.modules)"
+        f"import sys; sys.argv = {command}; from colorizer.__main__ import main\n"
+        "try: main()\n"
+        "finally: assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+    assert (tmp_path / "out" / "l" / "gray_scale.npy").is_file()
 
 
 def test_the_flows_do_without_pytorch():

@@ -9,7 +9,7 @@ from PIL import Image
 
 from colorizer.data.sample import built_in_photographs
 from tests.support.imports import ROOT
-from tests.support.workspace import BIN, Workspace
+from tests.support.workspace import Workspace
 
 
 def test_three_commands(committed: Workspace, tmp_path):
@@ -18,8 +18,7 @@ def test_three_commands(committed: Workspace, tmp_path):
     to_arrays, to_model, to_photographs = block.strip().splitlines()
 
     def run(command: str) -> str:
-        home = {"HOME": str(tmp_path), "PATH": f"{BIN}:/usr/bin:/bin"}
-        return committed.run("bash", "-ec", command, **home).stdout
+        return committed.run("bash", "-ec", command, HOME=str(tmp_path)).stdout
 
     said = run(to_arrays)
     assert "40 images in data/mine; skipped: 1 unreadable, 1 near-grey, see data/mine/photographs.csv" in said

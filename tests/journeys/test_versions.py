@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from colorizer.networks.checkpoints import load_generator
 from tests.support.imports import ROOT
-from tests.support.workspace import BIN, MINIATURE, Workspace, make_workspace
+from tests.support.workspace import MINIATURE, Workspace, make_workspace
 
 MODEL = "models/generator.safetensors"
 
@@ -27,7 +27,7 @@ def followed(tmp_path_factory) -> tuple[Workspace, dict[str, str]]:
     script = "set -e\n" + "".join(
         f"cat <<'EOF'\n$ {line}\nEOF\n{line}\n" for block in blocks for line in block.splitlines()
     )
-    printed = workspace.run("bash", "-c", script, PATH=f"{BIN}:/usr/bin:/bin", COLUMNS="200").stdout
+    printed = workspace.run("bash", "-c", script, COLUMNS="200").stdout
     commands: dict[str, str] = {}
     for command, text in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", printed, re.MULTILINE):
         commands[command] = commands.get(command, "") + text

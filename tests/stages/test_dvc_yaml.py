@@ -98,7 +98,8 @@ def test_the_data_stages_do_without_torch():
 
 
 def test_dvc_repro_does_without_prefect(miniature, tmp_path):
-    """The miniature was made that way; here is that Prefect could not have been imported then."""
-    assert (miniature.path / "metrics.json").exists()
+    """All of the miniature was made that way, see `make_miniature`."""
+    workspace, environment = miniature.copy(tmp_path / "clone"), without_prefect(tmp_path / "without")
     command = (str(BIN / "python"), "-c", "import prefect")
-    assert "prefect is not installed" in miniature.run(*command, check=False, **without_prefect(tmp_path)).stdout
+    assert "prefect is not installed" in workspace.run(*command, check=False, **environment).stdout
+    assert "Running stage 'locate'" in workspace.dvc("repro", "--force", "locate", **environment).stdout

@@ -1,4 +1,4 @@
-"""A training to disturb: asking for one in a miniature workspace, and what it leaves behind."""
+"""Helpers for tests that interrupt a training: change its params, find its process, read its files."""
 
 import json
 import time
@@ -11,15 +11,16 @@ from tests.support.workspace import Workspace
 
 
 def ask_for_training(workspace: Workspace) -> None:
-    """Another recipe, and more epochs, than those that the miniature was made with."""
+    """Change params.yaml so that the next `dvc repro` trains: another recipe, more epochs."""
     workspace.edit_params(l1_weight="90.0", epochs="4", batch_size="4", generator__width="16")
 
 
-def results(workspace: Workspace) -> dict[str, bytes]:
-    """Model, checkpoints, history, sheets, and the state of networks and optimizers."""
-    patterns = ("models/**/*.safetensors", "reports/history.csv", "reports/samples/*", "scratch/*/state-0004*")
+def results(workspace: Workspace, epochs: int = 4) -> dict[str, bytes]:
+    """Model, checkpoints, history, sheets, and the state of networks and optimizers, after so many epochs."""
+    state = f"scratch/*/state-{epochs:04d}*"
+    patterns = ("models/**/*.safetensors", "reports/history.csv", "reports/samples/*", state)
     paths = [path for pattern in patterns for path in workspace.path.glob(pattern)]
-    assert len(paths) == 1 + 4 + 1 + 4 + 1
+    assert len(paths) == 1 + epochs + 1 + epochs + 1
     return {str(path.relative_to(workspace.path)): path.read_bytes() for path in paths}
 
 
@@ -37,7 +38,7 @@ def training_process(workspace: Workspace) -> psutil.Process:
 
 
 def wait_until(condition: Callable[[], object], *, seconds: float = 60, pause: float = 0.02) -> None:
-    """Look whether it holds, with pauses: longer ones where looking takes the cores from what is waited for."""
+    """Poll `condition` every `pause` seconds; fail after `seconds`. Use a longer pause where polling itself is slow."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

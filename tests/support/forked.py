@@ -1,4 +1,4 @@
-"""Commands in a fork of this process: real processes, to which what takes seconds to import is known already."""
+"""Runs commands in forks of the test process: real processes that need not import slow modules again."""
 
 import os
 import signal
@@ -20,7 +20,13 @@ def run_forked(
     child = os.fork()
     if not child:
         _become(main, arguments, folder, environment, output)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        _, status = os.waitpid(child, 0)
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    return os.waitstatus_to_exitcode(status)
 
 
 def _become(
@@ -37,7 +43,7 @@ def _become(
         sys.stdin, sys.stdout, sys.stderr = (open(number, mode) for number, mode in enumerate("rww"))  # noqa: PTH123, SIM115
         sys.argv = arguments
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        warnings.simplefilter("ignore")  # they are errors where the tests run
+        warnings.resetwarnings()  # they are errors where the tests run
         code = main()
     except SystemExit as end:
         code = end.code

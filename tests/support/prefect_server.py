@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
 import httpx
 import psutil
 
 from pipeline.process.children import GUARD
 from pipeline.process.server import free_port
 from tests.support.imports import ROOT
+from tests.support.workspace import make_once
 
 ALIVE = "TESTS_ALIVE"  # names a pipe that is open for writing as long as the tests run
 
@@ -43,7 +43,7 @@ class PrefectServer:
         }
 
     def ask(self, path: str, content: Any = None, *, method: str = "POST") -> Any:
-        """What it answers; tries again while its database is busy, as Prefect's own client does."""
+        """Call the API and return the answer; tries again while the database is busy, as Prefect's own client does."""
         for _ in range(50):
             response = httpx.request(
                 method, f"{self.url}/api/{path}", json=content, auth=tuple(self.password.split(":"))
@@ -64,12 +64,12 @@ class PrefectServer:
         return {task["name"]: task for task in found}
 
     def artifacts(self, run: str) -> dict[str, dict[str, Any]]:
-        """By key."""
+        """The artifacts of a flow run, by key."""
         found = self.ask("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
         return {artifact["key"]: artifact for artifact in found}
 
     def events(self, prefix: str) -> list[dict[str, Any]]:
-        """Those whose name begins so, the oldest first."""
+        """The events whose name begins with `prefix`, the oldest first."""
         found = self.ask("events/filter", {"filter": {"event": {"prefix": [prefix]}, "order": "ASC"}})
         return found["events"]
 
@@ -86,14 +86,15 @@ def new_home(folder: Path, prefect: PrefectServer) -> Path:
 
 def running_server(folder: Path) -> PrefectServer:
     """The server that keeps its things in `folder`: started by the first who asks, ended with the tests."""
-    with filelock.FileLock(folder / "prefect.lock"):
-        known = folder / "prefect.url"
-        if not known.exists():
-            (folder / "prefect").mkdir()
-            url = start_server(folder / "prefect").url
-            shutil.copytree(folder / "prefect", folder / "prefect-empty")
-            known.write_text(url)
-        return PrefectServer(known.read_text(), folder / "prefect")
+    home, address = folder / "prefect", folder / "prefect.url"
+
+    def start() -> None:
+        home.mkdir()
+        address.write_text(start_server(home).url)
+        shutil.copytree(home, folder / "prefect-empty")
+
+    make_once(home, start)
+    return PrefectServer(address.read_text(), home)
 
 
 @dataclass(frozen=True)

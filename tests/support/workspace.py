@@ -7,14 +7,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-import dvc.cli.parser  # every command
-import dvc.logger
-import dvc.repo
+import filelock
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from colorizer.data.raw import write_raw
@@ -67,6 +67,10 @@ class Workspace:
         return result
 
     def dvc(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        import dvc.cli.parser  # every command; all of DVC is half a second, which not every test needs
+        import dvc.logger
+        import dvc.repo
+
         def main() -> int:
             dvc.logger.setup()  # it writes to what was standard output when DVC was imported
             return dvc.cli.main(list(arguments))
@@ -100,7 +104,7 @@ class Workspace:
     def start(self, *command: str, **environment: str) -> subprocess.Popen:
         """Run in the background, in a process group of its own; `printed` tells what it says."""
         with self.path.with_name("printed.txt").open("w") as printed:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 command,
                 cwd=self.path,
                 env=self.environment | environment,
@@ -109,6 +113,8 @@ class Workspace:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        _started.append(process)
+        return process
 
     @property
     def printed(self) -> str:
@@ -125,8 +131,33 @@ class Workspace:
         (self.path / "params.yaml").write_text(text)
 
 
+_started: list[subprocess.Popen] = []
+
+
+def end_what_was_started() -> None:
+    """Kill what `Workspace.start` has started, with all that it started in its turn, where it still runs."""
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:
+            for running in [*psutil.Process(process.pid).children(recursive=True), process]:
+                with suppress(psutil.NoSuchProcess):
+                    running.kill()
+            process.wait()
+
+
+def make_once(path: Path, make: Callable[[], object]) -> None:
+    """Make the folder `path` for all parallel workers; what an error left unfinished is made anew."""
+    finished = path.with_name(f"{path.name}.finished")
+    with filelock.FileLock(path.with_name(f"{path.name}.lock")):
+        if not finished.exists():
+            shutil.rmtree(path, ignore_errors=True)
+            make()
+            finished.touch()
+
+
 def make_workspace(path: Path) -> Workspace:
     """Copy every file that git tracks or would track, and commit it."""
+    path.mkdir(exist_ok=True)
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,

@@ -80,7 +80,7 @@ def test_two_processes_train_as_one(photographs):
 
 def test_after_an_interrupt_and_after_the_death_of_a_process_it_goes_on(committed):
     ask_for_training(committed)
-    committed.edit_params(num_processes="2", batch_size="8")
+    committed.edit_params(num_processes="2", batch_size="8", epochs="300")
     process = committed.start(str(BIN / "python"), "-m", "stages.train")
     wait_until(lambda: newest_epoch(committed) >= 1)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
@@ -102,14 +102,16 @@ def test_after_an_interrupt_and_after_the_death_of_a_process_it_goes_on(committe
     )
     assert "Traceback" not in committed.printed
 
+    last = newest_epoch(committed) + 1
+    committed.edit_params(epochs=str(last))
     torchrun = str(BIN / "torchrun"), "--nproc-per-node=2", "--master-addr=127.0.0.1", "-m", "stages.train"
     output = committed.run(*torchrun).stdout
     assert "going on after epoch" in output
-    finished = results(committed)
+    finished = results(committed, last)
     for published in committed.path.glob("scratch/*/published.json"):
         published.unlink()
-    assert "going on after epoch 4" in committed.run(*torchrun).stdout  # nothing is left to train, for anyone
-    assert results(committed) == finished
+    assert f"going on after epoch {last}" in committed.run(*torchrun).stdout  # nothing is left to train, for anyone
+    assert results(committed, last) == finished
 
 
 def test_the_ranks_end_with_their_launcher_even_while_they_start(committed):
