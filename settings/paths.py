@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+LOCATED = Path("data/located.txt")
 INVENTORY = Path("data/inventory.csv")
 LAB_STORE = Path("data/lab.npy")
 NORMALIZATION, AB_HISTOGRAM = Path("data/normalization.json"), Path("data/ab_histogram.csv")
@@ -12,6 +13,7 @@ MODEL, CHECKPOINTS = Path("models/generator.safetensors"), Path("models/checkpoi
 
 HISTORY, SAMPLES = Path("reports/history.csv"), Path("reports/samples")
 EVALUATION = Path("reports/evaluation")
+SCORE_CARD = EVALUATION / "score_card.txt"
 METRICS = Path("metrics.json")
 
 SCRATCH = Path("scratch")  # unfinished trainings; not an output

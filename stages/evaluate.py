@@ -31,6 +31,7 @@ from settings.paths import (
     METRICS,
     MODEL,
     NORMALIZATION,
+    SCORE_CARD,
     TEST_IMAGES,
     TRAIN_IMAGES,
     VALIDATION_IMAGES,
@@ -85,7 +86,7 @@ def evaluate(params: Params) -> None:
     metrics = {"test_images": len(images), "epoch": metadata["epoch"], "epochs": len(history), **evaluation.summary()}
     write_text(METRICS, json.dumps(metrics, indent=2) + "\n")
     origin = [f"{len(images)} test images. {why_this_epoch(metadata, len(history))}", trained_by(metadata["training"])]
-    write_text(EVALUATION / "score_card.txt", score_card(metrics, origin, failures))
+    write_text(SCORE_CARD, score_card(metrics, origin, failures))
     pictures = [
         ("From the best to the worst", "At equal steps of the ranking by CIEDE2000.", EVALUATION / "ranking.png"),
         ("Median images", "Those in the middle of the ranking by CIEDE2000.", EVALUATION / "median.png"),

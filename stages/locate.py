@@ -8,6 +8,7 @@ from pathlib import Path
 from colorizer.core.files import write_text
 from colorizer.data.raw import find_chroma_files, find_lightness_file
 from settings.params import Params
+from settings.paths import LOCATED
 from stages.runtime.entry import run_stage
 
 
@@ -15,7 +16,7 @@ def locate(params: Params) -> None:
     if not params.uses_sample:  # which its own stage makes
         find_lightness_file(Path(params.data.root))
         find_chroma_files(Path(params.data.root))
-    write_text(Path("data/located.txt"), "data.root holds l/ and ab/\n")
+    write_text(LOCATED, "data.root holds l/ and ab/\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The pixel store: one uint8 .npy file (N, H, W, 3) of L, A, B codes, written once, memory-mapped after."""
 
+import csv
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -62,8 +63,20 @@ def open_store(path: Path) -> NDArray[np.uint8]:
 
 
 def read_image_numbers(path: Path) -> NDArray[np.int64]:
-    """Read the numbers of images in the store from a CSV file whose one column is `image`; there may be none."""
-    return np.array(path.read_text(encoding="utf-8").split()[1:], np.int64)
+    """Read numbers of images in the store, (N,), from the column `image` of a CSV file; there may be none.
+
+    Raises UserError when the file is missing or is no such table.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file)
+            if "image" not in (rows.fieldnames or []):
+                raise ValueError
+            return np.array([int(row["image"]) for row in rows], np.int64)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: run `dvc repro split`") from error
+    except (ValueError, TypeError, csv.Error) as error:
+        raise UserError(f"{path} is not a table with image numbers in a column `image`") from error
 
 
 def iterate_store(store: NDArray[np.uint8], chunk_bytes: int = 2 * 2**20) -> Iterator[NDArray[np.uint8]]:

@@ -88,7 +88,7 @@ class Run:
             number = len(self.history) + 1
             progress.label = f"epoch {number}/{self.recipe.epochs}"
             rate = self.decisions.learning_rate_at(number)
-            yield number, self.recipe.decayed(rate, number)
+            yield number, self.recipe.linear_decay(rate, number)
 
     def on_batch(self, progress: Progress) -> Callable[[int, dict[str, Tensor], float], None]:
         """What is to be called after every batch."""

@@ -4,13 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
 from colorizer.core.errors import UserError
 from colorizer.core.progress import Progress
-from colorizer.core.store import open_store
+from colorizer.core.store import open_store, read_image_numbers
 from colorizer.models.model import load_model
 from colorizer.scoring.evaluation import evaluate_images
 
@@ -33,7 +29,9 @@ def score_models(
     in it. The scores are those of `Evaluation.summary`. Shows progress on standard error. Raises UserError when a
     file is missing, when a model or the table is damaged, and when the store has no such images.
     """
-    codes, numbers = open_store(store), _read_numbers(images)
+    codes, numbers = open_store(store), read_image_numbers(images)
+    if not len(numbers):
+        raise UserError(f"{images} names no images")
     if numbers.min() < 0 or numbers.max() >= len(codes):
         raise UserError(f"{images} names images that {store} does not hold: its images are 0 to {len(codes) - 1}")
     methods = {
@@ -43,15 +41,3 @@ def score_models(
         evaluation = evaluate_images(codes, numbers, methods, batch_size=batch_size, on_images=progress.advance)
     summary = evaluation.summary()
     return {name: summary[method] for name, method in zip(models, methods, strict=True)}
-
-
-def _read_numbers(path: Path) -> NDArray[np.int64]:
-    try:
-        numbers = pd.read_csv(path, usecols=["image"])["image"].to_numpy(np.int64)
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: run `dvc repro split`") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not a table with image numbers in a column `image`") from error
-    if not len(numbers):
-        raise UserError(f"{path} names no images")
-    return numbers

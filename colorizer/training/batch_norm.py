@@ -19,11 +19,11 @@ def synchronize_batch_norm(network: nn.Module, group: ProcessGroup, device: torc
         return
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.__class__ = _SharedBatchNorm2d
+            module.__class__ = _SyncBatchNorm2d
             module.group = group  # type: ignore[assignment]
 
 
-class _SharedBatchNorm2d(nn.BatchNorm2d):
+class _SyncBatchNorm2d(nn.BatchNorm2d):
     """BatchNorm2d over a batch that the ranks hold in parts, for CPUs."""
 
     group: ProcessGroup
@@ -34,15 +34,15 @@ class _SharedBatchNorm2d(nn.BatchNorm2d):
         assert self.momentum is not None
         assert self.running_mean is not None
         assert self.running_var is not None
-        normalised, mean, variance, count = _Normalise.apply(x, self.weight, self.bias, self.eps, self.group)
+        normalized, mean, variance, count = _Normalize.apply(x, self.weight, self.bias, self.eps, self.group)
         with torch.no_grad():
             self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), self.momentum)
-        return normalised
+        return normalized
 
 
-class _Normalise(torch.autograd.Function):
+class _Normalize(torch.autograd.Function):
     """x (n, C, H, W) of any floating dtype -> normalised x; mean (C,), variance (C,) and count () of all parts."""
 
     @staticmethod
@@ -56,11 +56,11 @@ class _Normalise(torch.autograd.Function):
         mean = mean / count
         variance = (square / count - mean.square()).clamp_(min=0)
         mean, variance, count = mean.to(weight), variance.to(weight), count[0].to(weight)
-        normalised, *_ = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)
+        normalized, *_ = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)
         ctx.save_for_backward(x, weight, mean, variance, count)
         ctx.eps, ctx.group = eps, group
         ctx.mark_non_differentiable(mean, variance, count)
-        return normalised, mean, variance, count
+        return normalized, mean, variance, count
 
     @staticmethod
     @once_differentiable

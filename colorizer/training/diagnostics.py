@@ -35,16 +35,16 @@ def diagnose(losses: Mapping[str, float], scores: Mapping[str, float], truth: Ma
             f"the output has nearly one hue, such as brown: tint {tint:.2f}, truth {true_tint:.2f} "
             "(lower train.l1_weight, or train more epochs with the discriminator)"
         )
-    judged = losses.get("discriminator_loss")
-    if judged is not None and judged < _WON:
+    loss_d = losses.get("discriminator_loss")
+    if loss_d is not None and loss_d < _WON:
         found.append(
-            f"the discriminator has won: its loss is {judged:.2f}, so the generator learns little from it "
+            f"the discriminator has won: its loss is {loss_d:.2f}, so the generator learns little from it "
             "(lower train.discriminator.width, set train.discriminator.output to patch, or raise "
             "train.l1_pretrain_epochs)"
         )
-    if judged is not None and judged > _LOST:
+    if loss_d is not None and loss_d > _LOST:
         found.append(
-            f"the discriminator is no better than guessing: its loss is {judged:.2f}, guessing costs {_GUESSING:.2f}, "
+            f"the discriminator is no better than guessing: its loss is {loss_d:.2f}, guessing costs {_GUESSING:.2f}, "
             "so it teaches nothing (if this lasts, raise train.discriminator.width)"
         )
     return found

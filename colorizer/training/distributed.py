@@ -22,8 +22,8 @@ from torch import Tensor, distributed, nn
 
 from colorizer.core.errors import UserError
 
-_LONGEST_STEP = timedelta(minutes=30)
-_LONGEST_WAIT = timedelta(days=7)  # for what rank 0 broadcasts, which may be waiting for a person's answer
+_COLLECTIVE_TIMEOUT = timedelta(minutes=30)
+_BROADCAST_TIMEOUT = timedelta(days=7)  # for what rank 0 broadcasts, which may be waiting for a person's answer
 _RENDEZVOUS = "COLORIZER_RENDEZVOUS"  # names the file in which the ranks that `launch` started find each other
 _THREADS = torch.get_num_threads()
 
@@ -37,8 +37,8 @@ class ProcessGroup:
 
     rank: int = 0
     world_size: int = 1
-    _sums: Any = field(default=None, compare=False)  # a group whose sums do not queue up behind gradients
-    _talk: Any = field(default=None, compare=False)
+    _reduce_group: Any = field(default=None, compare=False)  # a group whose sums do not queue up behind gradients
+    _object_group: Any = field(default=None, compare=False)
 
     def __deepcopy__(self, memo: dict) -> "ProcessGroup":
         return self
@@ -46,16 +46,16 @@ class ProcessGroup:
     def all_reduce(self, values: Tensor) -> Tensor:
         """Sum a tensor over all ranks, in place."""
         if self.world_size > 1:
-            distributed.all_reduce(values, group=self._sums)
+            distributed.all_reduce(values, group=self._reduce_group)
         return values
 
     def broadcast(self, value: Any = None) -> Any:
         """Return the value that rank 0 gives; the other ranks wait for it."""
         if self.world_size == 1:
             return value
-        said = [value]
-        distributed.broadcast_object_list(said, src=0, group=self._talk, device=torch.device("cpu"))
-        return said[0]
+        objects = [value]
+        distributed.broadcast_object_list(objects, src=0, group=self._object_group, device=torch.device("cpu"))
+        return objects[0]
 
     def wrap_ddp(self, network: nn.Module) -> nn.Module:
         """Wrap a network in DistributedDataParallel: called in its place, its gradients are the mean over all ranks."""
@@ -115,21 +115,21 @@ def process_group(device: torch.device) -> Iterator[ProcessGroup]:
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     backend = "nccl" if device.type == "cuda" else "gloo"
-    meeting = os.environ.get(_RENDEZVOUS)
-    place = {"init_method": meeting, "rank": rank, "world_size": int(os.environ["WORLD_SIZE"])} if meeting else {}
+    rendezvous = os.environ.get(_RENDEZVOUS)
+    place = {"init_method": rendezvous, "rank": rank, "world_size": int(os.environ["WORLD_SIZE"])} if rendezvous else {}
     try:
-        distributed.init_process_group(backend, timeout=_LONGEST_STEP, **place)  # type: ignore[arg-type]
+        distributed.init_process_group(backend, timeout=_COLLECTIVE_TIMEOUT, **place)  # type: ignore[arg-type]
         # Two groups of NCCL at the same time may lock each other out.
-        sums = distributed.new_group(timeout=_LONGEST_STEP) if backend == "gloo" else None
-        talk = distributed.new_group(backend="gloo", timeout=_LONGEST_WAIT)
-        yield ProcessGroup(rank, int(os.environ["WORLD_SIZE"]), sums, talk)
+        reduce_group = distributed.new_group(timeout=_COLLECTIVE_TIMEOUT) if backend == "gloo" else None
+        object_group = distributed.new_group(backend="gloo", timeout=_BROADCAST_TIMEOUT)
+        yield ProcessGroup(rank, int(os.environ["WORLD_SIZE"]), reduce_group, object_group)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # `launch` was interrupted too and passes it on
         raise
     except RuntimeError as error:
         if not (isinstance(error, distributed.DistError) or "gloo" in str(error)):
             raise
-        if meeting:
+        if rendezvous:
             sys.exit(1)  # `launch` says which rank died
         raise UserError(
             "the connection to another rank broke, so training stops: torchrun says which one ended; start it again, "

@@ -100,13 +100,13 @@ class GAN:
         losses = {"l1_loss": l1_loss(fake, real)}
         if adversarial:
             # (1) The discriminator maximizes log D(real) + log(1 - D(fake)).
-            real_logits, fake_logits = self._judge(self._discriminator, lightness, real, fake.detach())
+            real_logits, fake_logits = self._logits(self._discriminator, lightness, real, fake.detach())
             losses["discriminator_loss"] = discriminator_loss(real_logits, fake_logits)
             self._update(self.discriminator_optimizer, losses["discriminator_loss"], batch)
 
             # (2) The generator maximizes log D(fake) and stays near the truth.
             with _frozen(self.discriminator):
-                [fake_logits] = self._judge(self.discriminator, lightness, fake)
+                [fake_logits] = self._logits(self.discriminator, lightness, fake)
             losses["adversarial_loss"] = adversarial_loss(fake_logits)
             if self.recipe.swd_weight:
                 losses["swd_loss"] = swd_loss(fake, real)
@@ -118,7 +118,7 @@ class GAN:
         with autocast(self.precision, self.device):
             return self._generator(lightness).to(lightness.dtype)
 
-    def _judge(self, discriminator: nn.Module, lightness: Tensor, *chromas: Tensor) -> list[Tensor]:
+    def _logits(self, discriminator: nn.Module, lightness: Tensor, *chromas: Tensor) -> list[Tensor]:
         """Return the logits for each chroma."""
         with autocast(self.precision, self.device):
             return [discriminator(lightness, chroma).to(chroma.dtype) for chroma in chromas]
@@ -150,11 +150,11 @@ def build_gan(
     num_downs = max_num_downs(size) if generator["num_downs"] == "auto" else generator["num_downs"]
     check_num_downs(num_downs, size, "train.generator.num_downs")
     torch.manual_seed(recipe.seed)
-    generates = Generator(**{**generator, "num_downs": num_downs})
-    chroma_shape = generates.chroma_shape(image_shape)
+    net_g = Generator(**{**generator, "num_downs": num_downs})
+    chroma_shape = net_g.chroma_shape(image_shape)
     check_num_downs(discriminator["num_downs"], min(chroma_shape), "train.discriminator.num_downs")
-    judges = Discriminator(**discriminator, image_shape=chroma_shape)
-    return GAN(generates, judges, recipe, device=device, precision=precision, group=group)
+    net_d = Discriminator(**discriminator, image_shape=chroma_shape)
+    return GAN(net_g, net_d, recipe, device=device, precision=precision, group=group)
 
 
 def _resized(batch: Batch, size: torch.Size) -> tuple[Tensor, Tensor]:
@@ -169,8 +169,10 @@ def _resized(batch: Batch, size: torch.Size) -> tuple[Tensor, Tensor]:
 def _frozen(network: nn.Module) -> Iterator[None]:
     """Compute no gradients of the network's weights: those of the generator's step would be thrown away."""
     network.requires_grad_(False)
-    yield
-    network.requires_grad_(True)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
 
 
 class _LossMeans:

@@ -6,31 +6,28 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_MOST_COLOURS = 2**15  # sorting takes longer than a training step from there on
+_MAX_SAMPLES = 2**15  # sorting takes longer than a training step from there on
 
 
-def discriminator_loss(real_logits: Tensor, generated_logits: Tensor) -> Tensor:
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """Binary cross-entropy with real as 1 and generated as 0, on logits of any shape; a scalar."""
-    real = functional.binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))  # -log D(real)
-    generated = functional.binary_cross_entropy_with_logits(
-        generated_logits, torch.zeros_like(generated_logits)
-    )  # -log(1 - D(generated))
-    return real + generated
+    # -log D(real) - log(1 - D(fake))
+    real = functional.binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
+    fake = functional.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
+    return real + fake
 
 
-def adversarial_loss(generated_logits: Tensor) -> Tensor:
+def adversarial_loss(fake_logits: Tensor) -> Tensor:
     """Binary cross-entropy of the generator, which wants to be taken for real; a scalar."""
-    return functional.binary_cross_entropy_with_logits(
-        generated_logits, torch.ones_like(generated_logits)
-    )  # -log D(G(L))
+    return functional.binary_cross_entropy_with_logits(fake_logits, torch.ones_like(fake_logits))  # -log D(fake)
 
 
-def l1_loss(generated: Tensor, truth: Tensor) -> Tensor:
+def l1_loss(fake: Tensor, real: Tensor) -> Tensor:
     """Mean absolute difference of normalised chroma (N, 2, H, W); a scalar."""
-    return (generated - truth).abs().mean()
+    return (fake - real).abs().mean()
 
 
-def swd_loss(generated: Tensor, truth: Tensor) -> Tensor:
+def swd_loss(fake: Tensor, real: Tensor) -> Tensor:
     """How far the colours of a batch (N, 2, H, W) are from the true ones as a whole, wherever they are; a scalar.
 
     The sliced Wasserstein distance of the two sets of colours: the mean over four directions of the plane of the mean
@@ -38,9 +35,9 @@ def swd_loss(generated: Tensor, truth: Tensor) -> Tensor:
     is its aim. Of many pixels, about 32,768 at equal steps are taken.
     Source: Bonneel et al., "Sliced and Radon Wasserstein Barycenters of Measures" (2015).
     """
-    angles = torch.arange(4, device=truth.device, dtype=truth.dtype) * math.pi / 4
+    angles = torch.arange(4, device=real.device, dtype=real.dtype) * math.pi / 4
     directions = torch.stack([angles.cos(), angles.sin()], dim=1)  # (4, 2)
-    colours = [chroma.movedim(1, 0).flatten(1) for chroma in (generated, truth)]  # (2, N x H x W)
-    step = -(-colours[0].shape[1] // _MOST_COLOURS) | 1  # odd: the same columns of every row would train alone
-    ranked = [(directions @ colour[:, ::step]).sort(dim=1).values for colour in colours]
+    colors = [chroma.movedim(1, 0).flatten(1) for chroma in (fake, real)]  # (2, N x H x W)
+    step = -(-colors[0].shape[1] // _MAX_SAMPLES) | 1  # odd: the same columns of every row would train alone
+    ranked = [(directions @ color[:, ::step]).sort(dim=1).values for color in colors]
     return (ranked[0] - ranked[1]).abs().mean()

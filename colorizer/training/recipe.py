@@ -45,7 +45,7 @@ class Recipe:
         """Return the number of images in the last batch of an epoch."""
         return num_images % self.batch_size or self.batch_size
 
-    def decayed(self, learning_rate: float, epoch: int) -> float:
+    def linear_decay(self, learning_rate: float, epoch: int) -> float:
         """Return the learning rate of an epoch (1, 2, ...): constant at first, then falling to 0 in equal steps.
 
         It would be 0 in the epoch after the last one. Source: the training schedule of Isola et al. (2017).

@@ -11,6 +11,7 @@ from prefect.states import State
 from pipeline.workspace.repository import git, succeeds
 from pipeline.workspace.stage_runs import Outcome
 from settings.params_file import flat
+from settings.paths import METRICS, SCORE_CARD
 
 
 def publish_stage_table(states: Mapping[str, State[Outcome]]) -> None:
@@ -20,9 +21,9 @@ def publish_stage_table(states: Mapping[str, State[Outcome]]) -> None:
 
 def publish_scores(folder: Path) -> None:
     """Metrics and score card of the workspace; nothing where nothing was scored yet."""
-    metrics, card = folder / "metrics.json", folder / "reports" / "evaluation" / "score_card.txt"
+    metrics, card = folder / METRICS, folder / SCORE_CARD
     if metrics.exists():
-        now, committed = _metrics(metrics.read_text()), _metrics(_committed(folder, "metrics.json"))
+        now, committed = _metrics(metrics.read_text()), _metrics(_committed(folder, METRICS))
         rows = [{"metric": name, "now": now[name], "last commit": committed.get(name, "")} for name in now]
         create_table_artifact(rows, key="metrics", description="Scores on the test images")
     if card.exists():
@@ -52,8 +53,8 @@ def _stage_row(name: str, state: State[Outcome]) -> dict[str, str]:
     return {"stage": name, "outcome": str(state.name).lower(), "seconds": "", "reason": first.removeprefix(f"{name} ")}
 
 
-def _committed(folder: Path, name: str) -> str:
-    committed = f"HEAD:./{name}"
+def _committed(folder: Path, file: Path) -> str:
+    committed = f"HEAD:./{file}"
     return git(folder, "show", committed) if succeeds(folder, "cat-file", "-e", committed) else "{}"
 
 

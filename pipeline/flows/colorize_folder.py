@@ -20,7 +20,7 @@ from colorizer.models.registry import PATH, find_model
 from colorizer.photographs.jobs import plan_jobs
 from colorizer.photographs.photographs import Format
 from pipeline.process.children import Children
-from pipeline.process.commands import AGAIN_WHEN_KILLED, failed, follow, share_of_cores
+from pipeline.process.commands import RETRY_WHEN_KILLED, failed, follow, share_of_cores
 from pipeline.process.flow_run import STOPPED, end_in_one_line, end_without_server, holding, stopping_children
 
 LOCAL_CLUSTER = "local"
@@ -132,7 +132,7 @@ def _color_all(
     return {name: future.state for future, name in futures.items()}
 
 
-@task(cache_policy=NO_CACHE, **AGAIN_WHEN_KILLED)
+@task(cache_policy=NO_CACHE, **RETRY_WHEN_KILLED)
 def color_shard(
     command: Sequence[str], folder: Path, children: Children | None, environment: Mapping[str, str]
 ) -> State:

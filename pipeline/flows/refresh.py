@@ -14,20 +14,22 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from ruamel.yaml import YAML
 
 from colorizer.core.errors import UserError
+from colorizer.models.registry import MODEL, Version
 from pipeline.flows.artifacts import publish_stage_table
 from pipeline.flows.rebuild import conclude
 from pipeline.process.children import Children
 from pipeline.process.commands import run_command, run_dvc
 from pipeline.process.flow_run import end_in_one_line, end_without_server, holding
 from pipeline.workspace.plan import read_plan
-from pipeline.workspace.promotion import MODEL, STAGE, Criterion, Version, judge, promote, promoted
+from pipeline.workspace.promotion import STAGE, Criterion, judge, promote, promoted
 from pipeline.workspace.repository import Clone, fetch_published, git, refuse_changes, resolve
 from pipeline.workspace.stage_runs import Build, run_stages
 from pipeline.workspace.workspaces import has_remote, refuse_unversioned_arrays, share_cache
+from settings import paths
 from settings.params_file import PARAMS_FILE, read_params
 
 FOLDER = Path("scratch/refresh")
-_NEW, _PROMOTED = Path("models/generator.safetensors"), Path("scratch/promoted.safetensors")
+_PROMOTED = Path("scratch/promoted.safetensors")
 _SCORES = Path("scratch/scores.json")
 
 
@@ -104,9 +106,9 @@ def _bring_data(folder: Path, copy: Path, children: Children) -> None:
 
 def _score(copy: Path, children: Children, current: Version | None) -> dict[str, dict[str, float]]:
     """Score the new and the promoted model with the code and the test images of the clone."""
-    models = {"new": _NEW}
+    models = {"new": paths.MODEL}
     if current:
-        run_dvc(children, copy, "get", ".", str(_NEW), "--rev", current.commit, "--force", "--out", str(_PROMOTED))
+        run_dvc(children, copy, "get", ".", str(paths.MODEL), "--rev", current.commit, "--force", "--out", str(_PROMOTED))
         models["promoted"] = _PROMOTED
     params = read_params(copy / PARAMS_FILE)
     options = {

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from colorizer.core.errors import UserError
 from pipeline.process.children import Children
-from pipeline.process.commands import AGAIN_WHEN_KILLED, failed, follow, share_of_cores
+from pipeline.process.commands import RETRY_WHEN_KILLED, failed, follow, share_of_cores
 from pipeline.process.dvc_command import DVC
 from pipeline.process.flow_run import STOPPED, end_in_one_line, end_without_server, holding
 from pipeline.workspace.candidates import Candidate, Scores, read_candidates, read_scores, write_ranking
@@ -83,7 +83,7 @@ def _try_all(chosen: Sequence[Candidate], children: Children, at_once: int) -> d
     return {candidate: future.state for future, candidate in futures.items()}
 
 
-@task(cache_policy=NO_CACHE, **AGAIN_WHEN_KILLED)
+@task(cache_policy=NO_CACHE, **RETRY_WHEN_KILLED)
 def run_candidate(candidate: Candidate, children: Children, threads: Mapping[str, str]) -> State:
     """Train in the candidate's workspace copy, with the data that DVC brings there. Run again if killed by a signal."""
     data = [str(path.relative_to(candidate.workspace)) for path in candidate.workspace.rglob("*.dvc") if path.is_file()]

@@ -19,7 +19,7 @@ _KILLED = "Killed"
 _LAST_LINES = 12
 
 # Of a task whose state may be that of `failed`.
-AGAIN_WHEN_KILLED: Mapping[str, Any] = {
+RETRY_WHEN_KILLED: Mapping[str, Any] = {
     "retries": len(_SECONDS_BEFORE_RETRIES),
     "retry_delay_seconds": list(_SECONDS_BEFORE_RETRIES),
     "retry_condition_fn": lambda task, run, state: state.name == _KILLED,

@@ -17,6 +17,7 @@ from colorizer.core.errors import UserError
 from colorizer.core.files import write_text
 from colorizer.epochs.retention import chosen_epoch
 from settings.params_file import flat, read_params, write_params
+from settings.paths import HISTORY
 
 # These decide which images are compared, how, or what a person wants: not what is tried.
 _FIXED = ("train.ask", "train.monitor", "train.decisions")
@@ -104,7 +105,7 @@ def read_scores(candidate: Candidate) -> Scores:
     """Read the validation scores of a candidate whose training is done."""
     options = read_params(candidate.workspace / "params.yaml").train
     lead = "validation_"
-    with (candidate.workspace / "reports" / "history.csv").open(newline="") as file:
+    with (candidate.workspace / HISTORY).open(newline="") as file:
         history: list[dict] = [
             {"epoch": int(row["epoch"])}
             | {name: float(value or "nan") for name, value in row.items() if name.startswith(lead)}

@@ -11,9 +11,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import wait
 from prefect.states import Cancelled, Completed, State
 
-from pipeline.page.training_watch import Review, TrainingWatch
+from pipeline.page.review import Review
+from pipeline.page.training_watch import TrainingWatch
 from pipeline.process.children import Children
-from pipeline.process.commands import AGAIN_WHEN_KILLED, failed, follow
+from pipeline.process.commands import RETRY_WHEN_KILLED, failed, follow
 from pipeline.process.dvc_command import DVC
 from pipeline.workspace.plan import PlannedStage, read_reason
 
@@ -61,7 +62,7 @@ def run_stages(build: Build, plan: Sequence[PlannedStage]) -> dict[str, State[Ou
     return {name: future.state for name, future in futures.items()}
 
 
-@task(cache_policy=NO_CACHE, **AGAIN_WHEN_KILLED)
+@task(cache_policy=NO_CACHE, **RETRY_WHEN_KILLED)
 def run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State:
     """Run `dvc repro` of one stage and send its output to the log.
 

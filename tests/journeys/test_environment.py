@@ -4,7 +4,7 @@ from tests.support.workspace import BIN, UNACTIVATED, Workspace
 
 
 def test_train_gan_finds_the_python_of_its_stages_without_activation(committed):
-    """Flows do too: tests/pipeline/test_rebuild.py."""
+    """Flows do too: tests/pipeline/flows/test_rebuild.py."""
     committed.edit_params(learning_rate="0.003")
     assert "epoch 2/2" in committed.run(str(BIN / "python"), "train_gan.py", PATH=UNACTIVATED).stdout
 
