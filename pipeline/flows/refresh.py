@@ -108,7 +108,8 @@ def _score(copy: Path, children: Children, current: Version | None) -> dict[str,
     """Score the new and the promoted model with the code and the test images of the clone."""
     models = {"new": paths.MODEL}
     if current:
-        run_dvc(children, copy, "get", ".", str(paths.MODEL), "--rev", current.commit, "--force", "--out", str(_PROMOTED))
+        wanted = [".", str(paths.MODEL), "--rev", current.commit]
+        run_dvc(children, copy, "get", *wanted, "--force", "--out", str(_PROMOTED))
         models["promoted"] = _PROMOTED
     params = read_params(copy / PARAMS_FILE)
     options = {
