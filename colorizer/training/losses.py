@@ -19,7 +19,7 @@ def discriminator_loss(real_logits: Tensor, generated_logits: Tensor) -> Tensor:
 
 
 def adversarial_loss(generated_logits: Tensor) -> Tensor:
-    """Binary cross-entropy of the generator, which wants to be taken for real; a scalar."""
+    """Binary cross-entropy of generated logits with the label 1 (the non-saturating generator loss); a scalar."""
     return functional.binary_cross_entropy_with_logits(
         generated_logits, torch.ones_like(generated_logits)
     )  # -log D(G(L))
@@ -31,11 +31,10 @@ def l1_loss(generated: Tensor, truth: Tensor) -> Tensor:
 
 
 def swd_loss(generated: Tensor, truth: Tensor) -> Tensor:
-    """How far the colours of a batch (N, 2, H, W) are from the true ones as a whole, wherever they are; a scalar.
+    """Sliced Wasserstein distance of the generated and true colours (N, 2, H, W), regardless of position; a scalar.
 
-    The sliced Wasserstein distance of the two sets of colours: the mean over four directions of the plane of the mean
-    distance between the values of equal rank. It is 0 for the right amount of every colour, and bounded, as the truth
-    is its aim. Of many pixels, about 32,768 at equal steps are taken.
+    It is the mean over four directions of the plane of the mean distance between the values of equal rank: 0 for the
+    right amount of every colour. Of many pixels, about 32,768 at equal steps are taken.
     Source: Bonneel et al., "Sliced and Radon Wasserstein Barycenters of Measures" (2015).
     """
     angles = torch.arange(4, device=truth.device, dtype=truth.dtype) * math.pi / 4
