@@ -22,7 +22,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 FEWEST_IMAGES = 10  # to suggest a training on; some thousand make sense
 
-MODEL_HELP = "a .safetensors file of the pipeline, an .onnx export, or a registered name, generator#prod say"
+MODEL_HELP = "a .safetensors file of the pipeline, an .onnx export, or a registered name, for example generator#prod"
 
 
 @app.callback()
@@ -35,7 +35,7 @@ def import_(
     photographs: Annotated[
         Path, typer.Argument(metavar="PHOTOGRAPHS", help="a folder; photographs below it count too")
     ],
-    out: Annotated[Path, typer.Option(help="the folder for the raw arrays, data/mine say")],
+    out: Annotated[Path, typer.Option(help="the folder for the raw arrays, for example data/mine")],
     size: Annotated[int, typer.Option(min=SMALLEST_SIDE, help="side of the square images, pixels")] = 64,
     fit: Annotated[
         Fit, typer.Option(help="the middle of each photograph, or all of it with mirrored borders")
@@ -90,7 +90,7 @@ def colorize(
         int | None,
         typer.Option(min=16, max=1024, help="shorter side at which the network sees them; as it was trained"),
     ] = None,
-    strength: Annotated[float, typer.Option(min=0, max=4, help="what chroma is multiplied with; 0 is grey")] = 1.0,
+    strength: Annotated[float, typer.Option(min=0, max=4, help="factor on the chroma: 0 is grey")] = 1.0,
     format: Annotated[Format, typer.Option(help="all but jpeg are lossless")] = "png",
     compare: Annotated[bool, typer.Option("--compare", help="write sheets of before and after as well")] = False,
     force: Annotated[bool, typer.Option("--force", help="colour again what is there already")] = False,
@@ -174,7 +174,7 @@ def score(
 
 @app.command()
 def export(
-    onnx: Annotated[Path, typer.Option(help="the file to write, models/generator.onnx say")],
+    onnx: Annotated[Path, typer.Option(help="the file to write, for example models/generator.onnx")],
     model: Annotated[str, typer.Option(help="a .safetensors file of the pipeline, or a registered name")] = str(PATH),
     force: Annotated[bool, typer.Option("--force", help="replace the file if it exists")] = False,
 ) -> None:

@@ -32,14 +32,18 @@ def rebuild(
         list[str] | None, typer.Argument(help="Stages, with all they depend on; all when left out")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="A file of presets/ to replace params.yaml, `photos64` say")
+        str | None, typer.Option(help="A file of presets/ to replace params.yaml, for example `photos64`")
     ] = None,
-    set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="A param, `train.epochs=20` say")] = None,
+    set: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A param, for example `train.epochs=20`")
+    ] = None,
     pull: Annotated[bool, typer.Option("--pull", help="Fetch data and outputs from the DVC remote before")] = False,
     push: Annotated[bool, typer.Option("--push", help="Send the outputs to the DVC remote afterwards")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run the stages even if nothing changed")] = False,
     review: Annotated[bool, typer.Option("--review", help="Pause after each epoch and ask on the run's page")] = False,
-    review_minutes: Annotated[float, typer.Option(help="Then go on as if nothing had been asked")] = 60,
+    review_minutes: Annotated[
+        float, typer.Option(help="Minutes to wait for an answer; then training continues unchanged")
+    ] = 60,
 ) -> None:
     """Run the stages that a change makes necessary, as `dvc repro` would, and watch them in the browser.
 
@@ -76,7 +80,7 @@ def sweep(
 ) -> None:
     """Train with several settings, rank them by their validation scores, and leave this workspace as it is.
 
-    Started again, it repeats nothing that is done.
+    If it is started again, it skips what is finished.
 
     Example: python -m pipeline sweep --grid 'train.learning_rate=[0.0003, 0.0006]' --grid 'train.seed=[0, 1]'
     """
@@ -90,13 +94,15 @@ def sweep(
 
 @app.command()
 def refresh(
-    branch: Annotated[str, typer.Option(help="Gets params, lock and metrics; nobody should work on it")] = "refresh",
+    branch: Annotated[
+        str, typer.Option(help="The branch for the commits of refreshes (params, lock, metrics); do not work on it")
+    ] = "refresh",
     follow: Annotated[str, typer.Option(help="A branch, tag or commit to build; `origin/main` is fetched")] = "HEAD",
     criterion: Annotated[Criterion, typer.Option(help="The score on the test images that decides")] = "combined_score",
     margin: Annotated[float, typer.Option(help="By how much the new model has to be better")] = 0.0,
     publish: Annotated[bool, typer.Option("--publish", help="Send branch and tags to `origin` as well")] = False,
 ) -> None:
-    """Take up new data and code, rebuild in a clone, and promote the new model only if it is better.
+    """Fetch new data and code, rebuild in a clone, and promote the new model only if it is better.
 
     Example: python -m pipeline refresh --follow origin/main --publish
     """
@@ -107,8 +113,8 @@ def refresh(
 def colorize_folder(
     photographs: Annotated[Path, typer.Argument(help="A folder; photographs below it are found too")],
     out: Annotated[Path, typer.Option(help="The folder for the coloured ones")],
-    model: Annotated[str, typer.Option(help="A file, or a registered name, generator#prod say")] = str(PATH),
-    strength: Annotated[float, typer.Option(min=0, max=4, help="What chroma is multiplied with")] = 1.0,
+    model: Annotated[str, typer.Option(help="A file, or a registered name, for example generator#prod")] = str(PATH),
+    strength: Annotated[float, typer.Option(min=0, max=4, help="Factor on the chroma: 0 is grey")] = 1.0,
     format: Annotated[Format, typer.Option(help="All but jpeg are lossless")] = "png",
     shard_size: Annotated[int, typer.Option(min=1, help="Photographs per task")] = 100,
     at_once: Annotated[int, typer.Option(min=1, help="Tasks at the same time; they share the cores")] = 1,
@@ -116,7 +122,7 @@ def colorize_folder(
         str | None, typer.Option(help="A Dask scheduler's address, or `local` for worker processes here")
     ] = None,
 ) -> None:
-    """Colour a folder of photographs in shards. Started again, it repeats nothing that is done.
+    """Colour a folder of photographs in shards. If it is started again, it skips what is finished.
 
     Example: python -m pipeline colorize-folder album --out coloured --model generator#prod --at-once 2
     """
@@ -148,7 +154,10 @@ def serve() -> None:
             wait()
             serve_deployments()
     except filelock.Timeout:
-        raise UserError("this workspace is being served already, and two would pause each other's schedules") from None
+        raise UserError(
+            "this workspace is being served already: stop the other `make serve` first, as two would pause each "
+            "other's schedules"
+        ) from None
 
 
 def parse_settings(option: str, example: str, settings: list[str]) -> dict[str, Any]:

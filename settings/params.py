@@ -121,7 +121,8 @@ class Train(Section):
             )
         if self.l1_pretrain_epochs and not self.l1_weight:
             raise ValueError(
-                "l1_pretrain_epochs without an l1_weight would learn nothing: set l1_weight, or the epochs to 0"
+                "l1_pretrain_epochs without an l1_weight would learn nothing: set l1_weight above 0, or "
+                "l1_pretrain_epochs to 0"
             )
         return self
 
@@ -129,11 +130,11 @@ class Train(Section):
     def _decisions_are_in_order(self) -> Self:
         epochs = [decision.epoch for decision in self.decisions]
         if epochs != sorted(set(epochs)):
-            raise ValueError(f"decisions are about the epochs {epochs}: one for an epoch at most, in order")
+            raise ValueError(f"decisions are about the epochs {epochs}: give at most one for each epoch, in order")
         if epochs and epochs[-1] > self.epochs:
             raise ValueError(f"a decision is about epoch {epochs[-1]} but there are only {self.epochs}: remove it")
         if any(decision.stop for decision in self.decisions[:-1]):
-            raise ValueError("decisions go on after one that stops: remove those")
+            raise ValueError("decisions follow one with stop: true: remove them")
         return self
 
 

@@ -19,6 +19,8 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int = T
 
     An exception of `function` is raised when its item's turn comes. After it, after Ctrl-C, and when the generator is
     closed, no further item is begun.
+
+    `Executor.map` would submit all items at once: results that nobody has taken yet could fill the memory.
     """
     _keep_freed_memory()
     window: deque[Future[R]] = deque()

@@ -222,7 +222,7 @@ def _size(array: NDArray) -> str:
 
 
 def write_raw(root: Path, codes: NDArray) -> None:
-    """Write codes (N, H, W, 3) as raw arrays, AB in three batches of 2/5, 2/5 and 1/5 as in the well-known data set."""
+    """Write codes (N, H, W, 3) as raw arrays: L in one file, AB in three files of 2/5, 2/5 and 1/5 of the images."""
     batches = np.split(codes[..., 1:], [len(codes) * 2 // 5, len(codes) * 4 // 5])
     arrays = {LIGHTNESS_FILE: codes[..., 0]} | {f"ab/ab{k}.npy": batch for k, batch in enumerate(batches, start=1)}
     for name, array in arrays.items():

@@ -82,7 +82,7 @@ class Decisions:
         return {"decisions": made} if made else {}
 
     def after_divergence(self, epoch: int) -> str:
-        """What is left and what to do, for a message, when this epoch diverged."""
+        """Say what is kept after this epoch diverged, and how to continue: a part of an error message."""
         rate = self.learning_rate_at(epoch)
         if epoch == 1:
             return f"no epoch is finished yet: lower train.learning_rate in params.yaml, for example to {rate / 10:g}"
@@ -96,11 +96,11 @@ class Decisions:
 
     @property
     def undeclared(self) -> bool:
-        """True if there are answers that params.yaml does not hold yet."""
+        """True if there are answers that params.yaml lacks."""
         return bool(self._answered)
 
     def as_params(self) -> list[dict]:
-        """All decisions as train.decisions of params.yaml has them."""
+        """Return all decisions in the form of train.decisions in params.yaml."""
         return [_as_param(decision) for decision in self.all]
 
     def mark_declared(self) -> None:

@@ -9,7 +9,7 @@ _STOP = ("s", "stop", "stop here")
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """About one finished epoch. `learning_rate` holds from the next epoch on; None keeps the one there is."""
+    """A decision about one finished epoch. `learning_rate` applies from the next epoch; None keeps the current one."""
 
     epoch: int
     save: bool = True
@@ -20,7 +20,10 @@ class Decision:
 def prompt(
     epoch: int, learning_rate: float, *, is_last: bool, read: Callable[[], str], write: Callable[[str], None]
 ) -> Decision:
-    """Ask in the terminal until the answers make sense; Enter keeps. `read` returns a line, `write` shows a text."""
+    """Ask in the terminal until the answers are valid; Enter saves the model and keeps the learning rate.
+
+    `read` returns a line, `write` shows text.
+    """
     while True:
         write("Save this model? [Y]es, no: " if is_last else "Save this model? [Y]es, no, stop here: ")
         answer = read().strip().lower()

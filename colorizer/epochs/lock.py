@@ -47,7 +47,7 @@ def held(folder: Path, *, started_by: psutil.Process | None) -> Iterator[None]:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether it still runs, and is not just waiting to be cleared away."""
+    """True if the process runs and is not a zombie."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""The epochs of a training: the loop of rank 0, and what the other ranks do meanwhile."""
+"""The epoch loops: that of rank 0, which leads the training, and that of the other ranks."""
 
 import time
 from collections.abc import Callable
@@ -44,9 +44,10 @@ def train_epoch(
     learning_rate: float,
     on_batch: Callable[[int, dict[str, Tensor], float], None] = lambda *_: None,
 ) -> TrainedEpoch:
-    """Train on all training images once. `on_batch` gets a batch's images, its losses, and the share of time waited.
+    """Train on all training images once.
 
-    Raises DivergedError, in all ranks alike, when losses or the state after the epoch are not finite.
+    `on_batch` gets the number of images of a batch, its losses, and the share of time spent waiting for data. Raises
+    DivergedError, in all ranks alike, when losses or the state after the epoch are not finite.
     """
     recipe = gan.recipe
     batches = data.batches(recipe, number, gan.device, gan.group)

@@ -1,4 +1,4 @@
-"""From the scratch folder to the outputs of a training, and back from a kill."""
+"""Publishes a training's files as the outputs of the stage, and finds the epoch that a killed training resumes from."""
 
 import logging
 import os
@@ -82,15 +82,16 @@ def refuse_edits(before: dict, now: dict) -> None:
     changed = differences(before, now)
     if changed:
         raise UserError(
-            f"not published, for it would be recorded as the result of edits made meanwhile: {'; '.join(changed)}. "
-            "Undo them and run `dvc repro` to publish the finished epochs, or run it as it is to train anew"
+            f"not published, because these changed during the training: {'; '.join(changed)}. DVC would record them as "
+            "what was trained. Undo the changes and run `dvc repro` to publish the finished epochs, or keep them and "
+            "run it to train again"
         )
 
 
 def publish(
     scratch: Scratch, history: list[dict], decisions: Decisions, *, keep: str, monitor: str, outputs: Outputs
 ) -> None:
-    """Put checkpoints, model, history and sheets where they belong, in place of what is there."""
+    """Replace the outputs: link model, checkpoints and sample sheets from the scratch folder, and write the history."""
     for folder in (outputs.checkpoints, outputs.samples):
         if folder.exists():
             shutil.rmtree(folder)
@@ -111,7 +112,7 @@ def publish(
 
 
 def differences(before: dict[str, dict], now: dict[str, dict]) -> list[str]:
-    """What changed between two sets of facts, a phrase each."""
+    """Describe each difference between two sets of facts, such as `train.epochs changed from 16 to 17`."""
     phrases = []
     for kind in now:
         old, new = before.get(kind, {}), now[kind]

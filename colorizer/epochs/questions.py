@@ -18,7 +18,7 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """About the epoch that has just finished. `sample` is the file of its sample sheet."""
+    """A question about the epoch that has just finished. `sample` is the file of its sample sheet."""
 
     epoch: int
     summary: str
@@ -28,7 +28,10 @@ class Question:
 
 
 def prompt_program(folder: Path, question: Question, while_waiting: Callable[[], None]) -> Decision:
-    """Ask and wait for the answer; `while_waiting` is called meanwhile and may end that by raising."""
+    """Write a question and wait for its answer.
+
+    `while_waiting` is called at every poll; by raising it ends the wait.
+    """
     answer = _answer(folder, question.epoch)
     answer.unlink(missing_ok=True)  # to an earlier training
     write_text(folder / f"question-{question.epoch:04d}.json", json.dumps(asdict(question)))
@@ -39,7 +42,7 @@ def prompt_program(folder: Path, question: Question, while_waiting: Callable[[],
 
 
 def open_questions(folder: Path) -> Iterator[Question]:
-    """What was asked and has no answer yet."""
+    """Yield the questions in the folder that have no answer yet."""
     for path in sorted(folder.glob("question-*.json")):
         question = Question(**json.loads(path.read_text(encoding="utf-8")))
         if not _answer(folder, question.epoch).exists():
@@ -47,7 +50,7 @@ def open_questions(folder: Path) -> Iterator[Question]:
 
 
 def answer_question(folder: Path, decision: Decision) -> None:
-    """Hand an answer to the training that asked."""
+    """Write the answer that the waiting training reads."""
     write_text(_answer(folder, decision.epoch), json.dumps(asdict(decision)))
 
 

@@ -34,7 +34,7 @@ def needed_epochs(history: Sequence[dict], keep: str, criterion: str, declined: 
 
 
 def epochs_to_keep(history: Sequence[dict], keep: str, criterion: str, declined: Collection[int]) -> set[int]:
-    """What is needed whether the last epoch, about which nothing is decided yet, will be declined or not."""
+    """The epochs whose checkpoints must stay for now: enough whether or not the last epoch will be declined."""
     last = history[-1]["epoch"]
     return needed_epochs(history, keep, criterion, declined) | needed_epochs(
         history, keep, criterion, {*declined, last}

@@ -1,4 +1,4 @@
-"""One run of the training stage: its finished epochs, and all that is done about each."""
+"""One run of the training stage: validates, saves, reports and logs each epoch."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -83,7 +83,10 @@ class Run:
         return self.decisions.is_complete(len(self.history))
 
     def remaining_epochs(self, progress: Progress) -> Iterator[tuple[int, float]]:
-        """Yield number and learning rate of every epoch to train; asks what is to be asked before each."""
+        """Yield the number and learning rate of each remaining epoch.
+
+        Between epochs, get the decision about the last finished one.
+        """
         while not self.decisions.stop_after(self.history, progress):
             number = len(self.history) + 1
             progress.label = f"epoch {number}/{self.recipe.epochs}"
@@ -91,7 +94,7 @@ class Run:
             yield number, self.recipe.linear_decay(rate, number)
 
     def on_batch(self, progress: Progress) -> Callable[[int, dict[str, Tensor], float], None]:
-        """What is to be called after every batch."""
+        """Return the callback for each batch: check that the parent process lives, and show losses and progress."""
 
         def advance(num_images: int, losses: dict[str, Tensor], share_waited: float) -> None:
             self._check_parent()

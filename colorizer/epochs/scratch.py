@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ResumePoint:
-    """The newest epoch that can be gone on from: its state's file, and a row of the history per epoch up to it."""
+    """The newest epoch that training can resume from: its state file, and one row of history per epoch."""
 
     epoch: int
     state: Path
@@ -65,14 +65,20 @@ class Scratch:
         (self.folder / "decisions.json").unlink(missing_ok=True)
 
     def checksums(self, epoch: int, checkpoints: Collection[int]) -> dict[str, str]:
-        """Names and SHA-256 of what a state after `epoch` relies on: these checkpoints, and all sample sheets."""
+        """Compute the SHA-256, by name, of every file that the state after `epoch` needs.
+
+        These are the given checkpoints, and all sample sheets.
+        """
         paths = [self.checkpoint(number) for number in sorted(checkpoints)]
         paths += [self.sample(number) for number in range(1, epoch + 1)]
         names = [path.relative_to(self.folder).as_posix() for path in paths]
         return {name: self._digests.get(name) or file_digest(self.folder / name) for name in names}
 
     def prune(self, epoch: int, files: dict[str, str]) -> None:
-        """After the state of `epoch` was written: delete what neither it nor the state before it relies on."""
+        """Delete the files that neither the state of `epoch` nor the one before needs.
+
+        Call it after writing that state.
+        """
         needed = {*files, *self._digests}
         for path in self._states():
             if path not in (self.state(epoch), self.state(epoch - 1)):
@@ -103,7 +109,7 @@ class Scratch:
         return sorted(self.folder.glob("state-*.safetensors"), reverse=True)
 
     def answers(self, declared: Sequence[Decision], epoch: int) -> list[Decision] | None:
-        """What was answered and not declared yet; None when the first `epoch` epochs were made with other decisions.
+        """Return the answers that params.yaml lacks; None if the first `epoch` epochs were made with other decisions.
 
         A decision takes effect in the epochs after the one it is about: later ones may still be changed.
         """
@@ -127,14 +133,17 @@ class Scratch:
         write_text(self.folder / "decisions.json", json.dumps(entries, indent=1))
 
     def published(self) -> tuple[int, list[Path]]:
-        """How many epochs were published, and from which files; none when this training was not published."""
+        """Return how many epochs were published, and from which files; 0 and no files if nothing was published."""
         with suppress(OSError, ValueError, KeyError):
             marker = json.loads((self.folder / "published.json").read_text())
             return int(marker["epochs"]), [self.folder / name for name in marker["files"]]
         return 0, []
 
     def mark_published(self, epochs: int, files: Iterable[Path]) -> None:
-        """The outputs are in place. From here on only the newest state is of use, for more epochs."""
+        """Record that the outputs are published, and delete all states but the newest.
+
+        A longer training can resume from the newest state.
+        """
         names = sorted(path.relative_to(self.folder).as_posix() for path in files)
         write_text(self.folder / "published.json", json.dumps({"epochs": epochs, "files": names}))
         for path in self._states()[1:]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from colorizer.networks.devices import PrecisionOrAuto  # imports PyTorch, which takes seconds
 
 ONNX_METADATA = "colorizer"  # the key under which an ONNX file holds its `ModelInfo`, and the digest of its bytes
-NO_DIGEST = "0" * 64  # what stands in the place of the digest when it is taken
+NO_DIGEST = "0" * 64  # placeholder for the digest while it is computed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ def load_model(path: Path, device: str = "auto", precision: "PrecisionOrAuto" = 
 def model_info(metadata: dict) -> ModelInfo:
     """Build the `ModelInfo` of a generator from the metadata of its file."""
     num_downs = metadata["generator"]["num_downs"]
-    # Files from before the shape was recorded were trained, with as many halvings as possible, on about this size.
+    # Older files have no image_shape. They were trained on about this size, with the largest possible num_downs.
     image_shape = metadata.get("image_shape", [2 ** (num_downs + 1)])
     return ModelInfo(
         side_multiple=2**num_downs,

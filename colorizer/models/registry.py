@@ -32,7 +32,7 @@ def find_model(folder: Path, name: str) -> Path:
 
 
 def models_at_hand(folder: Path) -> dict[str, str]:
-    """List the models in `folder`: names for people -> what `find_model` takes.
+    """Map the display names of the models in `folder` to the names that `find_model` takes.
 
     These are the chosen model, checkpoints, exports and registered versions.
     """
@@ -63,7 +63,7 @@ def versions(folder: Path, stage: str | None = None) -> list[Version]:
 def fetch_registered(folder: Path, name: str) -> Path:
     """Fetch the file of `generator#STAGE` or `generator@VERSION` from DVC's cache or remote, and keep it.
 
-    Raises UserError when there is no such version or its file cannot be had.
+    Raises UserError when there is no such version or its file cannot be fetched.
     """
     kind, wanted = name[len(MODEL)], name[len(MODEL) + 1 :]
     found = []

@@ -1,4 +1,4 @@
-"""Which device to run on, and with which numbers."""
+"""Chooses the device and the floating-point precision to compute in."""
 
 import os
 from contextlib import AbstractContextManager
@@ -14,7 +14,10 @@ PrecisionOrAuto = Literal["auto", "fp32", "bf16"]
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is the GPU when there is one, else the CPU. Raises UserError for `cuda` without a usable GPU."""
+    """Return the device called `name`; `auto` is the GPU if there is one, else the CPU.
+
+    Raises UserError for `cuda` without a usable GPU.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
@@ -25,7 +28,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: PrecisionOrAuto, device: torch.device) -> Precision:
-    """`auto` is bf16 where the device multiplies such numbers faster than those of 32 bits, else fp32."""
+    """Resolve the precision: `auto` is bf16 where the device is faster in bf16 than in fp32, else fp32."""
     if name != "auto":
         return name
     if device.type == "cuda":
@@ -42,15 +45,19 @@ def open_device(name: str, precision: PrecisionOrAuto) -> tuple[torch.device, Pr
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager:
-    """Inside, networks compute in this precision; their weights, batch norm's statistics and losses stay float32.
+    """Return a context in which networks compute in this precision.
 
-    Enter it anew after each change of the weights, as it keeps those it has rounded.
+    Weights, batch norm statistics and losses stay float32. Enter a new context after each change of the weights,
+    because it caches the rounded weights.
     """
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 def make_deterministic(device: torch.device) -> None:
-    """Ask a GPU for deterministic kernels where it has them. A CPU's are, for the same number of threads."""
+    """Ask a GPU for deterministic kernels where it has them.
+
+    CPU kernels are deterministic for a given number of threads.
+    """
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.benchmark = False
@@ -59,7 +66,7 @@ def make_deterministic(device: torch.device) -> None:
 
 
 def environment(device: torch.device, precision: Precision, processes: int) -> dict[str, str | int]:
-    """What of this machine decides the result of a training, besides params, code and data."""
+    """Collect what influences a training's result on this machine: device, precision, threads, processes, versions."""
     facts: dict[str, str | int] = {
         "device": device.type,
         "kind": torch.backends.cpu.get_cpu_capability(),

@@ -100,8 +100,8 @@ class BlindTest:
     def vote(self, number: int, chosen: Choice) -> bool:
         """Count a vote on the round of that number, once. Returns whether it counted.
 
-        It does not when that round is over, or has begun so short a time ago that it is the end of a double click on
-        the one before. Raises UserError when it cannot be kept; then it can be given again.
+        A vote does not count if the round is over, or began less than 0.4 s ago (a double click on the round before).
+        Raises UserError if the vote cannot be saved; then it can be given again.
         """
         is_stale = self.shown is None or number != self.shown.number
         if is_stale or time.monotonic() - self._shown_at < _DOUBLE_CLICK:

@@ -160,7 +160,10 @@ def _read(path: Path) -> Photograph:
 
 def _where_from(test_images: Photographs) -> str:
     if test_images:
-        return f"Shown are the {len(test_images)} test images of the data here, or photographs of your own:"
+        return (
+            f"You will judge the {len(test_images)} test images of the data here, "
+            "unless you upload your own photographs:"
+        )
     return "There are no test images here (`dvc repro` makes them): upload photographs to judge."
 
 

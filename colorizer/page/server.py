@@ -40,13 +40,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Gradio takes seconds before it finds out."""
+    """Raise UserError if the port is not available. Gradio would find out only after seconds."""
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise UserError(
-            f"port {port} of {host} cannot be had ({reason}): choose another with --port or --host"
+            f"port {port} of {host} is not available ({reason}): choose another with --port or --host"
         ) from error
 
 

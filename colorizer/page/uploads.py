@@ -19,7 +19,9 @@ def uploaded(name: str | None) -> Path:
     """
     path = Path(str(name))
     if Path(os.environ["GRADIO_TEMP_DIR"]).resolve() not in path.resolve().parents:
-        raise page_error("no photograph: upload one, and give the path that the upload gave")
+        raise page_error(
+            "not the path of an upload: upload the photograph first and use the path that the server returned"
+        )
     return path
 
 

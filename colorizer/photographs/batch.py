@@ -75,7 +75,7 @@ def _color_batch(
     write: Callable[[_Read, NDArray[np.float32]], Future[Pair]],
     summary: Summary,
 ) -> Iterator[Pair | None]:
-    """Yield what is for the sheets of each that is done; None for one that failed."""
+    """Colour a batch; yield each photograph's Pair for the before-and-after sheets, or None if it failed."""
     by_shape = defaultdict(list)  # which may differ from what the photograph's header said
     for future in reading:
         item = _result(future, summary)
@@ -149,7 +149,7 @@ def _read_ahead(
 
 
 def _result(future: Future[T], summary: Summary) -> T | None:
-    """What came of it; None, and a line in the summary, when it was the photograph's fault."""
+    """Return the future's result; on a UserError add its line to the summary and return None."""
     try:
         return future.result()
     except UserError as error:

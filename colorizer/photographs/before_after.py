@@ -45,7 +45,7 @@ def before_after_sheet(pairs: Sequence[Pair]) -> Image.Image:
 
 
 def _font_of_many_letters() -> Path:
-    """Pillow's own knows no accents. Importing matplotlib, in which this one lies, takes half a second."""
+    """Find matplotlib's DejaVu Sans without importing matplotlib (half a second): Pillow's own font has no accents."""
     spec = importlib.util.find_spec("matplotlib")
     assert spec is not None
     return Path(str(spec.origin)).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"

@@ -71,9 +71,9 @@ def read_photograph(path: Path, *, at_least: int | None = None) -> Photograph:
     """Decode a photograph; of several pages or frames the first.
 
     With `at_least`, a JPEG may come smaller, but with sides of at least that many pixels, for a fraction of the time.
-    A profile of greys or inks cannot stay with colours: such pixels are converted to sRGB. 16 bits become 8. Raises
-    UserError when the file is missing, damaged, not a JPEG, PNG, WebP or TIFF, of a kind whose pixels Pillow
-    would get wrong, or has more than MAX_PIXELS pixels.
+    Pixels with a grey or CMYK profile are converted to sRGB, because the profile would not fit a coloured picture. 16
+    bits become 8. Raises UserError when the file is missing, damaged, not a JPEG, PNG, WebP or TIFF, of a kind whose
+    pixels Pillow would get wrong, or has more than MAX_PIXELS pixels.
     """
     with _decoding(path), _open(path) as image:
         if at_least:
@@ -121,7 +121,7 @@ def _open(path: Path) -> Image.Image:
 
 
 def _refusal(image: Image.Image) -> str:
-    """Why its pixels are not to be decoded, if there is a reason."""
+    """Say why an image is refused before decoding; empty if it is accepted."""
     width, height = image.size
     if width * height > MAX_PIXELS:
         return f"claims {width} x {height} pixels: at most {MAX_PIXELS // 1_000_000} megapixels"
@@ -132,7 +132,7 @@ def _refusal(image: Image.Image) -> str:
 
 
 def _wrong_pixels(image: Image.Image) -> str:
-    """What Pillow would decode without a word, and wrongly, if anything."""
+    """Name the kind of pixels that Pillow would silently decode wrongly; empty if there is none."""
     if image.mode in ("I", "F"):
         return "pixels of 32 bits"
     if isinstance(image, TiffImagePlugin.TiffImageFile):
@@ -192,7 +192,7 @@ def _pixels(image: Image.Image, icc_profile: bytes | None) -> tuple[NDArray[np.u
 
 
 def _to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
-    """Grey stays grey; inks and Lab become RGB."""
+    """Convert to sRGB: grey stays grey, CMYK and Lab become RGB."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile)) if icc_profile else ImageCms.createProfile("LAB")
         turned = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")

@@ -17,7 +17,7 @@ from colorizer.core.files import out_of_room
 from colorizer.data.raw import CHROMA_PATTERN, LIGHTNESS_FILE
 
 TABLE_FILE = "photographs.csv"
-BATCH_IMAGES = 10_000  # per chroma file, as the well-known data set has them
+BATCH_IMAGES = 10_000  # per chroma file; the lightness is in one file
 
 _ARRAYS_AND_TABLE = ("l", "ab", TABLE_FILE)
 _GITIGNORE = ("# The arrays are versioned with `dvc add`, not with git.", "/l", "/ab")
@@ -103,7 +103,7 @@ def all_or_nothing(out: Path) -> Iterator[Path]:
 
 
 def _gitignore(path: Path) -> str:
-    """What it says already, and what is missing."""
+    """Return the text of the file with the missing lines added."""
     lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if path.exists() else []
     return "".join(f"{line}\n" for line in [*lines, *(line for line in _GITIGNORE if line not in lines)])
 

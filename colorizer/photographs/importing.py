@@ -114,7 +114,7 @@ def _codes_or_skipped(path: Path, size: int, fit: Fit, min_chroma: float) -> _Pr
 
 
 def _square(photograph: Photograph, size: int, fit: Fit) -> NDArray[np.uint8]:
-    """RGB (size, size, 3)."""
+    """Make a photograph square, with white under transparent parts: RGB (size, size, 3)."""
     rgb, alpha = photograph.rgb, photograph.alpha
     if fit == "crop":
         side = min(photograph.size)

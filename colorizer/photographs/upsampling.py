@@ -2,6 +2,7 @@
 
 Source: He and Sun, "Fast Guided Filter" (2015). Within a small window chroma is taken for an affine function of the
 lightness; its two coefficients are fitted on the small image, enlarged, and applied to the lightness of the large one.
+OpenCV's own guided filter, cv2.ximgproc, is only in opencv-contrib.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WINDOW = 5  # pixels of the small image
-_SMOOTHNESS = 0.001  # deviations of lightness (white is 1) far below its square root are not taken for edges
+# Regularisation: lightness steps far below sqrt(0.001) = 0.03 (white is 1) do not count as edges.
+_SMOOTHNESS = 0.001
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ _MEANS = {
 def where_it_fails(scores: pd.DataFrame) -> pd.DataFrame:
     """Average the model's scores over all images, and over each third of them by lightness, chroma and texture.
 
-    Takes the `scores` of an `Evaluation`. Columns: property and third, say lightness and dark (the first row is `all`,
-    without a property); from and to, the property's bounds in the third; images, their number; the means; beats_grey,
-    the share of images whose AB error is smaller than that of leaving them grey. Images of equal property are divided
-    in the order of the rows. Fewer than 3 images have no thirds.
+    Takes the `scores` of an `Evaluation`. Columns: property and third, for example lightness and dark (the first row
+    is `all`, without a property); from and to, the property's bounds in the third; images, their number; the means;
+    beats_grey, the share of images whose AB error is smaller than that of leaving them grey. Images of equal property
+    are divided in the order of the rows. Fewer than 3 images have no thirds.
     """
     rows = [{"property": "", "third": "all", **_means(scores)}]
     for name, third, part in _thirds(scores):

@@ -1,4 +1,4 @@
-"""Batch normalisation of a batch that several processes hold in parts."""
+"""Batch normalization over the whole batch of all ranks: SyncBatchNorm, with a version of our own for CPUs."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from colorizer.training.distributed import ProcessGroup
 
 
 def synchronize_batch_norm(network: nn.Module, group: ProcessGroup, device: torch.device) -> None:
-    """Make every batch norm of the network take its statistics from the parts of all ranks, in place.
+    """Convert every batch norm of the network, in place, to use the statistics of the whole batch over all ranks.
 
     On a GPU this is torch.nn.SyncBatchNorm, which does not work on a CPU.
     """
@@ -48,7 +48,8 @@ class _Normalize(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, group: ProcessGroup) -> tuple:
         # The statistics of this part, then those of all parts together: count, sum and sum of squares.
-        unused = torch.zeros_like(weight), torch.ones_like(weight)  # without them, a CPU rounds statistics as x is
+        # running statistics, passed for their dtype alone: else a CPU rounds the result to that of x
+        unused = torch.zeros_like(weight), torch.ones_like(weight)
         mean, variance = (own.double() for own in torch.batch_norm_update_stats(x, *unused, 0.0))
         square = variance + mean.square()
         count = torch.full_like(mean, x.numel() / x.shape[1])
@@ -70,7 +71,7 @@ class _Normalize(torch.autograd.Function):
             gradient, x, weight, mean, variance, None, None, False, ctx.eps, [False, True, True]
         )
         total_weight, total_bias = ctx.group.all_reduce(torch.stack([of_weight, of_bias]))
-        # scale * gradient as if the statistics were constants; slope * x + offset is what comes through them.
+        # scale * gradient treats the statistics as constants; slope * x + offset is the gradient through them.
         scale = weight * (variance + ctx.eps).rsqrt()
         slope = -scale * total_weight / count * (variance + ctx.eps).rsqrt()
         offset = -scale * total_bias / count - slope * mean

@@ -26,11 +26,11 @@ class Batch(NamedTuple):
 
 
 class TrainingBatches:
-    """Every training image once, in an order that (seed, epoch) alone decide, read one batch ahead in a thread.
+    """Iterates over the training images of one epoch in batches: each image once, shuffled by (seed, epoch).
 
-    With `flip`, every other image on average is mirrored left to right, which (seed, epoch) decide as well. Of several
-    processes each gets its part of every batch. `seconds_waited` is how long whoever iterates stood still for the
-    reading.
+    Batches are read one ahead in a thread. With `flip`, a random half of the images, on average, is mirrored left to
+    right, also by (seed, epoch). Each rank gets its part of every batch. `seconds_waited` is how long the iteration
+    waited for reads.
     """
 
     def __init__(
@@ -79,9 +79,10 @@ class TrainingBatches:
 def to_batch(
     codes: NDArray[np.uint8] | Tensor, normalization: Normalization, device: torch.device, num_images: int | None = None
 ) -> Batch:
-    """Codes (n, H, W, 3) uint8 on the device, in the same order in memory: convolutions are fastest in it.
+    """Move codes (n, H, W, 3) uint8 to the device and normalise them to a batch in channels-last memory format.
 
-    They are a batch, or the part of one of `num_images`.
+    Convolutions are fastest in this format. `num_images` is the size of the whole batch, if the codes are only this
+    rank's part of it.
     """
     planes = torch.as_tensor(codes).to(device, non_blocking=True).permute(0, 3, 1, 2)  # floats stay on the device
     lightness, chroma = normalization.lightness(planes[:, :1].float()), normalization.chroma(planes[:, 1:].float())

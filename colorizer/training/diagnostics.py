@@ -1,4 +1,4 @@
-"""What can be told from an epoch's losses and scores when its training goes wrong."""
+"""Detects signs of a failing training in the losses and scores of an epoch."""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _ONE_HUE = 0.5
 
 
 def diagnose(losses: Mapping[str, float], scores: Mapping[str, float], truth: Mapping[str, float]) -> list[str]:
-    """A sentence about each symptom, with its numbers and advice; none for a healthy epoch.
+    """Return a sentence for each symptom, with its numbers and advice; an empty list for a healthy epoch.
 
     `losses` are means over the epoch, without `discriminator_loss` for one of L1 alone. `scores` of
     the output and those of the `truth` are from `Evaluation.summary`. A brown output may be as colourful as the truth:

@@ -44,13 +44,13 @@ class ProcessGroup:
         return self
 
     def all_reduce(self, values: Tensor) -> Tensor:
-        """Sum a tensor over all ranks, in place."""
+        """All-reduce: sum a tensor over all ranks, in place; returns it."""
         if self.world_size > 1:
             distributed.all_reduce(values, group=self._reduce_group)
         return values
 
     def broadcast(self, value: Any = None) -> Any:
-        """Return the value that rank 0 gives; the other ranks wait for it."""
+        """Broadcast a value from rank 0 to all ranks and return it; the argument of the other ranks is ignored."""
         if self.world_size == 1:
             return value
         objects = [value]
@@ -58,7 +58,7 @@ class ProcessGroup:
         return objects[0]
 
     def wrap_ddp(self, network: nn.Module) -> nn.Module:
-        """Wrap a network in DistributedDataParallel: called in its place, its gradients are the mean over all ranks."""
+        """Wrap a network in DistributedDataParallel, which averages its gradients over all ranks."""
         if self.world_size == 1:
             return network
         # Batch norm sees the whole batch, so its statistics are the same everywhere without a broadcast.
@@ -74,7 +74,7 @@ def is_rank() -> bool:
 
 
 def check_ranks(num_processes: int, device: torch.device, *, smallest_batch: int) -> None:
-    """Raise UserError when that many ranks are not those that were started, lack a GPU, or get no image of a batch."""
+    """Raise UserError if torchrun started another number of ranks, a rank lacks a GPU or gets no image of a batch."""
     started = int(os.environ["WORLD_SIZE"]) if is_rank() else num_processes
     if num_processes != started:
         raise UserError(
@@ -93,7 +93,7 @@ def check_ranks(num_processes: int, device: torch.device, *, smallest_batch: int
 def share_threads(num_processes: int) -> None:
     """Divide the CPU's threads evenly among the ranks of this machine, `num_processes` unless torchrun says otherwise.
 
-    OMP_NUM_THREADS, which the command torchrun sets to 1 when nobody else did, comes first.
+    If OMP_NUM_THREADS is set, nothing changes. The command torchrun sets it to 1 by default.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, _THREADS // int(os.environ.get("LOCAL_WORLD_SIZE", num_processes))))
@@ -101,7 +101,7 @@ def share_threads(num_processes: int) -> None:
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[ProcessGroup]:
-    """Join the other ranks until the block ends; a process that is no rank gets a group of its own.
+    """Join the process group until the block ends; a process that is not a rank gets a group of one process.
 
     Ranks other than 0 ignore interrupts: they end with rank 0. Raises UserError when the connection to another rank
     breaks, since one of them has died.
@@ -143,8 +143,8 @@ def process_group(device: torch.device) -> Iterator[ProcessGroup]:
 def launch(num_processes: int, entrypoint: Callable[..., Any] | str, *arguments: Any) -> dict[int, Any]:
     """Run a function, or a program, in `num_processes` ranks on this machine; returns each rank's result by rank.
 
-    The ranks find each other in a file and talk on the loopback interface. Raises UserError when one is killed. When
-    one ends by an error, which it has told itself, this process exits with the same code.
+    The ranks find each other in a file and talk on the loopback interface. Raises UserError if a rank is killed. If a
+    rank fails, it reports the error itself, and this process exits with the same code.
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -152,9 +152,8 @@ def launch(num_processes: int, entrypoint: Callable[..., Any] | str, *arguments:
 
     for name in logging.root.manager.loggerDict:
         if name.startswith("torch.distributed.elastic"):
-            logging.getLogger(name).setLevel(
-                logging.CRITICAL
-            )  # what they tell of a dead rank is told below, in one line
+            # _end_as reports a dead rank in one line.
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     for name, addresses in psutil.net_if_addrs().items():
         if any(address.address == "127.0.0.1" for address in addresses):
             os.environ.setdefault("GLOO_SOCKET_IFNAME", name)

@@ -91,9 +91,10 @@ class GAN:
         return means.compute()
 
     def step(self, batch: Batch, *, adversarial: bool) -> dict[str, Tensor]:
-        """Update the discriminator, then the generator, then its average; without `adversarial`, on L1 alone.
+        """Make one training step: update D, then G, then the EMA.
 
-        Returns the mean losses of this process's images as detached scalars.
+        Without `adversarial`, update only G and the EMA, on L1. Returns the mean losses of this process's images as
+        detached scalars.
         """
         fake = self._generate(batch.lightness)  # (n, 2, H, W), or half of that size
         lightness, real = _resized(batch, fake.shape[-2:])

@@ -10,7 +10,7 @@ _MAX_SAMPLES = 2**15  # sorting takes longer than a training step from there on
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Binary cross-entropy with real as 1 and generated as 0, on logits of any shape; a scalar."""
+    """Binary cross-entropy with real as 1 and fake as 0, on logits of any shape; a scalar."""
     # -log D(real) - log(1 - D(fake))
     real = functional.binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
     fake = functional.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
@@ -18,7 +18,7 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
 
 def adversarial_loss(fake_logits: Tensor) -> Tensor:
-    """Binary cross-entropy of the generator, which wants to be taken for real; a scalar."""
+    """Binary cross-entropy of fake logits with the label 1 (the non-saturating generator loss); a scalar."""
     return functional.binary_cross_entropy_with_logits(fake_logits, torch.ones_like(fake_logits))  # -log D(fake)
 
 
@@ -28,11 +28,10 @@ def l1_loss(fake: Tensor, real: Tensor) -> Tensor:
 
 
 def swd_loss(fake: Tensor, real: Tensor) -> Tensor:
-    """How far the colours of a batch (N, 2, H, W) are from the true ones as a whole, wherever they are; a scalar.
+    """Sliced Wasserstein distance of the fake and real colours (N, 2, H, W), regardless of position; a scalar.
 
-    The sliced Wasserstein distance of the two sets of colours: the mean over four directions of the plane of the mean
-    distance between the values of equal rank. It is 0 for the right amount of every colour, and bounded, as the truth
-    is its aim. Of many pixels, about 32,768 at equal steps are taken.
+    It is the mean over four directions of the plane of the mean distance between the values of equal rank: 0 for the
+    right amount of every colour. Of many pixels, about 32,768 at equal steps are taken.
     Source: Bonneel et al., "Sliced and Radon Wasserstein Barycenters of Measures" (2015).
     """
     angles = torch.arange(4, device=real.device, dtype=real.dtype) * math.pi / 4

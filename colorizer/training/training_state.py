@@ -1,4 +1,7 @@
-"""Everything that training needs to go on exactly: both networks, the average, both optimizers."""
+"""Saves and restores everything that training needs to resume exactly: networks, EMA and optimizers.
+
+Not by torch.save and torch.load: a safetensors file is read without unpickling, and equal states are equal bytes.
+"""
 
 from pathlib import Path
 
@@ -32,7 +35,10 @@ def load_state(path: Path, gan: GAN) -> None:
 
 
 def check_finite(gan: GAN) -> None:
-    """Raise DivergedError when anything in the state is not finite: losses do not tell of the last update."""
+    """Raise DivergedError if any tensor of the state is not finite.
+
+    The last loss was computed before the last update.
+    """
     for name, tensor in _tensors(gan).items():
         if not tensor.isfinite().all():
             raise DivergedError(f"training diverged: {name} is not finite")
@@ -68,7 +74,7 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _placed(tensor: Tensor, weight: Tensor) -> Tensor:
-    """On the weight's device and, for moments, in its order in memory, which the fused Adam takes for granted."""
+    """Copy optimizer state to the weight's device; moments get the weight's memory order, as the fused Adam needs."""
     if tensor.shape == weight.shape:
         return torch.empty_like(weight, requires_grad=False).copy_(tensor)
     return tensor.to(weight.device)

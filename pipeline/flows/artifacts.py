@@ -15,12 +15,13 @@ from settings.paths import METRICS, SCORE_CARD
 
 
 def publish_stage_table(states: Mapping[str, State[Outcome]]) -> None:
+    """Publish the table of stages, outcomes and reasons as an artifact."""
     rows = [_stage_row(name, state) for name, state in states.items()]
     create_table_artifact(rows, key="stages", description="What became of every stage, and why")
 
 
 def publish_scores(folder: Path) -> None:
-    """Metrics and score card of the workspace; nothing where nothing was scored yet."""
+    """Publish the workspace's scores and score card as artifacts; do nothing if nothing was scored yet."""
     metrics, card = folder / METRICS, folder / SCORE_CARD
     if metrics.exists():
         now, committed = _metrics(metrics.read_text()), _metrics(_committed(folder, METRICS))

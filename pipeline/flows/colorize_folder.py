@@ -38,13 +38,13 @@ def colorize_folder(
     at_once: Annotated[int, Field(ge=1)] = 1,
     dask: str | None = None,
 ) -> State:
-    """Colour a folder of photographs. Started again, it leaves as they are those that it finished.
+    """Colour a folder of photographs. If it is started again, it skips those that are finished.
 
     Args:
         photographs: a folder; those below it are found too
         out: the folder for the coloured ones, which get the same names
         model: a file, or a registered name, `generator#prod` for example
-        strength: what chroma is multiplied with
+        strength: factor on the chroma; 0 is grey
         format: all but jpeg are lossless
         shard_size: photographs per task; each task loads the model once
         at_once: how many tasks at the same time; they share the processor's cores

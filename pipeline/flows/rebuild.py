@@ -39,7 +39,7 @@ def rebuild(
         push: send the outputs to the DVC remote afterwards
         force: run the stages even if nothing changed
         review: after each epoch, pause and ask: keep this checkpoint? another learning rate? stop here?
-        review_minutes: how long to wait for an answer before going on as if nothing had been asked
+        review_minutes: how long to wait for an answer; then training continues unchanged
     """
     folder, log = Path.cwd(), get_run_logger()
     try:

@@ -41,7 +41,7 @@ def refresh(
     margin: float = 0.0,
     publish: bool = False,
 ) -> State:
-    """Take up new data and code, rebuild in a clone, and promote the new model only if it is better.
+    """Fetch new data and code, rebuild in a clone, and promote the new model only if it is better.
 
     The workspace and the branch in it are left alone: the clone is in scratch/refresh/, its commits go to a branch of
     their own. The event `colorizer.model.promoted` or `colorizer.model.kept` tells the outcome.

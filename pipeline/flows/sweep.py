@@ -36,7 +36,7 @@ def sweep(
 ) -> State:
     """Train with several settings, rank them by their validation scores, and leave this workspace as it is.
 
-    Started again, it repeats nothing that is done and goes on with what was half done.
+    If it is started again, it skips what is finished and resumes unfinished trainings.
 
     Args:
         grid: values for params, `{"train.learning_rate": [0.0003, 0.0006], "train.seed": [0, 1]}` for example:

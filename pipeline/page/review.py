@@ -64,7 +64,7 @@ class Review:
                 answer_question(self._folder, _decision(question, answer))
 
     def _ask(self, question: Question) -> ReviewForm | None:
-        """What was answered, the defaults when nobody did in time; None when the run is stopped."""
+        """Ask on the run's page; return the answer, the defaults after the time limit, or None if the run stops."""
         log = get_run_logger()
         page = url_for("flow-run", flow_run.get_id())
         log.info("%s: waiting up to %g minutes for an answer at %s", question.summary, self._minutes, page)

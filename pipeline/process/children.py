@@ -46,7 +46,7 @@ class Child:
         self.was_stopped = False
 
     def lines(self, tick: float) -> Iterator[str | None]:
-        """What it prints, a line at a time, until it ends; None whenever nothing came for `tick` seconds."""
+        """Yield the child's output line by line until it ends, and None after every `tick` seconds without a line."""
         printed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         threading.Thread(target=self._read, args=(printed.put,), daemon=True).start()
         while True:
@@ -60,7 +60,7 @@ class Child:
                 yield line
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code; 128 + N when signal N killed it. Raises subprocess.TimeoutExpired."""
+        """Wait for the end; returns the exit code, 128 + N if signal N killed it. Raises subprocess.TimeoutExpired."""
         code = self._process.wait(timeout)
         self._close()
         return code
@@ -69,7 +69,7 @@ class Child:
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """Ask for its end, which takes up to `guard.SECONDS_TO_END` seconds; `wait` waits for that."""
+        """Ask the child to end, and return at once. The end takes up to `guard.SECONDS_TO_END` seconds: see `wait`."""
         self.was_stopped = True
         self._close()
 
@@ -94,7 +94,7 @@ class Children:
         self.are_stopped = False
 
     def start(self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> Child | None:
-        """A new child; None after `stop`."""
+        """Start a child process; returns None after `stop`."""
         with self._lock:
             if self.are_stopped:
                 return None

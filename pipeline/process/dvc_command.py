@@ -17,6 +17,6 @@ def dvc_batch(*commands: Sequence[str]) -> list[str]:
 
 
 def error_in(printed: Sequence[str]) -> str:
-    """The reason in one line, out of what a command printed: from DVC's `ERROR: ` on, or else the last line."""
+    """Extract the reason of a failure, in one line, from a command's output: DVC's `ERROR:`, or else the last line."""
     told = list(dropwhile(lambda line: not line.startswith("ERROR: "), printed)) or printed[-1:]
     return " ".join(" ".join(told).removeprefix("ERROR: ").split()) or "it printed nothing"

@@ -33,7 +33,7 @@ def holding(folder: Path) -> Iterator[Children]:
 
     They are stopped when the run is cancelled and when the block is left in whatever way, before another run can begin.
     While another run holds the folder, a deployed run waits for its turn; one started by hand raises UserError.
-    Prefect's own limits do not do: a run that pauses for an answer would lose its slot and be ended.
+    Prefect's concurrency limits do not work here: a run that pauses for an answer would lose its slot and be ended.
     """
     with stopping_children() as children:
         lock = _take(folder, children)
@@ -102,7 +102,7 @@ def end_without_server() -> None:
 
 
 def _stop_when_cancelled(run: UUID, children: Children, over: threading.Event) -> None:
-    """A runner signals its own runs; a run that was started by hand has nobody to tell it."""
+    """Stop the children once the run is cancelled. Prefect's runner signals only runs that it started, so poll."""
     with get_client(sync_client=True) as client:
         while not over.wait(_SECONDS_BETWEEN_LOOKS):
             with suppress(httpx.HTTPError, PrefectException):

@@ -39,10 +39,10 @@ def begin_plan(folder: Path, targets: Sequence[str]) -> None:
 
 
 def read_plan(folder: Path, children: Children, targets: Sequence[str] = ()) -> list[PlannedStage]:
-    """The target stages and all that they depend on, every stage without targets, each after those it reads from.
+    """List the target stages with all they depend on, or every stage without targets, upstream stages first.
 
-    Waits for another DVC that is at work in `folder`. Raises UserError with DVC's own message, for an unknown target
-    say, and StoppedError when the run is stopped meanwhile.
+    Waits for another DVC that is at work in `folder`. Raises UserError with DVC's own message, for example about an
+    unknown target, and StoppedError if the run is stopped meanwhile.
     """
     key = (str(folder), *targets)
     printed = _read(_begun.pop(key) if key in _begun else _start(folder, targets), children)
@@ -64,7 +64,7 @@ def read_plan(folder: Path, children: Children, targets: Sequence[str] = ()) -> 
 
 
 def read_reason(folder: Path, children: Children, stage: PlannedStage) -> str:
-    """Why DVC would run this stage now, after others have run. Raises the same errors as `read_plan`."""
+    """Ask DVC again why it would run this stage, after others have run. Raises the same errors as `read_plan`."""
     printed = _read(_start_dvc(folder, ["status", "--json", stage.name]), children)
     return _reason(folder, _parse_status(printed).get(stage.name, []), stage.recorded_params)
 

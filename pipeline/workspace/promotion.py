@@ -23,7 +23,10 @@ def promoted(folder: Path) -> Version | None:
 def judge(
     criterion: str, margin: float, current: Version | None, scores: Mapping[str, Mapping[str, float]]
 ) -> tuple[bool, str]:
-    """Whether the new model is better than the promoted one, and why. `scores` are those of `new` and `promoted`."""
+    """Decide whether the new model is better than the promoted one, and say why.
+
+    `scores` are those of `new` and `promoted`.
+    """
     new = scores["new"][criterion]
     if current is None:
         is_first = math.isfinite(new)

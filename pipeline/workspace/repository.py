@@ -63,7 +63,7 @@ def fetch_published(folder: Path, branch: str) -> None:
 
 
 class Clone:
-    """A clone at `path` of the repository in `folder`, with `branch` to work on. `hand_over` alone changes `folder`."""
+    """A clone at `path` of the repository in `folder`, with `branch` to work on. Only `hand_over` changes `folder`."""
 
     def __init__(self, folder: Path, path: Path, branch: str) -> None:
         """Make the clone, or bring it up to date. Raises UserError when somebody works on that branch."""
@@ -91,7 +91,10 @@ class Clone:
         return git(self.path, "rev-parse", known) if succeeds(self.path, "rev-parse", "--verify", known) else None
 
     def check_out(self, commit: str) -> None:
-        """Check out the branch as last handed over, merged with `commit`, whose files win, unless it contains that."""
+        """Check out the branch as of the last hand-over.
+
+        If it lacks `commit`, merge that, with all files as in `commit`.
+        """
         git(self.path, "fetch", "--quiet", "origin", commit)
         start = self.last or commit
         if not succeeds(self.path, "merge-base", "--is-ancestor", commit, start):

@@ -1,4 +1,4 @@
-"""What a stage can know about the DVC that runs it."""
+"""Finds the DVC process that runs this stage, the project's folder, and whether DVC's cache holds given files."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ def project_root() -> Path:
 
 
 def is_cached(paths: Iterable[Path]) -> bool:
-    """Whether DVC has taken all these files into its cache; of a stage started by hand, True."""
+    """True if DVC's cache holds all these files, or if the stage was started by hand."""
     if "DVC_STAGE" not in os.environ:
         return True
     from dvc.repo import Repo  # costs a second, and is seldom asked
@@ -58,7 +58,7 @@ def stop_if_orphaned(parent: psutil.Process | None) -> None:
 
 
 def _is_shell_of_stage(process: psutil.Process) -> bool:
-    """Whether its last argument is the stage's command: sh -c "python -m stages.train"."""
+    """True if the process is the shell in which DVC runs the stage: sh -c "python -m stages.train"."""
     name = os.environ["DVC_STAGE"].rpartition(":")[2]
     return f"stages.{name}" in "".join(process.cmdline()[-1:]).split()
 

@@ -1,4 +1,4 @@
-"""What decides the result of a training: params, code, inputs, environment. Equal facts, equal bytes."""
+"""Collects everything that decides a training's result: params, code, inputs, environment. Equal facts, equal bytes."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ from colorizer.core.errors import UserError
 from settings.params import Train
 from settings.params_file import flat
 
-# What device, devices and precision came to is in the environment. Whether somebody was asked decides nothing; the
-# answers do, and are compared on their own (Scratch.answers).
+# The environment records what device, num_processes and precision resolve to. ask does not influence the result. The
+# decisions do: Scratch.answers compares them.
 _DECIDE_NOTHING = {"ask", "decisions", "device", "num_processes", "precision"}
 
 

@@ -231,7 +231,7 @@ def test_a_taken_port_and_a_missing_model(committed):
         taken.listen()
         port = str(taken.getsockname()[1])
         told = committed.run(*command, port, check=False).stdout
-    assert told.startswith(f"colorizer: port {port} of 127.0.0.1 cannot be had (address already in use")
+    assert told.startswith(f"colorizer: port {port} of 127.0.0.1 is not available (address already in use")
     assert told.count("\n") == 1
     for path in committed.path.glob("models/**/*.safetensors"):
         path.unlink()

@@ -99,7 +99,7 @@ def test_the_paper_preset_is_the_recipe():
         ),
         (r"decisions: \[\]", "decisions: [{epoch: 99}]", "train: a decision is about epoch 99 but there are only"),
         (r"decisions: \[\]", "decisions: [{epoch: 2}, {epoch: 1}]", "train: decisions are about the epochs [2, 1]"),
-        (r"decisions: \[\]", "decisions: [{epoch: 1, stop: true}, {epoch: 2}]", "train: decisions go on after one"),
+        (r"decisions: \[\]", "decisions: [{epoch: 1, stop: true}, {epoch: 2}]", "train: decisions follow one with"),
         (r"decisions: \[\]", "decisions: [{epoch: 1, sav: true}]", "train.decisions.0.sav is not a known key: did you"),
         (r"(?s).+", "", "the file should hold `key: value` lines"),
         (r"(?s).+", "- 1", "the file should hold `key: value` lines"),
