@@ -60,7 +60,7 @@ def resume_or_clear(
             f"({epochs}): set train.epochs to {finished.epoch} or more, or {FRESH}=1 to start at epoch 1"
         )
     elif finished:
-        logger.info(f"going on after epoch {finished.epoch}, which is kept in {scratch.folder}")
+        logger.info(f"resuming after epoch {finished.epoch}, which is kept in {scratch.folder}")
         scratch.record(declared, answers)
         return finished, answers
     elif other := next(unfinished(scratch.folder.parent), None):

@@ -133,7 +133,7 @@ def process_group(device: torch.device) -> Iterator[ProcessGroup]:
             sys.exit(1)  # `launch` says which rank died
         raise UserError(
             "the connection to another rank broke, so training stops: torchrun says which one ended; start it again, "
-            "and it goes on from the last finished epoch"
+            "and it resumes after the last finished epoch"
         ) from error
     finally:
         with suppress(RuntimeError):
@@ -186,6 +186,6 @@ def _end_as(failures: dict[int, Any], num_processes: int) -> NoReturn:
         if failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM:
             raise UserError(
                 f"process {rank + 1} of {num_processes} (pid {failure.pid}) was killed by {failure.signal_name()}: "
-                "training stops; run it again, and it goes on from the last finished epoch"
+                "training stops; run it again, and it resumes after the last finished epoch"
             )
     sys.exit(next((failure.exitcode for failure in failures.values() if failure.exitcode > 0), 1))

@@ -52,7 +52,7 @@ def stop_if_orphaned(parent: psutil.Process | None) -> None:
     if parent is not None and not is_alive(parent):
         who = "dvc" if "DVC_STAGE" in os.environ else "process"
         raise UserError(
-            f"the {who} that started this (process {parent.pid}) is gone: stopping; `dvc repro` goes on from the last "
+            f"the {who} that started this (process {parent.pid}) is gone: stopping; `dvc repro` resumes after the last "
             "finished epoch"
         )
 

@@ -55,7 +55,7 @@ def test_answers_become_params_and_repeat_to_the_byte(workspace):
     assert "{epoch: 1, save: true, learning_rate: 0.002, stop: false}" in (workspace.path / "params.yaml").read_text()
 
     terminal = train_in_terminal(workspace)
-    terminal.expect("going on after epoch 2")
+    terminal.expect("resuming after epoch 2")
     terminal.expect("epoch 2 of 3")
     terminal.expect(SAVE)
     terminal.sendline("n")
@@ -117,7 +117,7 @@ def test_a_rate_that_diverges_can_be_corrected_and_stop_publishes_what_there_is(
     assert text.count(bad) == 1
     (workspace.path / "params.yaml").write_text(text.replace(bad, f"{entry}0.0003}}"))
     terminal = train_in_terminal(workspace)
-    terminal.expect("going on after epoch 1")
+    terminal.expect("resuming after epoch 1")
     terminal.expect("train: warning: epoch 2: the output is dull, grey or brown: colourfulness")
     assert "warning" not in terminal.before  # of epoch 1, which is L1 alone
     terminal.expect(SAVE)
@@ -132,5 +132,5 @@ def test_a_rate_that_diverges_can_be_corrected_and_stop_publishes_what_there_is(
 
     path = workspace.path / "params.yaml"
     path.write_text(path.read_text().replace("stop: true", "stop: false").replace("ask: true", "ask: false"))
-    assert "going on after epoch 2" in workspace.dvc("repro", "train").stdout
+    assert "resuming after epoch 2" in workspace.dvc("repro", "train").stdout
     assert len(pd.read_csv(workspace.path / "reports/history.csv")) == 3

@@ -46,11 +46,11 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes_and_only_then_trains_a
 
     process = start_training(workspace)
     assert kill_when(process, lambda: is_publishing(workspace.path))
-    assert "going on after epoch" in workspace.printed
+    assert "resuming after epoch" in workspace.printed
     assert what_was_cut(workspace.path)[0] == "publishing"
-    assert "going on after epoch 4" in workspace.stage("train").stdout
+    assert "resuming after epoch 4" in workspace.stage("train").stdout
     output = workspace.dvc("repro", "train").stdout  # published, but DVC has not taken the outputs yet
-    assert "going on after epoch 4" in output
+    assert "resuming after epoch 4" in output
     assert "img/s" not in output
     assert results(workspace) == undisturbed
     output = workspace.dvc("repro", "--single-item", "--force", "train").stdout
@@ -63,7 +63,7 @@ def test_with_a_falling_learning_rate_each_epoch_depends_on_how_many_there_are(w
     workspace.dvc("repro", "train")
     workspace.edit_params(epochs="2")
     output = workspace.dvc("repro", "train").stdout
-    assert "going on" not in output
+    assert "resuming" not in output
     rates = [row.split(",")[1] for row in (workspace.path / "reports" / "history.csv").read_text().splitlines()[1:]]
     assert float(rates[1]) == float(rates[0]) / 2
 
@@ -75,7 +75,7 @@ def test_an_experiment_in_a_temporary_folder_is_resumed_in_the_workspace(workspa
     wait_until(lambda: newest_epoch(workspace) == 1)
     assert kill_when(process, lambda: newest_epoch(workspace) == 2)
     output = workspace.dvc("repro", "train").stdout
-    assert "going on after epoch 2" in output
+    assert "resuming after epoch 2" in output
     assert results(workspace) == undisturbed
 
 
@@ -101,7 +101,7 @@ def test_a_write_that_fails_a_second_training_and_an_orphan_leave_the_last_good_
     first.wait()
     os.kill(training, signal.SIGCONT)
     output = workspace.dvc("repro", "train").stdout
-    assert "going on after epoch 1" in workspace.printed
+    assert "resuming after epoch 1" in workspace.printed
     assert f"train: the dvc that started this (process {first.pid}) is gone: stopping" in workspace.printed
     assert results(workspace) == undisturbed
     assert "Traceback" not in output + workspace.printed
@@ -116,7 +116,7 @@ def test_more_epochs_go_on_an_edit_is_not_published_and_damage_is_not_loaded(wor
     process = start_training(workspace)
     workspace.edit_params(learning_rate="0.002")
     assert process.wait() != 0
-    assert "going on after epoch 1" in workspace.printed
+    assert "resuming after epoch 1" in workspace.printed
     assert "train.learning_rate changed from 0.0006 to 0.002" in workspace.printed
     assert (workspace.path / "dvc.lock").read_bytes() == lock
     assert not (workspace.path / "models/generator.safetensors").exists()
@@ -128,7 +128,7 @@ def test_more_epochs_go_on_an_edit_is_not_published_and_damage_is_not_loaded(wor
     newest.write_bytes(content)
     output = workspace.dvc("repro", "train").stdout
     assert re.search(r"train: scratch/\S+/state-0004.safetensors is damaged .*its checksum", output)
-    assert "going on after epoch 3" in output
+    assert "resuming after epoch 3" in output
     assert results(workspace) == undisturbed
     workspace.edit_params(epochs="1")
     assert "is cached - skipping run" in workspace.dvc("repro", "train").stdout

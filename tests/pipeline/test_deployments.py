@@ -44,7 +44,7 @@ def test_a_deployed_run_is_started_cancelled_and_goes_on(committed, prefect):
     wait_until(lambda: has_ended(run), pause=0.2)
     assert prefect.run(run)["state"]["type"] == "CANCELLED"
 
-    wait_until(lambda: "train: going on after epoch" in prefect.logs(waiting) or has_ended(waiting), pause=0.2)
+    wait_until(lambda: "train: resuming after epoch" in prefect.logs(waiting) or has_ended(waiting), pause=0.2)
     assert not has_ended(waiting), committed.printed
     started = psutil.Process(serving.pid).children(recursive=True)
     serving.send_signal(signal.SIGTERM)

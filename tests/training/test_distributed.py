@@ -96,7 +96,7 @@ def test_after_an_interrupt_and_after_the_death_of_a_process_it_goes_on(committe
     assert process.wait(timeout=60) == 1
     said = [line for line in committed.printed.splitlines() if line.startswith("train: ")]
     [_, line] = [line for line in said if not line.startswith("train: warning: ")]
-    assert f"train: going on after epoch {reached}" in committed.printed
+    assert f"train: resuming after epoch {reached}" in committed.printed
     assert line.startswith(
         f"train: process 2 of 2 (pid {other.pid}) was killed by SIGKILL: training stops; run it again"
     )
@@ -106,11 +106,11 @@ def test_after_an_interrupt_and_after_the_death_of_a_process_it_goes_on(committe
     committed.edit_params(epochs=str(last))
     torchrun = str(BIN / "torchrun"), "--nproc-per-node=2", "--master-addr=127.0.0.1", "-m", "stages.train"
     output = committed.run(*torchrun).stdout
-    assert "going on after epoch" in output
+    assert "resuming after epoch" in output
     finished = results(committed, last)
     for published in committed.path.glob("scratch/*/published.json"):
         published.unlink()
-    assert f"going on after epoch {last}" in committed.run(*torchrun).stdout  # nothing is left to train, for anyone
+    assert f"resuming after epoch {last}" in committed.run(*torchrun).stdout  # nothing is left to train, for anyone
     assert results(committed, last) == finished
 
 

@@ -100,7 +100,7 @@ def test_a_child_that_is_killed_is_started_again_and_resumes(committed, prefect,
     assert (train["state"]["name"], train["run_count"]) == ("Ran", 2)
     logs = prefect.logs(run)
     assert "train was killed by signal 9" in logs
-    assert "train: going on after epoch" in logs
+    assert "train: resuming after epoch" in logs
 
 
 def test_stopped_in_every_way_it_leaves_nothing_running_and_resumes(committed, prefect, tmp_path):
@@ -112,7 +112,7 @@ def test_stopped_in_every_way_it_leaves_nothing_running_and_resumes(committed, p
     def end(environment: dict[str, str], how: Callable[[subprocess.Popen, str], object], seconds: float) -> int:
         before = newest_epoch(committed)
         process, run = start(committed, environment, before + 1)
-        assert not before or f"train: going on after epoch {before}" in committed.printed
+        assert not before or f"train: resuming after epoch {before}" in committed.printed
         started = psutil.Process(process.pid).children(recursive=True)
         assert any("stages.train" in child.cmdline() for child in started)
         how(process, run)
@@ -149,7 +149,7 @@ def test_stopped_in_every_way_it_leaves_nothing_running_and_resumes(committed, p
     assert "Traceback" not in committed.printed
     last = newest_epoch(committed)
     result = committed.run(*REBUILD, "--set", f"train.epochs={last + 1}", **home)
-    assert f"train: going on after epoch {last}" in result.stdout
+    assert f"train: resuming after epoch {last}" in result.stdout
     assert "Error logging to API" not in result.stdout  # the temporary server got the last lines too
 
 

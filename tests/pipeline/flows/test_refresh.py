@@ -63,7 +63,7 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
     killed.kill()
     assert not psutil.wait_procs(started, timeout=5)[1]
     run = refresh("of v0.1.0 on the same test images; v0.2.0 is promoted")
-    assert "train: going on after epoch" in prefect.logs(run)
+    assert "train: resuming after epoch" in prefect.logs(run)
     comparison = json.loads(prefect.artifacts(run)["comparison"]["data"])
     scores = {row["metric"]: row for row in comparison}
     assert scores["combined_score"]["new"] < scores["combined_score"]["promoted"]

@@ -42,7 +42,7 @@ def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed,
     assert stop(signal.SIGKILL, epoch=newest_epoch(long_workspace()) + 1) == -signal.SIGKILL
     result = committed.run(*SWEEP, *TRIED, **prefect.environment)
     assert result.stdout.count("Stage 'train' didn't change, skipping") == 1
-    assert "train: going on after epoch" in result.stdout
+    assert "train: resuming after epoch" in result.stdout
     assert not committed.git("status", "--short")
     assert committed.dvc("status").stdout == "Data and pipelines are up to date.\n"
 
