@@ -1,7 +1,9 @@
 """Who may import whom. docs/architecture.md draws the same arrows."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -115,10 +117,35 @@ def test_benchmarks_import_the_library_alone():
         assert {imported.parts[0] for imported in direct_imports(module)} <= {"benchmarks", "colorizer"}, module
 
 
-def test_everything_is_in_the_picture():
-    drawing = (ROOT / "docs" / "architecture.md").read_text()
-    for name in ALLOWED:
-        assert f"{name}/" in drawing or f"{Path(name).name}/" in drawing, f"docs/architecture.md does not show {name}"
+def drawn() -> dict[str, set[str]]:
+    """The packages in the tree of docs/architecture.md, from top to bottom, with the packages after their arrows."""
+    tree = (ROOT / "docs" / "architecture.md").read_text().split("```")[1]
+    names: dict[str, list[str]] = {}
+    folder = ""
+    for line in filter(None, tree.splitlines()):
+        branch, name, arrow = re.fullmatch(r"([├└]── )?(\S+) .*?(?: -> (.*))?", line).groups()
+        if not branch:
+            folder = name.rstrip("/")
+        if branch or arrow:  # a folder without an arrow is a heading: its own files are the line `*.py`
+            package = folder if not branch or name == "*.py" else f"{folder}/{name.rstrip('/')}"
+            names[package] = arrow.split(", ") if arrow else []
+    return {package: {_in_full(name, package, names) for name in found} for package, found in names.items()}
+
+
+def _in_full(name: str, package: str, known: Collection[str]) -> str:
+    """The package for which a name after an arrow stands: one of the same folder, `settings`, or one of colorizer/."""
+    beside = f"{package.split('/')[0]}/{name}"
+    return next((full for full in (beside, name) if full in known), f"colorizer/{name}")
+
+
+def test_the_tree_shows_every_package_and_every_arrow():
+    assert drawn() == arrows()
+
+
+def test_every_arrow_of_the_tree_points_down():
+    order = list(drawn())
+    for name, others in drawn().items():
+        assert all(order.index(name) < order.index(other) for other in others), name
 
 
 @pytest.mark.parametrize(
