@@ -8,8 +8,8 @@ import sys
 from dataclasses import fields
 from functools import partial
 
-from colorizer.epochs.deciding import Decisions
-from colorizer.epochs.decisions import Decision
+from colorizer.epochs.decision import Decision
+from colorizer.epochs.decisions import Decisions
 from colorizer.epochs.loop import follow, train_epochs
 from colorizer.epochs.publishing import Outputs, publish, refuse_edits, resume_or_clear
 from colorizer.epochs.run import Run

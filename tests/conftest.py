@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from colorizer.data.sample import make_sample
 from tests.support.disturbed import ask_for_training, results
 from tests.support.prefect_server import ALIVE, PrefectServer, running_server
-from tests.support.workspace import Workspace, end_what_was_started, make_miniature, make_once
+from tests.support.workspace import STARTED, Workspace, end_what_was_started, make_miniature, make_once
 
 NO_GPU = "no GPU"
 
@@ -113,8 +113,9 @@ def miniature(tmp_path_factory, photographs) -> Workspace:
 @pytest.fixture(autouse=True)
 def nothing_goes_on():
     """Ends what a test has started in the background, when the test has failed above all."""
+    before = list(STARTED)  # by fixtures of the whole file
     yield
-    end_what_was_started()
+    end_what_was_started(before)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from colorizer.core.errors import UserError
 from colorizer.core.files import write_rows
-from colorizer.epochs.deciding import Decisions
-from colorizer.epochs.decisions import Decision
+from colorizer.epochs.decision import Decision
+from colorizer.epochs.decisions import Decisions
 from colorizer.epochs.retention import chosen_epoch, kept_epochs
 from colorizer.epochs.scratch import ResumePoint, Scratch, link_or_copy, unfinished
 from colorizer.training.gan import LOSSES

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from colorizer.core.files import write_text
-from colorizer.epochs.decisions import Decision
+from colorizer.epochs.decision import Decision
 
 FOLDER = "COLORIZER_QUESTIONS"  # this environment variable names the folder to a training
 _SECONDS_BETWEEN_LOOKS = 0.2

@@ -15,12 +15,12 @@ from colorizer.core.errors import UserError
 from colorizer.core.files import save_image
 from colorizer.core.lab import Predict
 from colorizer.core.progress import Progress
-from colorizer.epochs.deciding import Decisions
+from colorizer.epochs.decisions import Decisions
 from colorizer.epochs.epoch_log import log_epoch
 from colorizer.epochs.retention import epochs_to_keep
 from colorizer.epochs.scratch import ResumePoint, Scratch
+from colorizer.epochs.validation import score_finite
 from colorizer.networks.checkpoints import generate_chroma, save_generator
-from colorizer.scoring.evaluation import evaluate_images
 from colorizer.scoring.sheets import comparison_sheet
 from colorizer.training.diagnostics import diagnose
 from colorizer.training.gan import GAN, DivergedError
@@ -114,7 +114,7 @@ class Run:
         """Score the averaged generator on the validation images, or else on those of the sample sheet."""
         images = self.data.validation if len(self.data.validation) else self._images_on_sheet
         predict, batch_size = self._predict(gan), self.recipe.batch_size
-        return validate(predict, self.data.store, images, batch_size=batch_size, on_step=self._check_parent)
+        return score_finite(predict, self.data.store, images, batch_size=batch_size, on_step=self._check_parent)
 
     def save(self, epoch: TrainedEpoch, gan: GAN, scores: dict[str, dict[str, float]]) -> list[str]:
         """Add the epoch to the history and write its checkpoint, its sample sheet and the state to resume from.
@@ -178,28 +178,6 @@ class Run:
     @cached_property
     def _truth_on_sheet(self) -> NDArray[np.uint8]:
         return self.data.store[self._images_on_sheet]
-
-
-def validate(
-    predict: Predict,
-    store: NDArray[np.uint8],
-    images: NDArray[np.int64],
-    *,
-    batch_size: int,
-    on_step: Callable[[], None],
-) -> dict[str, dict[str, float]]:
-    """Score the `model` and the `truth` on images of the store. Raises DivergedError when the output is not finite."""
-
-    def predict_finite(lightness: NDArray[np.uint8]) -> NDArray[np.float32]:
-        chroma = predict(lightness)
-        if not np.isfinite(chroma).all():
-            raise DivergedError("training diverged: the output is not finite")
-        return chroma
-
-    evaluation = evaluate_images(
-        store, images, {"model": predict_finite}, batch_size=batch_size, on_images=lambda count: on_step()
-    )
-    return evaluation.summary()
 
 
 def _show(losses: dict[str, Tensor]) -> str:

@@ -23,7 +23,7 @@ import psutil
 
 from colorizer.core.digests import file_digest, fingerprint
 from colorizer.core.files import atomic_write, write_text
-from colorizer.epochs.decisions import Decision
+from colorizer.epochs.decision import Decision
 from colorizer.epochs.lock import held
 from colorizer.networks.safetensors_file import DamagedFileError, read_tensors
 

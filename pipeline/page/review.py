@@ -21,7 +21,7 @@ from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 from pydantic import Field
 
-from colorizer.epochs.decisions import Decision
+from colorizer.epochs.decision import Decision
 from colorizer.epochs.questions import FOLDER, Question, answer_question, open_questions
 from pipeline.page.pictures import data_uri
 from pipeline.process.children import Children

@@ -3,8 +3,8 @@
 import pytest
 from ruamel.yaml import YAML
 
-from colorizer.epochs.deciding import Decisions
-from colorizer.epochs.decisions import Decision, prompt
+from colorizer.epochs.decision import Decision, prompt
+from colorizer.epochs.decisions import Decisions
 from colorizer.epochs.scratch import Scratch
 from colorizer.training.recipe import Recipe
 from settings.params import DecisionParams

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from colorizer.core.errors import UserError
-from colorizer.epochs.decisions import Decision
+from colorizer.epochs.decision import Decision
 from colorizer.epochs.scratch import Scratch, link_or_copy, open_scratch, unfinished
 from colorizer.networks.safetensors_file import write_tensors
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -113,7 +113,7 @@ class Workspace:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        _started.append(process)
+        STARTED.append(process)
         return process
 
     @property
@@ -131,13 +131,13 @@ class Workspace:
         (self.path / "params.yaml").write_text(text)
 
 
-_started: list[subprocess.Popen] = []
+STARTED: list[subprocess.Popen] = []
 
 
-def end_what_was_started() -> None:
-    """Kill what `Workspace.start` has started, with all that it started in its turn, where it still runs."""
-    while _started:
-        process = _started.pop()
+def end_what_was_started(before: Sequence[subprocess.Popen]) -> None:
+    """Kill what `Workspace.start` has started since `before`, with all that it started in its turn."""
+    while len(STARTED) > len(before):
+        process = STARTED.pop()
         if process.poll() is None:
             for running in [*psutil.Process(process.pid).children(recursive=True), process]:
                 with suppress(psutil.NoSuchProcess):

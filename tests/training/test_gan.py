@@ -12,7 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorizer.core.lab import Normalization
-from colorizer.epochs.run import validate
+from colorizer.epochs.validation import score_finite
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator
 from colorizer.training.batches import TrainingBatches, to_batch
@@ -280,7 +280,7 @@ def test_divergence_is_reported(photographs):
         return np.full((*lightness.shape, 2), np.nan, np.float32)
 
     with pytest.raises(DivergedError, match="the output is not finite"):
-        validate(predict, photographs, np.arange(4), batch_size=4, on_step=lambda: None)
+        score_finite(predict, photographs, np.arange(4), batch_size=4, on_step=lambda: None)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_GPU)
