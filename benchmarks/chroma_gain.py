@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from colorizer.core.lab import NEUTRAL, Predict
 from colorizer.core.progress import Progress
 from colorizer.core.store import open_store
-from colorizer.models.registry import PATH
+from colorizer.models.registry import MODEL_PATH
 from colorizer.networks.checkpoints import generate_chroma, load_generator
 from colorizer.networks.devices import choose_device, choose_precision
 from colorizer.scoring.evaluation import evaluate_images
@@ -29,7 +29,7 @@ SCORES += ["colourfulness", "colourfulness_gap", "histogram_distance", "combined
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", type=Path, nargs="*", default=[PATH], metavar="MODEL")
+    parser.add_argument("models", type=Path, nargs="*", default=[MODEL_PATH], metavar="MODEL")
     parser.add_argument("--gains", type=float, nargs="+", default=GAINS)
     options = parser.parse_args()
     store = open_store(Path("data/lab.npy"))

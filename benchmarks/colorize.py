@@ -19,7 +19,7 @@ from PIL import Image
 from colorizer.data.sample import built_in_photographs
 from colorizer.export import export_onnx
 from colorizer.models.model import Model, load_model
-from colorizer.models.registry import PATH
+from colorizer.models.registry import MODEL_PATH
 from colorizer.photographs.decoding import read_photograph
 from colorizer.photographs.photographs import find_photographs
 
@@ -35,7 +35,7 @@ MEASURE += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
-    parser.add_argument("--model", type=Path, default=PATH)
+    parser.add_argument("--model", type=Path, default=MODEL_PATH)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="colorize.") as temporary:
         place = Path(temporary)

@@ -12,7 +12,7 @@ from colorizer.console import make_folder, run_app, say
 from colorizer.core.errors import UserError
 from colorizer.core.files import write_text
 from colorizer.data.raw import SMALLEST_SIDE
-from colorizer.models.registry import PATH, find_model
+from colorizer.models.registry import MODEL_PATH, find_model
 from colorizer.photographs.imported_folder import TABLE_FILE
 from colorizer.photographs.importing import Fit
 from colorizer.photographs.jobs import plan_jobs, shard_of
@@ -85,7 +85,7 @@ def import_(
 def colorize(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="photographs, and folders of them")],
     out: Annotated[Path, typer.Option(help="the folder for the coloured photographs")],
-    model: Annotated[str, typer.Option(help=MODEL_HELP)] = str(PATH),
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = str(MODEL_PATH),
     size: Annotated[
         int | None,
         typer.Option(min=16, max=1024, help="shorter side at which the network sees them; as it was trained"),
@@ -175,7 +175,9 @@ def score(
 @app.command()
 def export(
     onnx: Annotated[Path, typer.Option(help="the file to write, for example models/generator.onnx")],
-    model: Annotated[str, typer.Option(help="a .safetensors file of the pipeline, or a registered name")] = str(PATH),
+    model: Annotated[str, typer.Option(help="a .safetensors file of the pipeline, or a registered name")] = str(
+        MODEL_PATH
+    ),
     force: Annotated[bool, typer.Option("--force", help="replace the file if it exists")] = False,
 ) -> None:
     """Write a model as ONNX, for programs without PyTorch: any batch, any size, normalisation included.

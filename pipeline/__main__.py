@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from colorizer.core.errors import UserError
-from colorizer.models.registry import PATH
+from colorizer.models.registry import MODEL_PATH
 from colorizer.photographs.photographs import Format
 from pipeline.process.server import connected
 from pipeline.workspace.plan import begin_plan
@@ -113,7 +113,9 @@ def refresh(
 def colorize_folder(
     photographs: Annotated[Path, typer.Argument(help="A folder; photographs below it are found too")],
     out: Annotated[Path, typer.Option(help="The folder for the coloured ones")],
-    model: Annotated[str, typer.Option(help="A file, or a registered name, for example generator#prod")] = str(PATH),
+    model: Annotated[str, typer.Option(help="A file, or a registered name, for example generator#prod")] = str(
+        MODEL_PATH
+    ),
     strength: Annotated[float, typer.Option(min=0, max=4, help="Factor on the chroma: 0 is grey")] = 1.0,
     format: Annotated[Format, typer.Option(help="All but jpeg are lossless")] = "png",
     shard_size: Annotated[int, typer.Option(min=1, help="Photographs per task")] = 100,

@@ -1,7 +1,7 @@
 """Choose the images that train, those that choose the epoch, and those that test."""
 
 from colorizer.core.files import write_columns
-from colorizer.data.splitting import read_candidates, split_images
+from colorizer.data.splitting import read_inventory, split_images
 from settings.params import Params
 from settings.paths import INVENTORY, TEST_IMAGES, TRAIN_IMAGES, VALIDATION_IMAGES
 from stages.runtime.entry import run_stage
@@ -10,7 +10,7 @@ from stages.runtime.entry import run_stage
 def split(params: Params) -> None:
     options = params.split
     train, validation, test = split_images(
-        *read_candidates(INVENTORY),
+        *read_inventory(INVENTORY),
         train=options.train,
         validation=options.validation,
         test=options.test,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from colorizer.core.errors import UserError
 
 
-def read_candidates(inventory: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def read_inventory(inventory: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Read from inventory.csv the mean chroma of each image, and whether it is a copy of an earlier one: (N,) each."""
     with inventory.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from colorizer.core.progress import Progress
 from colorizer.epochs.decision import Decision, prompt
-from colorizer.epochs.questions import FOLDER, Question, prompt_program
+from colorizer.epochs.questions import FOLDER_VARIABLE, Question, prompt_program
 from colorizer.epochs.scratch import Scratch
 from colorizer.training.recipe import Recipe
 
@@ -40,7 +40,7 @@ class Decisions:
     ) -> None:
         self._scratch, self._recipe, self._monitor, self._check_parent = scratch, recipe, monitor, check_parent
         self._declared, self._answered = list(declared), list(answered)
-        self._questions = Path(os.environ[FOLDER]) if FOLDER in os.environ else None
+        self._questions = Path(os.environ[FOLDER_VARIABLE]) if FOLDER_VARIABLE in os.environ else None
         self._asks = bool(self._questions) or (ask and sys.stdin.isatty() and sys.stderr.isatty())
         if ask and not self._asks:
             logger.info(

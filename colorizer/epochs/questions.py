@@ -12,7 +12,7 @@ from pathlib import Path
 from colorizer.core.files import write_text
 from colorizer.epochs.decision import Decision
 
-FOLDER = "COLORIZER_QUESTIONS"  # this environment variable names the folder to a training
+FOLDER_VARIABLE = "COLORIZER_QUESTIONS"  # this environment variable names the folder to a training
 _SECONDS_BETWEEN_LOOKS = 0.2
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from colorizer.core.errors import UserError
 
 MODEL = "generator"  # its name in dvc.yaml
-PATH = Path("models/generator.safetensors")
+MODEL_PATH = Path("models/generator.safetensors")
 CHECKPOINTS = Path("models/checkpoints")
 FETCHED = Path("scratch/registered")
 
@@ -36,11 +36,11 @@ def models_at_hand(folder: Path) -> dict[str, str]:
 
     These are the chosen model, checkpoints, exports and registered versions.
     """
-    paths = [PATH, *sorted(path.relative_to(folder) for path in (folder / CHECKPOINTS).glob("*.safetensors"))]
-    paths += sorted(path.relative_to(folder) for path in (folder / PATH.parent).glob("*.onnx"))
+    paths = [MODEL_PATH, *sorted(path.relative_to(folder) for path in (folder / CHECKPOINTS).glob("*.safetensors"))]
+    paths += sorted(path.relative_to(folder) for path in (folder / MODEL_PATH.parent).glob("*.onnx"))
     found = {path.stem: str(path) for path in paths[1:]}
-    if (folder / PATH).exists():
-        found = {f"{MODEL} (the chosen epoch)": str(PATH)} | found
+    if (folder / MODEL_PATH).exists():
+        found = {f"{MODEL} (the chosen epoch)": str(MODEL_PATH)} | found
     if (folder / ".git").exists():
         tags = run_command(
             "git", folder, "tag", "--list", f"{MODEL}@*", "--sort=-creatordate"
@@ -81,7 +81,8 @@ def fetch_registered(folder: Path, name: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.stem}.partial.safetensors")
         partial.unlink(missing_ok=True)
-        run_command("dvc", folder, "get", ".", str(PATH), "--rev", found[0].commit, "--out", str(partial.resolve()))
+        wanted = [".", str(MODEL_PATH), "--rev", found[0].commit]
+        run_command("dvc", folder, "get", *wanted, "--out", str(partial.resolve()))
         partial.rename(path)
     return path
 

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from colorizer.core.errors import UserError
-from colorizer.models.registry import PATH, models_at_hand
+from colorizer.models.registry import MODEL_PATH, models_at_hand
 from colorizer.page.coloring import Colored, color, remove_old
 from colorizer.page.judging_tab import add_judging
 from colorizer.page.uploads import (
@@ -69,7 +69,7 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
     def pick_example(picked: gr.SelectData) -> list[str]:
         return [str(examples[picked.index])]
 
-    def colorize(photograph: gr.FileData, model: str = str(PATH), strength: float = 1.0) -> gr.FileData:
+    def colorize(photograph: gr.FileData, model: str = str(MODEL_PATH), strength: float = 1.0) -> gr.FileData:
         """Colour one photograph, as the page does; gives a PNG of its size."""
         source = uploaded(photograph.get("path") if isinstance(photograph, dict) else None)
         if not isinstance(strength, int | float):

@@ -16,7 +16,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
 from colorizer.core.errors import UserError
-from colorizer.models.registry import PATH, find_model
+from colorizer.models.registry import MODEL_PATH, find_model
 from colorizer.photographs.jobs import plan_jobs
 from colorizer.photographs.photographs import Format
 from pipeline.process.children import Children
@@ -31,7 +31,7 @@ _SECONDS_TO_CONNECT = 5
 def colorize_folder(
     photographs: str,
     out: str,
-    model: str = str(PATH),
+    model: str = str(MODEL_PATH),
     strength: Annotated[float, Field(ge=0, le=4)] = 1.0,
     format: Format = "png",
     shard_size: Annotated[int, Field(ge=1)] = 100,

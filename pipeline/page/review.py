@@ -22,7 +22,7 @@ from prefect.utilities.urls import url_for
 from pydantic import Field
 
 from colorizer.epochs.decision import Decision
-from colorizer.epochs.questions import FOLDER, Question, answer_question, open_questions
+from colorizer.epochs.questions import FOLDER_VARIABLE, Question, answer_question, open_questions
 from pipeline.page.pictures import data_uri
 from pipeline.process.children import Children
 
@@ -54,7 +54,7 @@ class Review:
     @property
     def environment(self) -> dict[str, str]:
         """Environment variable that makes the training ask in this review's folder."""
-        return {FOLDER: str(self._folder)}
+        return {FOLDER_VARIABLE: str(self._folder)}
 
     def look(self) -> None:
         """Answer the question that is open, if there is one; returns when that is done or the run is stopped."""

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colorizer.core.errors import UserError
-from colorizer.data.splitting import read_candidates, split_images
+from colorizer.data.splitting import read_inventory, split_images
 
 DEFAULTS = {"validation": 0, "shuffle": False, "seed": 0, "min_chroma": 0.0, "drop_duplicates": False}
 INVENTORY = np.array([1.0, 5.0] * 10), np.arange(20) >= 15  # mean chroma, and whether it is a copy
@@ -65,5 +65,5 @@ def test_reads_the_two_columns_it_needs(tmp_path):
     (tmp_path / "inventory.csv").write_text(
         "image,mean_chroma,content_hash,duplicate_of\n0,4.125,00ff,\n1,0.0,00ff,0\n"
     )
-    mean_chroma, is_copy = read_candidates(tmp_path / "inventory.csv")
+    mean_chroma, is_copy = read_inventory(tmp_path / "inventory.csv")
     assert (mean_chroma.tolist(), is_copy.tolist()) == ([4.125, 0.0], [False, True])

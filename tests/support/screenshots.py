@@ -25,7 +25,7 @@ from benchmarks.kill_training import clone
 from colorizer.core.files import save_image
 from colorizer.core.store import open_store
 from colorizer.data.sample import built_in_photographs
-from colorizer.models.registry import PATH
+from colorizer.models.registry import MODEL_PATH
 from colorizer.networks.checkpoints import generate_chroma, load_generator
 from colorizer.scoring.sheets import comparison_sheet
 from pipeline.process.server import free_port, temporary_server
@@ -66,7 +66,7 @@ def take_app() -> None:
 
 
 def make_example() -> None:
-    generator, normalization, _ = load_generator(PATH, torch.device("cpu"))
+    generator, normalization, _ = load_generator(MODEL_PATH, torch.device("cpu"))
     truth = open_store(ROOT / "data" / "lab.npy")[EXAMPLES]
     chroma = generate_chroma(generator, normalization, truth[..., 0], torch.device("cpu"))
     save_image(comparison_sheet(truth, chroma), ROOT / "docs" / "example.png")
