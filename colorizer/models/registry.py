@@ -81,8 +81,8 @@ def fetch_registered(folder: Path, name: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.stem}.partial.safetensors")
         partial.unlink(missing_ok=True)
-        wanted = [".", str(MODEL_PATH), "--rev", found[0].commit]
-        run_command("dvc", folder, "get", *wanted, "--out", str(partial.resolve()))
+        version = [".", str(MODEL_PATH), "--rev", found[0].commit]
+        run_command("dvc", folder, "get", *version, "--out", str(partial.resolve()))
         partial.rename(path)
     return path
 
