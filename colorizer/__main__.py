@@ -175,9 +175,7 @@ def score(
 @app.command()
 def export(
     onnx: Annotated[Path, typer.Option(help="the file to write, for example models/generator.onnx")],
-    model: Annotated[str, typer.Option(help="a .safetensors file of the pipeline, or a registered name")] = str(
-        MODEL_PATH
-    ),
+    model: Annotated[str, typer.Option(help="a .safetensors file, or a registered name")] = str(MODEL_PATH),
     force: Annotated[bool, typer.Option("--force", help="replace the file if it exists")] = False,
 ) -> None:
     """Write a model as ONNX, for programs without PyTorch: any batch, any size, normalisation included.

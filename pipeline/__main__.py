@@ -8,12 +8,11 @@ from typing import Annotated, Any
 
 import filelock
 import typer
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from colorizer.core.errors import UserError
 from colorizer.models.registry import MODEL_PATH
 from colorizer.photographs.photographs import Format
+from pipeline.options import parse_candidate, parse_grid, parse_settings
 from pipeline.process.server import connected
 from pipeline.workspace.plan import begin_plan
 from pipeline.workspace.promotion import Criterion
@@ -113,9 +112,7 @@ def refresh(
 def colorize_folder(
     photographs: Annotated[Path, typer.Argument(help="A folder; photographs below it are found too")],
     out: Annotated[Path, typer.Option(help="The folder for the coloured ones")],
-    model: Annotated[str, typer.Option(help="A file, or a registered name, for example generator#prod")] = str(
-        MODEL_PATH
-    ),
+    model: Annotated[str, typer.Option(help="A file, or a registered name such as generator#prod")] = str(MODEL_PATH),
     strength: Annotated[float, typer.Option(min=0, max=4, help="Factor on the chroma: 0 is grey")] = 1.0,
     format: Annotated[Format, typer.Option(help="All but jpeg are lossless")] = "png",
     shard_size: Annotated[int, typer.Option(min=1, help="Photographs per task")] = 100,
@@ -160,42 +157,6 @@ def serve() -> None:
             "this workspace is being served already: stop the other `make serve` first, as two would pause each "
             "other's schedules"
         ) from None
-
-
-def parse_settings(option: str, example: str, settings: list[str]) -> dict[str, Any]:
-    """`KEY=VALUE` texts, the values in YAML."""
-    parsed = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        try:
-            if not key or not equals:
-                raise ValueError("nothing to set")
-            parsed[key] = YAML(typ="safe").load(value)
-        except (ValueError, YAMLError) as error:
-            raise UserError(f"{option} {setting}: write KEY=VALUE, `{example}` for example") from error
-    return parsed
-
-
-def parse_grid(settings: list[str]) -> dict[str, list[Any]]:
-    """`KEY=[VALUE, ...]` texts."""
-    grid = parse_settings("--grid", "train.epochs=[20, 30]", settings)
-    for key, values in grid.items():
-        if not isinstance(values, list):
-            raise UserError(f"--grid {key}: it is {values!r}; give a list of values, `{key}=[1, 2]` for example")
-    return grid
-
-
-def parse_candidate(text: str) -> dict[str, Any]:
-    """`{KEY: VALUE, ...}` in YAML."""
-    try:
-        settings = YAML(typ="safe").load(text)
-    except YAMLError:
-        settings = None
-    if not isinstance(settings, dict):
-        raise UserError(
-            f"--candidate {text}: write {{KEY: VALUE}}, `{{train.epochs: 3, train.l1_pretrain_epochs: 2}}` for example"
-        )
-    return settings
 
 
 def run_flow(name: str, **parameters: Any) -> None:

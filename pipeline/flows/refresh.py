@@ -108,8 +108,8 @@ def _score(copy: Path, children: Children, current: Version | None) -> dict[str,
     """Score the new and the promoted model with the code and the test images of the clone."""
     models = {"new": paths.MODEL}
     if current:
-        wanted = [".", str(paths.MODEL), "--rev", current.commit]
-        run_dvc(children, copy, "get", *wanted, "--force", "--out", str(_PROMOTED))
+        version = [".", str(paths.MODEL), "--rev", current.commit]
+        run_dvc(children, copy, "get", *version, "--force", "--out", str(_PROMOTED))
         models["promoted"] = _PROMOTED
     params = read_params(copy / PARAMS_FILE)
     options = {

@@ -1,0 +1,44 @@
+"""Read the texts of --set, --grid and --candidate, whose values are written in YAML."""
+
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from colorizer.core.errors import UserError
+
+
+def parse_settings(option: str, example: str, settings: list[str]) -> dict[str, Any]:
+    """`KEY=VALUE` texts, the values in YAML."""
+    parsed = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        try:
+            if not key or not equals:
+                raise ValueError("nothing to set")
+            parsed[key] = YAML(typ="safe").load(value)
+        except (ValueError, YAMLError) as error:
+            raise UserError(f"{option} {setting}: write KEY=VALUE, `{example}` for example") from error
+    return parsed
+
+
+def parse_grid(settings: list[str]) -> dict[str, list[Any]]:
+    """`KEY=[VALUE, ...]` texts."""
+    grid = parse_settings("--grid", "train.epochs=[20, 30]", settings)
+    for key, values in grid.items():
+        if not isinstance(values, list):
+            raise UserError(f"--grid {key}: it is {values!r}; give a list of values, `{key}=[1, 2]` for example")
+    return grid
+
+
+def parse_candidate(text: str) -> dict[str, Any]:
+    """`{KEY: VALUE, ...}` in YAML."""
+    try:
+        settings = YAML(typ="safe").load(text)
+    except YAMLError:
+        settings = None
+    if not isinstance(settings, dict):
+        raise UserError(
+            f"--candidate {text}: write {{KEY: VALUE}}, `{{train.epochs: 3, train.l1_pretrain_epochs: 2}}` for example"
+        )
+    return settings
