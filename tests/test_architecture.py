@@ -1,4 +1,4 @@
-"""Who may import whom. docs/architecture.md draws the same arrows."""
+"""Who may import whom: the arrows that docs/architecture.md draws."""
 
 import re
 import subprocess
@@ -12,66 +12,6 @@ from PIL import Image
 
 from tests.support.imports import ROOT, direct_imports, modules_in
 
-ALLOWED = {
-    "colorizer/core": set(),
-    "colorizer/data": {"colorizer/core"},
-    "colorizer/networks": {"colorizer/core"},
-    "colorizer/scoring": {"colorizer/core"},
-    "colorizer/report": {"colorizer/core"},
-    "colorizer/training": {"colorizer/core", "colorizer/networks"},
-    "colorizer/epochs": {"colorizer/core", "colorizer/networks", "colorizer/scoring", "colorizer/training"},
-    "colorizer/models": {"colorizer/core", "colorizer/networks", "colorizer/scoring"},
-    "colorizer/photographs": {"colorizer/core", "colorizer/data", "colorizer/models"},
-    "colorizer/page": {"colorizer/core", "colorizer/data", "colorizer/models", "colorizer/photographs"},
-    "colorizer": {  # export.py and the command, with console.py
-        "colorizer/core",
-        "colorizer/data",
-        "colorizer/models",
-        "colorizer/networks",
-        "colorizer/page",
-        "colorizer/photographs",
-    },
-    "settings": {"colorizer/core"},
-    "stages/runtime": {"colorizer/core", "colorizer/epochs", "colorizer/training", "settings"},
-    "stages": {  # one file a stage
-        "colorizer/core",
-        "colorizer/data",
-        "colorizer/epochs",
-        "colorizer/networks",
-        "colorizer/report",
-        "colorizer/scoring",
-        "colorizer/training",
-        "settings",
-        "stages/runtime",
-    },
-    "pipeline/process": {"colorizer/core"},
-    "pipeline/page": {"colorizer/epochs", "pipeline/process", "settings"},
-    "pipeline/workspace": {
-        "colorizer/core",
-        "colorizer/models",
-        "colorizer/epochs",
-        "pipeline/page",
-        "pipeline/process",
-        "settings",
-    },
-    "pipeline/flows": {
-        "colorizer/core",
-        "colorizer/models",
-        "colorizer/photographs",
-        "pipeline/page",
-        "pipeline/process",
-        "pipeline/workspace",
-        "settings",
-    },
-    "pipeline": {  # the command, and the flows as deployments
-        "colorizer/core",
-        "colorizer/models",
-        "colorizer/photographs",
-        "pipeline/flows",
-        "pipeline/process",
-        "pipeline/workspace",
-    },
-}
 TOP_LEVEL = ("colorizer", "settings", "stages", "pipeline")
 
 
@@ -88,12 +28,33 @@ def arrows() -> dict[str, set[str]]:
     return found
 
 
+def drawn() -> dict[str, set[str]]:
+    """The packages in the tree of docs/architecture.md, from top to bottom, with the packages after their arrows."""
+    tree = (ROOT / "docs" / "architecture.md").read_text().split("```")[1]
+    names: dict[str, list[str]] = {}
+    folder = ""
+    for line in filter(None, tree.splitlines()):
+        branch, name, arrow = re.fullmatch(r"([├└]── )?(\S+) .*?(?: -> (.*))?", line).groups()
+        if not branch:
+            folder = name.rstrip("/")
+        if branch or arrow:  # a folder without an arrow is a heading: its own files are the line `*.py`
+            full = folder if not branch or name == "*.py" else f"{folder}/{name.rstrip('/')}"
+            names[full] = arrow.split(", ") if arrow else []
+    return {full: {_in_full(name, full, names) for name in found} for full, found in names.items()}
+
+
+def _in_full(name: str, importer: str, known: Collection[str]) -> str:
+    """The package for which a name after an arrow stands: one of the same folder, `settings`, or one of colorizer/."""
+    beside = f"{importer.split('/')[0]}/{name}"
+    return next((full for full in (beside, name) if full in known), f"colorizer/{name}")
+
+
 def test_packages_import_what_they_may_and_no_arrow_is_drawn_in_vain():
-    assert arrows() == ALLOWED
+    assert arrows() == drawn()
 
 
 def test_there_is_no_circle():
-    waiting = {name: set(others) for name, others in ALLOWED.items()}
+    waiting = {name: set(others) for name, others in arrows().items()}
     while free := {name for name, others in waiting.items() if not others & waiting.keys()}:
         for name in free:
             del waiting[name]
@@ -101,7 +62,7 @@ def test_there_is_no_circle():
 
 
 def test_a_package_can_be_seen_whole():
-    for name in ALLOWED:
+    for name in arrows():
         files = [path for path in modules_in(name) if package(path) == name]
         assert len(files) <= 12, f"{name} holds {len(files)} files: divide it"
 
@@ -115,31 +76,6 @@ def test_package_files_are_empty(folder):
 def test_benchmarks_import_the_library_alone():
     for module in modules_in("benchmarks"):
         assert {imported.parts[0] for imported in direct_imports(module)} <= {"benchmarks", "colorizer"}, module
-
-
-def drawn() -> dict[str, set[str]]:
-    """The packages in the tree of docs/architecture.md, from top to bottom, with the packages after their arrows."""
-    tree = (ROOT / "docs" / "architecture.md").read_text().split("```")[1]
-    names: dict[str, list[str]] = {}
-    folder = ""
-    for line in filter(None, tree.splitlines()):
-        branch, name, arrow = re.fullmatch(r"([├└]── )?(\S+) .*?(?: -> (.*))?", line).groups()
-        if not branch:
-            folder = name.rstrip("/")
-        if branch or arrow:  # a folder without an arrow is a heading: its own files are the line `*.py`
-            package = folder if not branch or name == "*.py" else f"{folder}/{name.rstrip('/')}"
-            names[package] = arrow.split(", ") if arrow else []
-    return {package: {_in_full(name, package, names) for name in found} for package, found in names.items()}
-
-
-def _in_full(name: str, package: str, known: Collection[str]) -> str:
-    """The package for which a name after an arrow stands: one of the same folder, `settings`, or one of colorizer/."""
-    beside = f"{package.split('/')[0]}/{name}"
-    return next((full for full in (beside, name) if full in known), f"colorizer/{name}")
-
-
-def test_the_tree_shows_every_package_and_every_arrow():
-    assert drawn() == arrows()
 
 
 def test_every_arrow_of_the_tree_points_down():
