@@ -30,6 +30,7 @@ def test_ran_restored_and_unchanged_are_told_apart_and_why(committed, prefect):
 
     settings = ("--set", "train.learning_rate=0.002", "--set", "evaluate.sheet_images=2")
     run = run_id(committed.run(*EVERYTHING, *settings, PATH=UNACTIVATED, **prefect.environment).stdout)
+    assert committed.dvc("status", "train").stdout == "Data and pipelines are up to date.\n"
     tasks = prefect.task_runs(run)
     assert {name for name, task in tasks.items() if task["state"]["name"] == "Ran"} == {"train", "evaluate"}
     assert tasks["train"]["state"]["message"] == "train.learning_rate 0.0006 -> 0.002"
@@ -56,13 +57,15 @@ def test_ran_restored_and_unchanged_are_told_apart_and_why(committed, prefect):
 
 def test_bad_settings_stop_before_anything_runs(committed, prefect):
     params = (committed.path / "params.yaml").read_bytes()
-    result = committed.run(*REBUILD, "--push", check=False, **prefect.environment)
-    assert result.returncode == 1
-    message = prefect.run(run_id(result.stdout))["state"]["message"]
-    assert "dvc push failed: failed to push data to the cloud - config file error: no remote" in message
-    assert "Traceback" not in result.stdout
-    with pytest.raises(UserError, match=r"params.yaml: train.epoch is not a known key: did you mean epochs\?"):
-        set_params(committed.path, None, {"train.epoch": 3})
+    for arguments, told in {
+        ("--set", "train.epoch=3"): "params.yaml: train.epoch is not a known key: did you mean epochs?",
+        ("--push",): "dvc push failed: failed to push data to the cloud - config file error: no remote",
+    }.items():
+        result = committed.run(*REBUILD, *arguments, check=False, **prefect.environment)
+        assert result.returncode == 1, arguments
+        assert told in prefect.run(run_id(result.stdout))["state"]["message"]
+        assert "Traceback" not in result.stdout
+        assert (committed.path / "params.yaml").read_bytes() == params
     with pytest.raises(UserError, match="there is no preset 'papr': take one of best, paper, photos64, sample"):
         set_params(committed.path, "papr", {})
     with pytest.raises(UserError, match=r"Stage 'trian' not found inside 'dvc.yaml' file"):
