@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from colorizer.core.errors import UserError
+from colorizer.core.proxies import bypass_proxies
 from colorizer.models.registry import models_at_hand
 from colorizer.page.coloring import write_examples
 
@@ -56,6 +57,7 @@ def serve(host: str, port: int) -> None:
     if not models_at_hand(Path.cwd()):
         raise UserError("there is no model yet: train one with `make repro`, or fetch one with `dvc pull`")
     _check_port(host, port)
+    bypass_proxies(host)  # Gradio calls the page once
     # Before Gradio is imported: it looks up its vendors' hosts otherwise.
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
     with tempfile.TemporaryDirectory(prefix="colorizer-") as temporary:

@@ -54,7 +54,8 @@ def app(miniature, tmp_path_factory) -> Iterator[App]:
     (folder / "audit").mkdir()
     (folder / "audit" / "sitecustomize.py").write_text(AUDIT)
     port = free_port()
-    process = start(workspace, port, PYTHONPATH=str(folder / "audit"), ASKED=str(folder / "asked"))
+    nowhere = {"http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"}
+    process = start(workspace, port, PYTHONPATH=str(folder / "audit"), ASKED=str(folder / "asked"), **nowhere)
     yield App(f"http://127.0.0.1:{port}", folder / "asked", workspace)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=4) == 0, workspace.printed
