@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import socket
 import sys
 import time
@@ -14,10 +15,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from colorizer.core.errors import UserError
+from colorizer.core.proxies import bypass_proxies
 from pipeline.process.children import Child
 
 LOOPBACK = "127.0.0.1"
+LOOPBACK_NAMES = (LOOPBACK, "localhost")
 SECONDS_TO_START = 120
+HOME = Path("scratch", "prefect")
 
 
 @contextmanager
@@ -27,6 +31,7 @@ def connected(folder: Path, *, stay: bool = False) -> Iterator[Callable[[], None
     One that is started here takes a free port; with `stay`, that of PREFECT_API_URL or prefect.toml. Raises UserError
     when PREFECT_API_URL names a server that does not answer, or the one that is started here does not.
     """
+    bypass_proxies()
     os.environ.setdefault("DO_NOT_TRACK", "1")  # what Prefect's programs look at; its server reads prefect.toml
     if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
@@ -36,7 +41,7 @@ def connected(folder: Path, *, stay: bool = False) -> Iterator[Callable[[], None
         os.environ["PREFECT_API_URL"] = url
         _refuse_wrong_password(url, os.environ.get("PREFECT_API_AUTH_STRING", ""))
         yield lambda: None
-    elif stay and address.hostname in (LOOPBACK, "localhost") and address.port:
+    elif stay and address.hostname in LOOPBACK_NAMES and address.port:
         with temporary_server(folder, address.port) as wait:
             yield wait
     elif "PREFECT_API_URL" in os.environ:
@@ -50,10 +55,14 @@ def connected(folder: Path, *, stay: bool = False) -> Iterator[Callable[[], None
 def temporary_server(folder: Path, port: int) -> Iterator[Callable[[], None]]:
     """Run a server on loopback until the block ends, in whatever way; its log is logs/prefect-server.log.
 
-    PREFECT_API_URL names it from here on. What this gives waits until it answers, and raises UserError if it does not.
+    Its database is in scratch/prefect/, so that it does not migrate that of the user's other projects, or in
+    PREFECT_HOME if that is set. PREFECT_API_URL names the server from here on. What this gives waits until the server
+    answers, and raises UserError if it does not.
     """
+    _refuse_taken_port(port)
     page = f"http://{LOOPBACK}:{port}"
     os.environ["PREFECT_API_URL"] = f"{page}/api"
+    os.environ.setdefault("PREFECT_HOME", str(folder / HOME))
     log = folder / "logs" / "prefect-server.log"
     log.parent.mkdir(exist_ok=True)
     print(f"starting a Prefect server at {page} ...", file=sys.stderr, flush=True)
@@ -69,8 +78,10 @@ def temporary_server(folder: Path, port: int) -> Iterator[Callable[[], None]]:
         deadline = time.monotonic() + SECONDS_TO_START
         while not answers(f"{page}/api"):
             if not server.is_alive() or time.monotonic() > deadline:
-                last = (log.read_text(errors="replace").strip() or "nothing").splitlines()[-1].strip()
-                raise UserError(f"the Prefect server did not start; the end of {log.relative_to(folder)}: {last}")
+                raise UserError(
+                    f"the Prefect server did not start: {_reason(log)} (its log: {log.relative_to(folder)}; its "
+                    f"files: {os.environ['PREFECT_HOME']})"
+                )
             time.sleep(0.1)
 
     try:
@@ -78,6 +89,23 @@ def temporary_server(folder: Path, port: int) -> Iterator[Callable[[], None]]:
     finally:
         server.stop()
         server.wait()
+
+
+def _reason(log: Path) -> str:
+    """The last error that the server met, without the line in which it says that it stopped; else its last line."""
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Exit): ", line)]
+    return next(reversed(errors or list(filter(str.strip, lines))), f"no answer in {SECONDS_TO_START} s").strip()
+
+
+def _refuse_taken_port(port: int) -> None:
+    try:
+        socket.create_server((LOOPBACK, port)).close()
+    except OSError:
+        raise UserError(
+            f"another program listens at port {port} of {LOOPBACK}: end it, or choose another port: "
+            f"PREFECT_API_URL=http://{LOOPBACK}:{port + 1}/api"
+        ) from None
 
 
 def answers(url: str) -> bool:

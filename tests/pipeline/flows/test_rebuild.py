@@ -109,7 +109,9 @@ def test_a_child_that_is_killed_is_started_again_and_resumes(committed, prefect,
 def test_stopped_in_every_way_it_leaves_nothing_running_and_resumes(committed, prefect, tmp_path):
     ask_for_training(committed)
     committed.edit_params(epochs="300", keep="last 1")
-    home = {"PREFECT_HOME": str(new_home(tmp_path / "home", prefect))}
+    new_home(committed.path / "scratch" / "prefect", prefect)
+    nowhere = "http://127.0.0.1:9"
+    alone = {"HOME": str(tmp_path / "home"), "http_proxy": nowhere, "ALL_PROXY": nowhere, "NO_PROXY": "example.org"}
     lock = (committed.path / "dvc.lock").read_bytes()
 
     def end(environment: dict[str, str], how: Callable[[subprocess.Popen, str], object], seconds: float) -> int:
@@ -144,14 +146,15 @@ def test_stopped_in_every_way_it_leaves_nothing_running_and_resumes(committed, p
         assert f"another run (process {process.pid}) is under way" in second.stdout
         process.send_signal(signal.SIGINT)
 
-    assert end(home, kill, seconds=5) == -signal.SIGKILL
+    assert end(alone, kill, seconds=5) == -signal.SIGKILL
+    assert not (tmp_path / "home" / ".prefect" / "prefect.db").exists()  # of the user's other projects
     assert end(prefect.environment, cancel, seconds=10) == 1
     assert prefect.run(run_id(committed.printed))["state"]["type"] == "CANCELLED"
     assert end(prefect.environment, interrupt, seconds=5) == 130
     assert committed.printed.endswith("pipeline: interrupted; the next run goes on from what is finished\n")
     assert "Traceback" not in committed.printed
     last = newest_epoch(committed)
-    result = committed.run(*REBUILD, "--set", f"train.epochs={last + 1}", **home)
+    result = committed.run(*REBUILD, "--set", f"train.epochs={last + 1}", **alone)
     assert f"train: resuming after epoch {last}" in result.stdout
     assert "Error logging to API" not in result.stdout  # the temporary server got the last lines too
 

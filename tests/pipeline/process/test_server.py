@@ -1,0 +1,30 @@
+"""What is said when no Prefect server can be started."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from tests.support.workspace import BIN
+
+PIPELINE = (str(BIN / "python"), "-m", "pipeline")
+
+
+def test_a_damaged_database_is_named(committed, tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "prefect.db").write_text("this is no database, however long it may be")
+    result = committed.run(*PIPELINE, "rebuild", "locate", PREFECT_HOME=str(tmp_path / "home"), check=False)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stdout
+    assert (
+        "did not start: sqlalchemy.exc.DatabaseError: (sqlite3.DatabaseError) file is not a database" in result.stdout
+    )
+    assert f"its files: {tmp_path / 'home'}" in result.stdout
+
+
+def test_a_port_that_another_program_has_is_named(committed):
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{other.server_port}/api"
+        result = committed.run(*PIPELINE, "serve", PREFECT_API_URL=url, check=False)
+        other.shutdown()
+    assert (result.returncode, result.stdout.count("\n")) == (1, 1)
+    assert f"another program listens at port {other.server_port}" in result.stdout
