@@ -6,7 +6,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := 1
 unexport PYTHONDONTWRITEBYTECODE  # of many containers; it makes every program compile what it imports
 
-.PHONY: setup repro demo serve test test-fast check fix
+# The programs of a .venv that was moved or copied with the project name the Python of its old place.
+MOVED := $(shell test ! -e .venv/bin/dvc || grep -qF "$$(cd .venv && pwd -P)/" .venv/bin/dvc || echo moved)
+
+.PHONY: moved setup repro demo serve test test-fast check fix
 setup: .venv/.runtime
 
 repro: .venv/.runtime
@@ -34,11 +37,14 @@ check: .venv/.development
 fix: .venv/.development
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-.venv/.runtime: pyproject.toml requirements.txt constraints.txt
+.venv/.runtime: pyproject.toml requirements.txt constraints.txt $(MOVED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(if $(MOVED),--clear) .venv
 	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e . $(PIP_ARGS)
 	@touch $@
+
+moved:
+	@echo "This .venv was made in another folder: it is made anew."
 
 .venv/.development: .venv/.runtime requirements-dev.txt
 	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -r requirements-dev.txt $(PIP_ARGS)

@@ -7,7 +7,7 @@ from itertools import dropwhile
 from pathlib import Path
 
 _WAIT = "--wait-for-lock"
-DVC = (str(Path(sys.executable).with_name("dvc")), _WAIT)
+DVC = (sys.executable, "-P", "-m", "dvc", _WAIT)  # the program `dvc` fails in a .venv that was moved
 _BATCH = Path(__file__).with_name("dvc_batch.py")
 
 
