@@ -139,7 +139,9 @@ def colorize_folder(
 
 
 @app.command()
-def serve() -> None:
+def serve(
+    name: Annotated[str | None, typer.Option(help="Of the deployments; that of this folder when left out")] = None,
+) -> None:
     """Start a Prefect server, unless one runs, and carry out the runs that are started on its pages or by schedule.
 
     The server listens at PREFECT_API_URL, or http://127.0.0.1:4200/api, and can be reached from this machine alone.
@@ -151,7 +153,7 @@ def serve() -> None:
             from pipeline.deployments import serve_deployments
 
             wait()
-            serve_deployments()
+            serve_deployments(Path.cwd(), name)
     except filelock.Timeout:
         raise UserError(
             "this workspace is being served already: stop the other `make serve` first, as two would pause each "

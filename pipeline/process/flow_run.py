@@ -1,12 +1,14 @@
 """What every flow does around its work: lock its folder, stop its children, end in one clear line."""
 
 import os
+import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import filelock
@@ -20,21 +22,32 @@ from prefect.states import Cancelled, Failed, State
 
 from colorizer.core.errors import UserError
 from pipeline.process.children import Children, StoppedError
-from pipeline.process.server import answers
+from pipeline.process.server import LOOPBACK_NAMES, answers
 
+WORKSPACE = "workspace:"  # begins the tag of deployments, and so of their runs, that tells whose they are
 STOPPED = "stopped; the next run goes on from what is finished"
 _SECONDS_BETWEEN_LOOKS = 1
 _SECONDS_FOR_A_RESTART = 10
+
+
+def workspace_tag(folder: Path) -> str:
+    """Return the tag `workspace:PATH`, with this machine's name before the path if the server may serve others too."""
+    host = urlsplit(str(get_current_settings().api.url)).hostname
+    machine = "" if host in LOOPBACK_NAMES else f"{socket.gethostname()}:"
+    return f"{WORKSPACE}{machine}{folder.resolve()}"
 
 
 @contextmanager
 def holding(folder: Path) -> Iterator[Children]:
     """Lock a folder, the workspace's scratch/ for example, until the block ends. Gives the children of this run.
 
+    Raises UserError when the run is of another workspace's deployment.
+
     They are stopped when the run is cancelled and when the block is left in whatever way, before another run can begin.
     While another run holds the folder, a deployed run waits for its turn; one started by hand raises UserError.
     Prefect's concurrency limits do not work here: a run that pauses for an answer would lose its slot and be ended.
     """
+    _refuse_run_of_other_workspace(workspace_tag(Path.cwd()))
     with stopping_children() as children:
         lock = _take(folder, children)
         try:
@@ -54,6 +67,12 @@ def stopping_children() -> Iterator[Children]:
     finally:
         children.stop()
         over.set()
+
+
+def _refuse_run_of_other_workspace(here: str) -> None:
+    tags = [tag for tag in flow_run.get_tags() if tag.startswith(WORKSPACE)]
+    if tags and here not in tags:
+        raise UserError(f"this run is meant for {tags[0]}, and this is {here}: nothing was done")
 
 
 def _take(folder: Path, children: Children) -> filelock.BaseFileLock:

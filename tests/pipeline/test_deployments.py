@@ -2,50 +2,48 @@
 
 import signal
 import subprocess
+from typing import Any
+from urllib.parse import quote
 
 import httpx
 import psutil
 import pytest
 
+from settings.params_file import read_params
 from tests.support.disturbed import ask_for_training, newest_epoch, training_process, wait_until
 from tests.support.prefect_server import PrefectServer
 from tests.support.workspace import BIN, Workspace
+
+SERVE = (str(BIN / "python"), "-m", "pipeline", "serve")
 
 
 def test_a_deployed_run_is_started_cancelled_and_goes_on(committed, prefect):
     ask_for_training(committed)
     committed.edit_params(epochs="300", keep="last 1")
     serving = serve(committed, prefect)
-    deployment = prefect.ask("deployments/name/rebuild/workspace", method="GET")
-    assert deployment["global_concurrency_limit"] is None  # would end a run that pauses for a review
-    described = deployment["parameter_openapi_schema"]["properties"]
-    assert described["overrides"]["description"].startswith("single params, `{")
-
-    def start(**parameters: object) -> str:
-        created = prefect.ask(f"deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})
-        return created["id"]
-
-    def has_ended(run: str) -> bool:
-        return prefect.run(run)["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+    described = deployment(prefect, committed)
+    assert described["global_concurrency_limit"] is None  # would end a run that pauses for a review
+    parameters = described["parameter_openapi_schema"]["properties"]
+    assert parameters["overrides"]["description"].startswith("single params, `{")
 
     with pytest.raises(httpx.HTTPStatusError, match="409"):
-        start(targets=["train"], push="perhaps")
+        start_run(prefect, committed, targets=["train"], push="perhaps")
 
-    run = start(targets=["train"])
-    wait_until(lambda: newest_epoch(committed) >= 1 or has_ended(run), pause=0.2)
+    run = start_run(prefect, committed, targets=["train"])
+    wait_until(lambda: newest_epoch(committed) >= 1 or has_ended(prefect, run), pause=0.2)
     training = training_process(committed)
     training.suspend()  # so that it does not take the cores from the second run
-    waiting = start(targets=["train"], overrides={"train.epochs": 299})
+    waiting = start_run(prefect, committed, targets=["train"], overrides={"train.epochs": 299})
     wait_until(lambda: "waiting for its end" in prefect.logs(waiting), pause=0.2)
     training.resume()
     prefect.ask(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
     psutil.wait_procs([training], timeout=10)
     assert not training.is_running()
-    wait_until(lambda: has_ended(run), pause=0.2)
+    wait_until(lambda: has_ended(prefect, run), pause=0.2)
     assert prefect.run(run)["state"]["type"] == "CANCELLED"
 
-    wait_until(lambda: "train: resuming after epoch" in prefect.logs(waiting) or has_ended(waiting), pause=0.2)
-    assert not has_ended(waiting), committed.printed
+    wait_until(lambda: "train: resuming after epoch" in prefect.logs(waiting) or has_ended(prefect, waiting), pause=0.2)
+    assert not has_ended(prefect, waiting), committed.printed
     started = psutil.Process(serving.pid).children(recursive=True)
     serving.send_signal(signal.SIGTERM)
     _, alive = psutil.wait_procs(started, timeout=30)
@@ -53,25 +51,62 @@ def test_a_deployed_run_is_started_cancelled_and_goes_on(committed, prefect):
     serving.wait()
 
 
-def test_schedules_outlast_a_restart(committed, prefect):
-    deployment = "deployments/name/refresh/workspace"
-    end(serve(committed, prefect))
+def test_schedules_outlast_a_restart_and_workspaces_on_one_server_do_not_mix(committed, prefect, tmp_path):
+    first, second = committed.copy(tmp_path / "first"), committed.copy(tmp_path / "second, too")
+    end(serve(first, prefect))
     weekly = {"schedule": {"cron": "0 3 * * 1", "timezone": "Europe/Berlin"}, "active": False}
-    prefect.ask(f"deployments/{prefect.ask(deployment, method='GET')['id']}/schedules", [weekly])
-    serving = serve(committed, prefect)
-    second = committed.run(str(BIN / "python"), "-m", "pipeline", "serve", check=False, **prefect.environment)
-    assert second.stdout.startswith("pipeline: this workspace is being served already")
+    prefect.ask(f"deployments/{deployment(prefect, first)['id']}/schedules", [weekly])
+    both = [serve(first, prefect), serve(second, prefect)]
+    again = first.run(*SERVE, check=False, **prefect.environment)
+    assert again.stdout.startswith("pipeline: this workspace is being served already")
+    [kept] = deployment(prefect, first)["schedules"]
+    schedule = kept["schedule"]
+    assert (schedule["cron"], schedule["timezone"], kept["active"]) == ("0 3 * * 1", "Europe/Berlin", False)
+
+    epochs = {first: 7, second: 8}
+    runs = [
+        start_run(prefect, workspace, targets=["sample"], overrides={"train.epochs": number})
+        for workspace, number in epochs.items()
+    ]
+    wait_until(lambda: all(has_ended(prefect, run) for run in runs), pause=0.2)
+    for workspace, number in epochs.items():
+        assert read_params(workspace.path / "params.yaml").train.epochs == number
+
+    namesake = committed.copy(tmp_path / "elsewhere" / "first")
+    refused = namesake.run(*SERVE, check=False, **prefect.environment)
+    assert refused.returncode == 1
+    assert f"the name first belongs to workspace:{first.path}: choose another" in refused.stdout
+    for serving in both:
+        end(serving)
+    late = start_run(prefect, first, targets=["sample"], overrides={"train.epochs": 9})
+    first.path.rename(tmp_path / "gone")
+    serving = serve(namesake, prefect)  # which takes the name over
+    wait_until(lambda: has_ended(prefect, late), pause=0.2)
     end(serving)
-    [kept] = prefect.ask(deployment, method="GET")["schedules"]
-    assert (kept["schedule"]["cron"], kept["schedule"]["timezone"], kept["active"]) == (
-        "0 3 * * 1",
-        "Europe/Berlin",
-        False,
+    state = prefect.run(late)["state"]
+    assert (state["type"], state["message"].partition(",")[0]) == (
+        "FAILED",
+        f"this run is meant for workspace:{first.path}",
     )
+    assert read_params(namesake.path / "params.yaml") == read_params(committed.path / "params.yaml")
+
+
+def deployment(prefect: PrefectServer, workspace: Workspace) -> dict[str, Any]:
+    return prefect.ask(f"deployments/name/rebuild/{quote(workspace.path.name)}", method="GET")
+
+
+def start_run(prefect: PrefectServer, workspace: Workspace, **parameters: object) -> str:
+    """Start `rebuild` in a workspace that is served, over the API; returns the id of the run."""
+    path = f"deployments/{deployment(prefect, workspace)['id']}/create_flow_run"
+    return prefect.ask(path, {"parameters": parameters})["id"]
+
+
+def has_ended(prefect: PrefectServer, run: str) -> bool:
+    return prefect.run(run)["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
 def serve(workspace: Workspace, prefect: PrefectServer) -> subprocess.Popen:
-    serving = workspace.start(str(BIN / "python"), "-m", "pipeline", "serve", **prefect.environment)
+    serving = workspace.start(*SERVE, **prefect.environment)
     wait_until(lambda: "being served" in workspace.printed or serving.poll() is not None)
     assert serving.poll() is None, workspace.printed
     return serving

@@ -103,7 +103,7 @@ class Workspace:
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen:
         """Run in the background, in a process group of its own; `printed` tells what it says."""
-        with self.path.with_name("printed.txt").open("w") as printed:
+        with self._printed.open("w") as printed:
             process = subprocess.Popen(
                 command,
                 cwd=self.path,
@@ -118,7 +118,11 @@ class Workspace:
 
     @property
     def printed(self) -> str:
-        return self.path.with_name("printed.txt").read_text()
+        return self._printed.read_text()
+
+    @property
+    def _printed(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.txt")
 
     def edit_params(self, **replacements: str) -> None:
         """Set keys of params.yaml by their own name; `generator__width` is `width` after the line `generator:`."""
