@@ -14,6 +14,9 @@ def test_a_child_can_be_interrupted():
 
 def test_so_it_can_where_the_tests_are_started_with_sigint_ignored():
     """As by a script's `&`: the test above, in a pytest of its own."""
-    command = f"trap '' INT; exec {sys.executable} -m pytest {__file__} -k {test_a_child_can_be_interrupted.__name__}"
-    told = subprocess.run(["sh", "-c", command], cwd=ROOT, text=True, capture_output=True)
+    name = test_a_child_can_be_interrupted.__name__
+    command = [sys.executable, "-m", "pytest", __file__, "-k", name]
+    told = subprocess.run(
+        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command], cwd=ROOT, text=True, capture_output=True
+    )
     assert told.returncode == 0, told.stdout
