@@ -83,7 +83,7 @@ def test_a_write_that_fails_a_second_training_and_an_orphan_leave_the_last_good_
     """A limit on the size of files stands for a full disk: the kernel refuses in the middle of a write."""
     size = len(next(content for name, content in undisturbed.items() if "state-0004" in name))
     kibibytes = (size - 5_000) // 1024  # the first state is smaller: the discriminator has no moments yet
-    limited = f"ulimit -f {kibibytes}; exec {BIN / 'python'} -m stages.train"
+    limited = f"ulimit -f {kibibytes}; exec python -m stages.train"
     result = workspace.run("bash", "-c", limited, check=False)
     assert result.returncode == 1
     assert "state-0002.safetensors: file too large; make room and run again, nothing was overwritten" in result.stdout
