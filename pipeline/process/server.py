@@ -35,7 +35,10 @@ def connected(folder: Path, *, stay: bool = False) -> Iterator[Callable[[], None
     os.environ.setdefault("DO_NOT_TRACK", "1")  # what Prefect's programs look at; its server reads prefect.toml
     if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
-    url = os.environ.get("PREFECT_API_URL") or tomllib.loads((folder / "prefect.toml").read_text())["api"]["url"]
+    settings = folder / "prefect.toml"
+    if not settings.exists():
+        raise UserError(f"{settings} is missing: start this in the project's folder")
+    url = os.environ.get("PREFECT_API_URL") or tomllib.loads(settings.read_text(encoding="utf-8"))["api"]["url"]
     address = urlsplit(url)
     if answers(url):
         os.environ["PREFECT_API_URL"] = url

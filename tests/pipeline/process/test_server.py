@@ -3,9 +3,18 @@
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from tests.support.workspace import BIN
+from tests.support.imports import ROOT
+from tests.support.workspace import BIN, Workspace
 
 PIPELINE = (str(BIN / "python"), "-m", "pipeline")
+
+
+def test_another_folder_is_refused(tmp_path):
+    result = Workspace(tmp_path).run(*PIPELINE, "rebuild", check=False, PYTHONPATH=str(ROOT))
+    assert (result.returncode, result.stdout) == (
+        1,
+        f"pipeline: {tmp_path / 'prefect.toml'} is missing: start this in the project's folder\n",
+    )
 
 
 def test_a_damaged_database_is_named(committed, tmp_path):
