@@ -61,7 +61,7 @@ def watch(root: psutil.Process, samples: list[int], ended: threading.Event) -> N
 
 def private_kilobytes(pid: int) -> int:
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return sum(int(size) for size in re.findall(r"Rss(?:Anon|Shmem):\s+(\d+) kB", status))
@@ -90,12 +90,13 @@ def write_repeated(path: Path, images: NDArray[np.uint8], first: int, count: int
 def prepare(workspace: Path, root: Path) -> None:
     """A clone of the last commit, set to these arrays."""
     subprocess.run(["git", "clone", "--quiet", PROJECT, workspace], check=True)
-    params = (workspace / "params.yaml").read_text()
+    params = (workspace / "params.yaml").read_text(encoding="utf-8")
     count = len(np.load(root / "l/gray_scale.npy", mmap_mode="r"))
     (workspace / "params.yaml").write_text(
         re.sub(
             r"(?m)^(split:\n  train: )\d+(.*\n.*\n  test: )\d+", rf"\g<1>{count * 4 // 5}\g<2>{count // 5}", params
-        ).replace("root: data/sample", f"root: {root}")
+        ).replace("root: data/sample", f"root: {root}"),
+        encoding="utf-8",
     )
 
 

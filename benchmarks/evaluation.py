@@ -59,13 +59,13 @@ def make_generator(size: int) -> Generator:
 def prepare(workspace: Path, root: Path, images: int, size: int) -> None:
     """A clone of the last commit in which everything but the evaluation is there; `images` train, as many test."""
     subprocess.run(["git", "clone", "--quiet", PROJECT, workspace], check=True)
-    params = (workspace / "presets/photos64.yaml").read_text()
+    params = (workspace / "presets/photos64.yaml").read_text(encoding="utf-8")
     params = re.sub(
         r"(?m)^(split:\n  train: )\d+(.*\n  validation: )\d+(.*\n  test: )\d+",
         rf"\g<1>{images}\g<2>0\g<3>{images}",
         params,
     )
-    (workspace / "params.yaml").write_text(re.sub(r"(?m)^  root: \S+", f"  root: {root}", params))
+    (workspace / "params.yaml").write_text(re.sub(r"(?m)^  root: \S+", f"  root: {root}", params), encoding="utf-8")
     for stage in STAGES:
         run_stage(stage, workspace)
     save_generator(
@@ -83,7 +83,9 @@ def prepare(workspace: Path, root: Path, images: int, size: int) -> None:
         },
     )
     (workspace / "reports").mkdir(exist_ok=True)
-    (workspace / "reports/history.csv").write_text("epoch,l1_loss,discriminator_loss,adversarial_loss\n1,0.1,1.4,0.7\n")
+    (workspace / "reports/history.csv").write_text(
+        "epoch,l1_loss,discriminator_loss,adversarial_loss\n1,0.1,1.4,0.7\n", encoding="utf-8"
+    )
 
 
 def run_stage(stage: str, workspace: Path) -> None:

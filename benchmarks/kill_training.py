@@ -107,7 +107,10 @@ def kill_when(process: subprocess.Popen, condition: Callable[[], bool]) -> bool:
 
 def is_training(folder: Path, process: subprocess.Popen) -> bool:
     """Whether this process's training holds its scratch folder."""
-    return any(f'"started_by": {process.pid}}}' in path.read_text() for path in folder.glob("scratch/*/owner.json"))
+    return any(
+        f'"started_by": {process.pid}}}' in path.read_text(encoding="utf-8")
+        for path in folder.glob("scratch/*/owner.json")
+    )
 
 
 def latest(folder: Path) -> Path:

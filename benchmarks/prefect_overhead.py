@@ -76,9 +76,9 @@ def start_server(workspace: Path, home: Path, url: str) -> subprocess.Popen:
         [*PIPELINE, "serve"],
         cwd=workspace,
         env=os.environ | settings,
-        text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        encoding="utf-8",
     )
     assert server.stdout is not None
     for line in server.stdout:

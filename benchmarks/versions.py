@@ -65,7 +65,7 @@ def measure_checkpoints(folder: Path, size: int) -> None:
 def measure_versions(workspace: Path, images: int, size: int) -> None:
     """Two versions, of other pixels and another model, made and gone to and fro between."""
     run("git", "clone", "--quiet", PROJECT, workspace, folder=PROJECT)
-    params = (PROJECT / "presets/paper.yaml").read_text()
+    params = (PROJECT / "presets/paper.yaml").read_text(encoding="utf-8")
     for pattern, replacement in (
         (r"^split:\n  train: \d+", "split:\n  train: 32"),
         (r"^  test: 5000", "  test: 16"),
@@ -74,7 +74,7 @@ def measure_versions(workspace: Path, images: int, size: int) -> None:
     ):
         params, count = re.subn(pattern, replacement, params, flags=re.MULTILINE)
         assert count == 1, pattern
-    (workspace / "params.yaml").write_text(params)
+    (workspace / "params.yaml").write_text(params, encoding="utf-8")
     write_stand_in(workspace / "data", images, size)
     for name in ("first", "second"):
         run(BIN / "dvc", "add", "--quiet", "data/l", "data/ab", folder=workspace)
@@ -88,7 +88,7 @@ def measure_versions(workspace: Path, images: int, size: int) -> None:
             timed("dvc repro with nothing to do", BIN / "dvc", "repro", folder=workspace)
             change_one_image(workspace / "data/l/gray_scale.npy")
             params = params.replace("learning_rate: 0.0002", "learning_rate: 0.0003")
-            (workspace / "params.yaml").write_text(params)
+            (workspace / "params.yaml").write_text(params, encoding="utf-8")
     used = disk(workspace)
     for name in ("first", "second"):
         run("git", "checkout", "--quiet", name, folder=workspace)
@@ -126,7 +126,7 @@ def report(what: str, started: float, path: Path | None = None) -> None:
 
 
 def run(*command: str | Path, folder: Path) -> None:
-    result = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    result = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
     if result.returncode:
         sys.exit(f"{command} failed:\n{result.stdout}")
 

@@ -56,5 +56,6 @@ def silence_libtiff() -> None:
     """
     if sys.__stderr__ is not None and sys.stderr is sys.__stderr__:
         sys.__stderr__.flush()
-        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+        encoding = sys.__stderr__.encoding  # the terminal's
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=encoding, errors="backslashreplace")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

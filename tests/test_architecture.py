@@ -30,7 +30,7 @@ def arrows() -> dict[str, set[str]]:
 
 def drawn() -> dict[str, set[str]]:
     """The packages in the tree of docs/architecture.md, from top to bottom, with the packages after their arrows."""
-    tree = (ROOT / "docs" / "architecture.md").read_text().split("```")[1]
+    tree = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("```")[1]
     names: dict[str, list[str]] = {}
     folder = ""
     for line in filter(None, tree.splitlines()):
@@ -70,7 +70,7 @@ def test_a_package_can_be_seen_whole():
 @pytest.mark.parametrize("folder", ["benchmarks", *TOP_LEVEL])
 def test_package_files_are_empty(folder):
     for path in (ROOT / folder).rglob("__init__.py"):
-        assert path.read_text() == "", path
+        assert path.read_text(encoding="utf-8") == "", path
 
 
 def test_benchmarks_import_the_library_alone():
@@ -94,7 +94,7 @@ def test_help_needs_neither_pytorch_nor_prefect(command):
         f"atexit.register(lambda: print('heavy:', [name for name in {heavy} if name in sys.modules]));{command}"
     )
     printed = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, check=True, text=True, capture_output=True
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, encoding="utf-8"
     ).stdout
     assert "Usage" in printed
     assert "heavy: []" in printed

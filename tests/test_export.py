@@ -103,7 +103,10 @@ def test_it_colours_without_pytorch(exported, tmp_path, photographs):
     python = tmp_path / "bare" / "bin" / "python"
     site = Path(
         subprocess.run(
-            [python, "-c", "import site; print(site.getsitepackages()[0])"], capture_output=True, text=True, check=True
+            [python, "-c", "import site; print(site.getsitepackages()[0])"],
+            capture_output=True,
+            check=True,
+            encoding="utf-8",
         ).stdout.strip()
     )
     for name in ("onnxruntime", "numpy", "pillow"):
@@ -119,10 +122,10 @@ def test_it_colours_without_pytorch(exported, tmp_path, photographs):
 
 
 def test_an_existing_file_is_replaced_only_when_told(transposed, tmp_path, capsys):
-    (tmp_path / "mine.onnx").write_text("mine")
+    (tmp_path / "mine.onnx").write_text("mine", encoding="utf-8")
     assert run_colorizer("export", "--model", transposed, "--onnx", tmp_path / "mine.onnx") == 1
     assert "mine.onnx exists: --force replaces it" in capsys.readouterr().err
-    assert (tmp_path / "mine.onnx").read_text() == "mine"
+    assert (tmp_path / "mine.onnx").read_text(encoding="utf-8") == "mine"
 
 
 def test_a_name_and_a_model_of_another_kind(exported, tmp_path, capsys):

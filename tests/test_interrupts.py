@@ -17,6 +17,6 @@ def test_so_it_can_where_the_tests_are_started_with_sigint_ignored():
     name = test_a_child_can_be_interrupted.__name__
     command = [sys.executable, "-m", "pytest", __file__, "-k", name]
     told = subprocess.run(
-        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command], cwd=ROOT, text=True, capture_output=True
+        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command], cwd=ROOT, capture_output=True, encoding="utf-8"
     )
     assert told.returncode == 0, told.stdout

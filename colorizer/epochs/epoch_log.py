@@ -14,11 +14,11 @@ def log_epoch(path: Path, figures: dict[str, object]) -> None:
     row = {"finished": datetime.now().astimezone().isoformat(timespec="seconds"), **figures, "host": platform.node()}
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
-        with path.open(newline="") as file:
+        with path.open(encoding="utf-8", newline="") as file:
             if next(csv.reader(file), None) != list(row):
                 path.replace(path.with_suffix(".old.csv"))
     is_new = not path.exists()
-    with path.open("a", newline="") as file:
+    with path.open("a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         if is_new:
             writer.writerow(row)

@@ -57,7 +57,7 @@ def is_alive(process: psutil.Process) -> bool:
 def _read_owner(path: Path) -> tuple[int, bool]:
     """The process that holds the folder, and whether what started it is gone."""
     try:
-        owner = json.loads(path.read_text())
+        owner = json.loads(path.read_text(encoding="utf-8"))
         process, started_by = owner["process"], owner["started_by"]
     except (OSError, ValueError, KeyError):
         return 0, False

@@ -114,7 +114,7 @@ class Scratch:
         A decision takes effect in the epochs after the one it is about: later ones may still be changed.
         """
         try:
-            recorded = json.loads((self.folder / "decisions.json").read_text())
+            recorded = json.loads((self.folder / "decisions.json").read_text(encoding="utf-8"))
             before, since = ([Decision(**entry) for entry in recorded[name]] for name in ("declared", "answered"))
         except (OSError, ValueError, KeyError, TypeError):
             return None if epoch else []
@@ -135,7 +135,7 @@ class Scratch:
     def published(self) -> tuple[int, list[Path]]:
         """Return how many epochs were published, and from which files; 0 and no files if nothing was published."""
         with suppress(OSError, ValueError, KeyError):
-            marker = json.loads((self.folder / "published.json").read_text())
+            marker = json.loads((self.folder / "published.json").read_text(encoding="utf-8"))
             return int(marker["epochs"]), [self.folder / name for name in marker["files"]]
         return 0, []
 
@@ -168,7 +168,7 @@ def unfinished(root: Path) -> Iterator[tuple[Path, dict]]:
     for folder in dict.fromkeys(path.parent for path in states):
         if not (folder / "published.json").exists():
             with suppress(OSError, ValueError):
-                yield folder, json.loads((folder / "facts.json").read_text())
+                yield folder, json.loads((folder / "facts.json").read_text(encoding="utf-8"))
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -93,7 +93,12 @@ def run_command(command: str, folder: Path, *arguments: str) -> str:
     program_name = str(program) if program.exists() else command
     try:
         result = subprocess.run(
-            [program_name, *arguments], cwd=folder, text=True, capture_output=True, stdin=subprocess.DEVNULL
+            [program_name, *arguments],
+            cwd=folder,
+            encoding="utf-8",
+            errors="replace",
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
         )
     except FileNotFoundError as error:
         raise UserError(f"{command} is not installed: run `make setup`") from error

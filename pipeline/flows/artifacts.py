@@ -24,12 +24,14 @@ def publish_scores(folder: Path) -> None:
     """Publish the workspace's scores and score card as artifacts; do nothing if nothing was scored yet."""
     metrics, card = folder / METRICS, folder / SCORE_CARD
     if metrics.exists():
-        now, committed = _metrics(metrics.read_text()), _metrics(_committed(folder, METRICS))
+        now, committed = _metrics(metrics.read_text(encoding="utf-8")), _metrics(_committed(folder, METRICS))
         rows = [{"metric": name, "now": now[name], "last commit": committed.get(name, "")} for name in now]
         create_table_artifact(rows, key="metrics", description="Scores on the test images")
     if card.exists():
         create_markdown_artifact(
-            f"```\n{card.read_text()}```", key="score-card", description="The model beside the baselines"
+            f"```\n{card.read_text(encoding='utf-8')}```",
+            key="score-card",
+            description="The model beside the baselines",
         )
 
 

@@ -120,7 +120,7 @@ def _score(copy: Path, children: Children, current: Version | None) -> dict[str,
     }
     command = [sys.executable, "-m", "colorizer", "score", *map(str, models.values())]
     run_command(children, copy, "score", command + [f"--{name}={value}" for name, value in options.items()])
-    scores = json.loads((copy / _SCORES).read_text())
+    scores = json.loads((copy / _SCORES).read_text(encoding="utf-8"))
     return {name: scores[str(path)] for name, path in models.items()}
 
 

@@ -35,11 +35,11 @@ class Child:
         self._process = subprocess.Popen(
             [sys.executable, "-S", str(GUARD), *command],
             cwd=folder,
-            env={**child_environment(), **environment},
+            env={**child_environment(), "PYTHONIOENCODING": "utf-8:backslashreplace", **environment},
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             start_new_session=True,
         )

@@ -81,13 +81,13 @@ def _take(folder: Path, children: Children) -> filelock.BaseFileLock:
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        process = owner.read_text() if owner.exists() else "unknown"
+        process = owner.read_text(encoding="utf-8") if owner.exists() else "unknown"
         under_way = f"another run (process {process}) is under way and holds {lock.lock_file}"
         if deployment.get_id() is None:
             raise UserError(f"{under_way}: wait for it or cancel it, then start again") from None
         get_run_logger().info("%s; waiting for its end", under_way)
         _wait_for(lock, children)
-    owner.write_text(str(os.getpid()))
+    owner.write_text(str(os.getpid()), encoding="utf-8")
     return lock
 
 

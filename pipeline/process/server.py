@@ -69,7 +69,7 @@ def temporary_server(folder: Path, port: int) -> Iterator[Callable[[], None]]:
     log = folder / "logs" / "prefect-server.log"
     log.parent.mkdir(exist_ok=True)
     print(f"starting a Prefect server at {page} ...", file=sys.stderr, flush=True)
-    with log.open("w") as output:
+    with log.open("w", encoding="utf-8") as output:
         server = Child(
             [sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)],
             folder=folder,

@@ -105,7 +105,7 @@ def read_scores(candidate: Candidate) -> Scores:
     """Read the validation scores of a candidate whose training is done."""
     options = read_params(candidate.workspace / "params.yaml").train
     lead = "validation_"
-    with (candidate.workspace / HISTORY).open(newline="") as file:
+    with (candidate.workspace / HISTORY).open(encoding="utf-8", newline="") as file:
         history: list[dict] = [
             {"epoch": int(row["epoch"])}
             | {name: float(value or "nan") for name, value in row.items() if name.startswith(lead)}

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from colorizer.core.errors import UserError
@@ -14,7 +15,8 @@ def git(folder: Path, *arguments: str) -> str:
         ["git", *arguments],
         cwd=folder,
         env=child_environment(),
-        text=True,
+        encoding=sys.getfilesystemencoding(),  # it prints names of files, and values that come back as arguments
+        errors=sys.getfilesystemencodeerrors(),
         capture_output=True,
         stdin=subprocess.DEVNULL,
     )

@@ -75,4 +75,4 @@ def _unversioned(folder: Path, copy: Path) -> list[Path]:
 
 def _is_known(copy: Path, path: Path) -> bool:
     """Whether DVC brings the path: an output of a stage, or added with `dvc add`."""
-    return (copy / f"{path}.dvc").exists() or f"- {path}\n" in (copy / "dvc.yaml").read_text()
+    return (copy / f"{path}.dvc").exists() or f"- {path}\n" in (copy / "dvc.yaml").read_text(encoding="utf-8")

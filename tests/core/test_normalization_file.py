@@ -10,7 +10,7 @@ from colorizer.data.pixel_statistics import measure, to_document
 
 def test_reads_what_the_stage_wrote(tmp_path, photographs):
     path = tmp_path / "normalization.json"
-    path.write_text(json.dumps(to_document(measure([photographs]))))
+    path.write_text(json.dumps(to_document(measure([photographs]))), encoding="utf-8")
     assert read_normalization(path) == Normalization(lightness_is="L*")
 
 
@@ -22,6 +22,6 @@ def test_a_missing_file_says_how_to_make_it(tmp_path):
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"normalization": {"offset": 1}}'])
 def test_a_damaged_file_says_how_to_mend_it(tmp_path, content):
     path = tmp_path / "normalization.json"
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=r"normalization\.json is damaged .* run `dvc repro --force normalize`"):
         read_normalization(path)

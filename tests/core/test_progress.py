@@ -21,7 +21,7 @@ def test_a_log_gets_plain_lines(monkeypatch):
 
 def test_a_terminal_gets_a_bar_with_rate_and_time_left():
     reader, writer = pty.openpty()
-    with os.fdopen(writer, "w") as stream:
+    with os.fdopen(writer, "w", encoding="utf-8") as stream:
         with Progress("epoch 1/1", total=4, stream=stream) as progress:
             for _ in range(4):
                 progress.advance(1, lambda: "l1 0.100")

@@ -34,7 +34,7 @@ def test_a_disk_too_small_is_seen_before_writing(tmp_path, monkeypatch, photogra
 
 def test_a_disk_that_fills_up_leaves_the_old_store(tmp_path, photographs):
     path = tmp_path / "lab.npy"
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
 
     def chunks():
         yield photographs[:1]
@@ -42,15 +42,15 @@ def test_a_disk_that_fills_up_leaves_the_old_store(tmp_path, photographs):
 
     with pytest.raises(UserError, match="no space left on device; make room"):
         write_store(path, chunks(), photographs.shape)
-    assert [item.read_text() for item in tmp_path.iterdir()] == ["old"]
+    assert [item.read_text(encoding="utf-8") for item in tmp_path.iterdir()] == ["old"]
 
 
 def test_replacing_never_writes_through_a_hard_link(tmp_path):
     cached, output = tmp_path / "cached", tmp_path / "output"
-    cached.write_text("version 1")
+    cached.write_text("version 1", encoding="utf-8")
     output.hardlink_to(cached)
     write_text(output, "version 2")
-    assert (cached.read_text(), output.read_text()) == ("version 1", "version 2")
+    assert (cached.read_text(encoding="utf-8"), output.read_text(encoding="utf-8")) == ("version 1", "version 2")
 
 
 def test_columns_are_written_as_pandas_would(tmp_path):
@@ -68,7 +68,7 @@ def test_columns_are_written_as_pandas_would(tmp_path):
 def test_an_interrupted_write_leaves_nothing(tmp_path):
     def write_half():
         with atomic_write(tmp_path / "output") as partial:
-            partial.write_text("half")
+            partial.write_text("half", encoding="utf-8")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

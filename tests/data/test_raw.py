@@ -104,7 +104,10 @@ BAD_INPUTS = {
     "images without height": (lambda root, codes: flatten(root, codes), "0 x 8: at least 4 x 4"),
     "truncated": (lambda root, codes: cut(root, AB2), "ab2.npy is truncated"),
     "empty file": (lambda root, codes: (root / AB1).write_bytes(b""), "ab1.npy cannot be read as a .npy file"),
-    "another format": (lambda root, codes: (root / L).write_text("PK not an array"), "cannot be read as a .npy file"),
+    "another format": (
+        lambda root, codes: (root / L).write_text("PK not an array", encoding="utf-8"),
+        "cannot be read as a .npy file",
+    ),
     "pickled": (lambda root, codes: replace(root, AB1, np.array([{}, []], dtype=object)), "pickled Python objects"),
     "wrong dtype": (lambda root, codes: replace(root, L, codes[..., 0].astype(np.int64)), "dtype int64"),
     "wrong rank": (lambda root, codes: replace(root, L, codes[0, ..., 0]), r"shape \(6, 8\)"),

@@ -63,7 +63,7 @@ def test_a_split_larger_than_the_data_is_refused():
 
 def test_reads_the_two_columns_it_needs(tmp_path):
     (tmp_path / "inventory.csv").write_text(
-        "image,mean_chroma,content_hash,duplicate_of\n0,4.125,00ff,\n1,0.0,00ff,0\n"
+        "image,mean_chroma,content_hash,duplicate_of\n0,4.125,00ff,\n1,0.0,00ff,0\n", encoding="utf-8"
     )
     mean_chroma, is_copy = read_inventory(tmp_path / "inventory.csv")
     assert (mean_chroma.tolist(), is_copy.tolist()) == ([4.125, 0.0], [False, True])

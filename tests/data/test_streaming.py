@@ -18,7 +18,7 @@ from stages.concatenate import concatenate
 
 
 def bytes_written():
-    return int(re.search(r"wchar: (\d+)", Path("/proc/self/io").read_text())[1])
+    return int(re.search(r"wchar: (\d+)", Path("/proc/self/io").read_text(encoding="utf-8"))[1])
 
 
 def test_concatenate_writes_every_pixel_once(tmp_path, monkeypatch, photographs):

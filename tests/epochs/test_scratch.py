@@ -22,7 +22,7 @@ def finish(scratch, epoch):
     """As the training stage does, with small files and `keep: all`."""
     write_tensors(scratch.checkpoint(epoch), {"weight": torch.full((3,), float(epoch))}, {"epoch": epoch})
     scratch.sample(epoch).parent.mkdir(exist_ok=True)
-    scratch.sample(epoch).write_text(f"sheet {epoch}")
+    scratch.sample(epoch).write_text(f"sheet {epoch}", encoding="utf-8")
     files = scratch.checksums(epoch, range(1, epoch + 1))
     history = [{"epoch": number} for number in range(1, epoch + 1)]
     write_tensors(scratch.state(epoch), {}, {"epoch": epoch, "history": history, "files": files})
@@ -111,7 +111,7 @@ def test_only_decisions_that_took_effect_must_be_the_same(scratch, declared, ans
 
 def test_lost_decisions_serve_no_epoch(scratch):
     assert scratch.answers([], 3) is None
-    (scratch.folder / "decisions.json").write_text("{")
+    (scratch.folder / "decisions.json").write_text("{", encoding="utf-8")
     assert scratch.answers([], 3) is None
 
 
@@ -124,7 +124,10 @@ def test_one_process_at_a_time(tmp_path):
         "    print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", script, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
     ) as owner:
         assert owner.stdout.readline() == "held\n"
         with (
@@ -136,7 +139,7 @@ def test_one_process_at_a_time(tmp_path):
             assert other.folder.parent == tmp_path
         owner.kill()
     with open_scratch(tmp_path, facts, started_by=None) as scratch:
-        assert json.loads((scratch.folder / "owner.json").read_text())["process"] == os.getpid()
+        assert json.loads((scratch.folder / "owner.json").read_text(encoding="utf-8"))["process"] == os.getpid()
 
 
 def test_what_a_kill_cut_off_is_cleared_away(tmp_path):
@@ -144,8 +147,8 @@ def test_what_a_kill_cut_off_is_cleared_away(tmp_path):
         with open_scratch(tmp_path, {}, started_by=None) as scratch:
             assert list(scratch.folder.rglob("*partial*")) == []
             scratch.checkpoints.mkdir(exist_ok=True)
-            (scratch.checkpoints / ".epoch-0001.partial.safetensors").write_text("cut off")
-            (scratch.folder / ".state-0003.partial.safetensors").write_text("cut off")
+            (scratch.checkpoints / ".epoch-0001.partial.safetensors").write_text("cut off", encoding="utf-8")
+            (scratch.folder / ".state-0003.partial.safetensors").write_text("cut off", encoding="utf-8")
 
 
 def test_unfinished_trainings_are_found_with_their_facts(tmp_path):
@@ -158,11 +161,11 @@ def test_unfinished_trainings_are_found_with_their_facts(tmp_path):
 
 def test_files_are_placed_by_link_or_else_by_copy(tmp_path, monkeypatch):
     source = tmp_path / "source"
-    source.write_text("content")
+    source.write_text("content", encoding="utf-8")
     link_or_copy(source, tmp_path / "linked" / "file")
     assert (tmp_path / "linked" / "file").stat().st_ino == source.stat().st_ino
     with monkeypatch.context() as patch:
         patch.setattr("pathlib.Path.hardlink_to", lambda *_: (_ for _ in ()).throw(OSError("another file system")))
         link_or_copy(source, tmp_path / "copied")
-    assert (tmp_path / "copied").read_text() == "content"
+    assert (tmp_path / "copied").read_text(encoding="utf-8") == "content"
     assert (tmp_path / "copied").stat().st_ino != source.stat().st_ino

@@ -38,7 +38,7 @@ def train_in_terminal(workspace):
 
 
 def test_answers_become_params_and_repeat_to_the_byte(workspace):
-    asked_from = (workspace.path / "params.yaml").read_text()
+    asked_from = (workspace.path / "params.yaml").read_text(encoding="utf-8")
     terminal = train_in_terminal(workspace)
     terminal.expect(
         r"epoch 1 of 3: L1 0\.\d+, validation combined score \d\.\d+; its pictures are in scratch/\S+/epoch-0001.png"
@@ -52,7 +52,9 @@ def test_answers_become_params_and_repeat_to_the_byte(workspace):
     terminal.expect("train: interrupted")
     terminal.expect(pexpect.EOF)
     assert "Traceback" not in terminal.before
-    assert "{epoch: 1, save: true, learning_rate: 0.002, stop: false}" in (workspace.path / "params.yaml").read_text()
+    assert "{epoch: 1, save: true, learning_rate: 0.002, stop: false}" in (workspace.path / "params.yaml").read_text(
+        encoding="utf-8"
+    )
 
     terminal = train_in_terminal(workspace)
     terminal.expect("resuming after epoch 2")
@@ -72,7 +74,7 @@ def test_answers_become_params_and_repeat_to_the_byte(workspace):
         {"epoch": 2, "save": False, "stop": False},
         {"epoch": 3, "save": True, "stop": False},
     ]
-    recorded = (workspace.path / "params.yaml").read_text()
+    recorded = (workspace.path / "params.yaml").read_text(encoding="utf-8")
     assert YAML(typ="safe").load(recorded)["train"]["decisions"] == decisions
     assert recorded.count("#") == asked_from.count("#")
     lock = YAML(typ="safe").load(workspace.path / "dvc.lock")["stages"]["train"]["params"]["params.yaml"]["train"]
@@ -83,7 +85,7 @@ def test_answers_become_params_and_repeat_to_the_byte(workspace):
     assert names == ["epoch-0001.safetensors", "epoch-0003.safetensors"]
 
     # Whoever never answered must not be handed the answered model.
-    (workspace.path / "params.yaml").write_text(asked_from)
+    (workspace.path / "params.yaml").write_text(asked_from, encoding="utf-8")
     workspace.run("rm", "-r", "dvc.lock", "models", "reports")
     output = workspace.dvc("repro", "train").stdout
     assert "Running stage 'train'" in output
@@ -91,7 +93,7 @@ def test_answers_become_params_and_repeat_to_the_byte(workspace):
     assert published(workspace) != answered
 
     # Repeating from what was recorded, with no terminal and no state to go on from.
-    (workspace.path / "params.yaml").write_text(recorded)
+    (workspace.path / "params.yaml").write_text(recorded, encoding="utf-8")
     output = workspace.stage("train", COLORIZER_FRESH="1").stdout
     assert "train.ask is true but there is no terminal to ask in" in output
     assert published(workspace) == answered
@@ -112,10 +114,10 @@ def test_a_rate_that_diverges_can_be_corrected_and_stop_publishes_what_there_is(
     terminal.expect(pexpect.EOF)
     state = (scratch / "state-0001.safetensors").read_bytes()
     assert [path.name for path in scratch.glob("*/*")] == ["epoch-0001.safetensors", "epoch-0001.png"]
-    text = (workspace.path / "params.yaml").read_text()
+    text = (workspace.path / "params.yaml").read_text(encoding="utf-8")
     bad = "- {epoch: 1, save: true, learning_rate: 1e+30, stop: false}"
     assert text.count(bad) == 1
-    (workspace.path / "params.yaml").write_text(text.replace(bad, f"{entry}0.0003}}"))
+    (workspace.path / "params.yaml").write_text(text.replace(bad, f"{entry}0.0003}}"), encoding="utf-8")
     terminal = train_in_terminal(workspace)
     terminal.expect("resuming after epoch 1")
     terminal.expect("train: warning: epoch 2: the output is dull, grey or brown: colourfulness")
@@ -131,6 +133,9 @@ def test_a_rate_that_diverges_can_be_corrected_and_stop_publishes_what_there_is(
     assert "Data and pipelines are up to date" in workspace.dvc("status", "train").stdout
 
     path = workspace.path / "params.yaml"
-    path.write_text(path.read_text().replace("stop: true", "stop: false").replace("ask: true", "ask: false"))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("stop: true", "stop: false").replace("ask: true", "ask: false"),
+        encoding="utf-8",
+    )
     assert "resuming after epoch 2" in workspace.dvc("repro", "train").stdout
     assert len(pd.read_csv(workspace.path / "reports/history.csv")) == 3

@@ -10,7 +10,7 @@ def test_train_gan_finds_the_python_of_its_stages_without_activation(committed):
 
 
 def test_a_copy_of_the_project_runs_its_own_code(committed):
-    (committed.path / "stages/locate.py").write_text("raise SystemExit('the copy')")
+    (committed.path / "stages/locate.py").write_text("raise SystemExit('the copy')", encoding="utf-8")
     assert committed.run(str(BIN / "python"), "-m", "stages.locate", check=False).stdout == "the copy\n"
     assert "the copy\n" in committed.dvc("repro", "locate", check=False).stdout
 

@@ -14,7 +14,7 @@ from tests.support.workspace import Workspace
 
 def test_three_commands(committed: Workspace, tmp_path):
     write_photographs(tmp_path / "Pictures", tmp_path / "Scans")
-    [block] = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/photographs.md").read_text(), re.DOTALL)
+    [block] = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/photographs.md").read_text(encoding="utf-8"), re.DOTALL)
     to_arrays, to_model, to_photographs = block.strip().splitlines()
 
     def run(command: str) -> str:

@@ -45,7 +45,7 @@ def test_everything_promised_is_there(workspace):
     chosen = history.loc[history["validation_combined_score"].idxmin(), "epoch"]
     best = (workspace.path / f"models/checkpoints/epoch-{chosen:04d}.safetensors").read_bytes()
     assert (workspace.path / "models/generator.safetensors").read_bytes() == best
-    card = (workspace.path / "reports/evaluation/score_card.txt").read_text()
+    card = (workspace.path / "reports/evaluation/score_card.txt").read_text(encoding="utf-8")
     assert f"that of epoch {chosen} of 2, chosen by combined score: " in card
     assert "cpu" in card
     assert f"PyTorch {torch.__version__}" in card
@@ -53,7 +53,7 @@ def test_everything_promised_is_there(workspace):
         assert history[loss].isna().tolist() == [True, False]  # the first epoch is L1 alone
     assert history["warnings"].str.contains("the output is dull, grey or brown: colourfulness").all()
     assert len(list((workspace.path / "reports/samples").iterdir())) == 2
-    metrics = json.loads((workspace.path / "metrics.json").read_text())
+    metrics = json.loads((workspace.path / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["test_images"] == 16
     assert metrics["grey"]["colourfulness"] == 0
     scores = pd.read_csv(workspace.path / "reports/evaluation/scores.csv")
@@ -68,7 +68,7 @@ def test_everything_promised_is_there(workspace):
 
 
 def test_baselines_are_what_they_say(workspace, photographs):
-    metrics = json.loads((workspace.path / "metrics.json").read_text())
+    metrics = json.loads((workspace.path / "metrics.json").read_text(encoding="utf-8"))
     truth = photographs[48:, ..., 1:].astype(float)
     training = pd.read_csv(workspace.path / "data/split/train.csv")["image"]
     assert len(training) == 40  # 48 less 8 for validation

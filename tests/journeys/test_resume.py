@@ -64,7 +64,10 @@ def test_with_a_falling_learning_rate_each_epoch_depends_on_how_many_there_are(w
     workspace.edit_params(epochs="2")
     output = workspace.dvc("repro", "train").stdout
     assert "resuming" not in output
-    rates = [row.split(",")[1] for row in (workspace.path / "reports" / "history.csv").read_text().splitlines()[1:]]
+    rates = [
+        row.split(",")[1]
+        for row in (workspace.path / "reports" / "history.csv").read_text(encoding="utf-8").splitlines()[1:]
+    ]
     assert float(rates[1]) == float(rates[0]) / 2
 
 
@@ -90,7 +93,7 @@ def test_a_write_that_fails_a_second_training_and_an_orphan_leave_the_last_good_
     assert "Traceback" not in result.stdout
 
     first = start_training(workspace)
-    owners = [json.loads(path.read_text()) for path in workspace.path.glob("scratch/*/owner.json")]
+    owners = [json.loads(path.read_text(encoding="utf-8")) for path in workspace.path.glob("scratch/*/owner.json")]
     training = next(owner["process"] for owner in owners if owner["started_by"] == first.pid)
     os.kill(training, signal.SIGSTOP)
     second = workspace.stage("train", check=False)

@@ -23,7 +23,7 @@ def followed(tmp_path_factory) -> tuple[Workspace, dict[str, str]]:
     workspace.edit_params(**MINIATURE | smaller)
     workspace.git("add", "--all")
     workspace.git("commit", "--quiet", "--message=miniature")
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/versions.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/versions.md").read_text(encoding="utf-8"), re.DOTALL)
     script = "set -e\n" + "".join(
         f"cat <<'EOF'\n$ {line}\nEOF\n{line}\n" for block in blocks for line in block.splitlines()
     )
@@ -98,7 +98,7 @@ def test_experiments_are_run_shown_and_taken(followed):
     rows = {name: line.split() for line in table.splitlines() for name in ("half", "early") if f"[{name}]" in line}
     assert "0.0004" in rows["half"]
     assert {"0.0008", "2"} <= set(rows["early"])
-    assert "learning_rate: 0.0004" in (workspace.path / "params.yaml").read_text()
+    assert "learning_rate: 0.0004" in (workspace.path / "params.yaml").read_text(encoding="utf-8")
 
 
 def test_a_second_run_leaves_the_cache_valid(followed):

@@ -24,18 +24,18 @@ def score(miniature, monkeypatch, capsys):
 def test_two_models_on_the_test_images(score, miniature, tmp_path):
     out = tmp_path / "new" / "scores.json"
     assert score(FIRST, CHOSEN, "--out", out) == (0, [f"colorizer: scores of 2 models in {out}"])
-    scores = json.loads(out.read_text())
+    scores = json.loads(out.read_text(encoding="utf-8"))
     assert list(scores) == [FIRST, CHOSEN]
-    assert scores[CHOSEN] == json.loads((miniature.path / "metrics.json").read_text())["model"]
+    assert scores[CHOSEN] == json.loads((miniature.path / "metrics.json").read_text(encoding="utf-8"))["model"]
     assert scores[FIRST].keys() == scores[CHOSEN].keys()
 
     score(FIRST, "--out", out, "--batch-size", 3, "--images", "data/split/validation.csv")
-    assert json.loads(out.read_text())[FIRST] != scores[FIRST]
+    assert json.loads(out.read_text(encoding="utf-8"))[FIRST] != scores[FIRST]
 
 
 def test_a_mistake_is_one_line(score, tmp_path):
-    (tmp_path / "other.csv").write_text("image\n64\n")
-    (tmp_path / "no.csv").write_text("number\n1\n")
+    (tmp_path / "other.csv").write_text("image\n64\n", encoding="utf-8")
+    (tmp_path / "no.csv").write_text("number\n1\n", encoding="utf-8")
     for arguments, told in {
         ("models/absent.safetensors",): "models/absent.safetensors is missing: train a model with",
         ("params.yaml",): "params.yaml is not a model",

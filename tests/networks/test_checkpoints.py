@@ -64,7 +64,7 @@ def test_a_foreign_file_is_refused(tmp_path, generator, kind):
     path = tmp_path / "generator.safetensors"
     save_generator(path, generator, Normalization(), image_shape=(64, 64), epoch=1, scores={}, facts={})
     if kind == "text":
-        path.write_text("not a model")
+        path.write_text("not a model", encoding="utf-8")
     elif kind == "truncated":
         path.write_bytes(path.read_bytes()[:-10])
     elif kind == "other weights":

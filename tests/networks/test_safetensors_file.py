@@ -44,7 +44,7 @@ def test_damage_is_recognised_and_named(tmp_path, damage):
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
         save_file(load_file(path) | {"more": torch.zeros(1)}, path, header)
     elif damage == "text":
-        path.write_text("not tensors")
+        path.write_text("not tensors", encoding="utf-8")
     else:
         path.unlink()
     with pytest.raises(DamagedFileError, match=rf"{re.escape(str(path))} is damaged or not of this project"):

@@ -52,7 +52,7 @@ def app(miniature, tmp_path_factory) -> Iterator[App]:
     folder = tmp_path_factory.mktemp("app")
     workspace = miniature.copy(folder / "workspace")
     (folder / "audit").mkdir()
-    (folder / "audit" / "sitecustomize.py").write_text(AUDIT)
+    (folder / "audit" / "sitecustomize.py").write_text(AUDIT, encoding="utf-8")
     port = free_port()
     nowhere = {"http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"}
     process = start(workspace, port, PYTHONPATH=str(folder / "audit"), ASKED=str(folder / "asked"), **nowhere)
@@ -98,7 +98,7 @@ def picture(page: Page, image: Locator) -> np.ndarray:
 @needs_browser
 def test_a_person_colours_photographs(app, photograph, tmp_path):
     photograph = photograph.rename(tmp_path / "after.jpg")  # what the page itself calls one of its files
-    (tmp_path / "broken.jpg").write_text("not a photograph")
+    (tmp_path / "broken.jpg").write_text("not a photograph", encoding="utf-8")
     with open_app(app) as page:
         page.locator(".grid-container button").first.click()  # an example
         page.get_by_text("512 x 512 px, model of epoch").wait_for()
@@ -194,7 +194,7 @@ def test_only_uploads_are_read(app, logged_in, photograph, path, marked):
 
 def test_no_other_host_is_asked(app):
     """In all that the tests before this one did."""
-    hosts = {json.loads(line) for line in app.asked.read_text().splitlines()}
+    hosts = {json.loads(line) for line in app.asked.read_text(encoding="utf-8").splitlines()}
     assert hosts <= {"127.0.0.1", "::1", "localhost"}, hosts
 
 

@@ -59,13 +59,13 @@ def test_votes_are_read_as_they_were_appended(tmp_path):
         vote_of("a/1", "original"),
         vote_of("original", "a/1", "neither", image='Nürnberg, "old".jpg'),
     ]
-    assert path.read_text().splitlines()[0] == "voted_at,image,left,right,chosen"
+    assert path.read_text(encoding="utf-8").splitlines()[0] == "voted_at,image,left,right,chosen"
 
 
 def test_a_table_that_cannot_be_read_is_a_mistake_of_whoever_put_it_there(tmp_path):
     with pytest.raises(UserError, match="cannot be read: is a directory"):
         read_votes(tmp_path)
-    (tmp_path / "votes").write_text("a file where the folder should be")
+    (tmp_path / "votes").write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(UserError, match=r"votes.csv cannot be read: not a directory"):
         read_votes(tmp_path / "votes" / "votes.csv")
 
@@ -77,7 +77,7 @@ def test_a_torn_line_costs_that_line_alone(tmp_path, torn):
     path = tmp_path / "votes.csv"
     votes = [vote_of("a/1", "b/2"), vote_of("b/2", "a/1", image='"quoted"')]
     append_vote(path, votes[0])
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         file.write(torn)
     assert read_votes(path) == votes[:1]
     append_vote(path, votes[1])
@@ -96,7 +96,7 @@ for number in range(40):
     processes = [subprocess.Popen([sys.executable, "-c", script, path, name], cwd=ROOT) for name in ("a/1", "a/2")]
     assert [process.wait() for process in processes] == [0, 0]
     votes = read_votes(path)
-    assert len(path.read_text().splitlines()) == 81
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 81
     for name in ("a/1", "a/2"):
         assert [vote.image for vote in votes if vote.left == name] == [str(number) for number in range(40)]
 

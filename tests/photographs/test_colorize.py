@@ -76,7 +76,7 @@ def test_a_folder(colorize, album, tmp_path):
 
 
 def test_one_bad_file_does_not_stop_the_rest(colorize, album, tmp_path):
-    (album / "notes.jpg").write_text("not a photograph")
+    (album / "notes.jpg").write_text("not a photograph", encoding="utf-8")
     whole = (album / "china.jpg").read_bytes()
     (album / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     out = tmp_path / "out"
@@ -179,10 +179,10 @@ def test_any_checkpoint_colours_alone_and_in_a_batch_the_same(colorize, album, m
 
 
 def test_mistakes_are_told_in_one_line(colorize, album, tmp_path):
-    (tmp_path / "file").write_text("here")
+    (tmp_path / "file").write_text("here", encoding="utf-8")
     (tmp_path / "empty").mkdir()
-    (tmp_path / "text.safetensors").write_text("not a model at all")
-    (tmp_path / "text.onnx").write_text("not a model at all")
+    (tmp_path / "text.safetensors").write_text("not a model at all", encoding="utf-8")
+    (tmp_path / "text.onnx").write_text("not a model at all", encoding="utf-8")
     mistakes = {
         (tmp_path / "nowhere", "--out", tmp_path / "out"): "nowhere does not exist",
         (tmp_path / ("x" * 300), "--out", tmp_path / "out"): "file name too long",

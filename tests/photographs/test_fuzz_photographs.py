@@ -95,9 +95,9 @@ def test_mutated_files(tmp_path):
     result = subprocess.run(
         [sys.executable, "-c", READ_ALL, tmp_path / "mutated", tmp_path / "written"],
         cwd=ROOT,
-        text=True,
         capture_output=True,
         timeout=120,
+        encoding="utf-8",
     )
     assert result.returncode == 0, result.stderr[-2000:]
     told = json.loads(result.stdout)

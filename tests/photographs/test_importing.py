@@ -67,7 +67,7 @@ def test_images_come_in_order_and_as_numpy_writes_them(tmp_path, photographs):
         buffer = io.BytesIO()
         np.save(buffer, np.ascontiguousarray(array))
         assert (out / name).read_bytes() == buffer.getvalue()
-    assert (out / ".gitignore").read_text().splitlines()[1:] == ["/l", "/ab"]
+    assert (out / ".gitignore").read_text(encoding="utf-8").splitlines()[1:] == ["/l", "/ab"]
 
 
 @pytest.mark.parametrize("count", [4, 5])
@@ -86,7 +86,7 @@ def test_skipped_with_a_reason(tmp_path, photographs):
     save(photographs / "a/almost grey.png", (colors(8) // 32 + 100).astype(np.uint8))
     save(photographs / "small.png", colors(9, 7, 20))
     save(photographs / "twice.png", colors(0, 12, 14))
-    (photographs / "bad.jpg").write_text("no photograph")
+    (photographs / "bad.jpg").write_text("no photograph", encoding="utf-8")
     (photographs / "cut.png").write_bytes((photographs / "k.png").read_bytes()[:-60])
     skipped = {"unreadable": 2, "too small": 1, "near-grey": 2, "duplicate": 1}
     assert bring_in(photographs, tmp_path / "out") == Imported(num_images=5, skipped=skipped)
@@ -99,7 +99,7 @@ def test_skipped_with_a_reason(tmp_path, photographs):
     assert reasons["twice.png"] == "duplicate: same as b.png"
     assert reasons["bad.jpg"].startswith("unreadable: not a JPEG")
     assert reasons["cut.png"].startswith("unreadable: damaged: ")
-    assert str(photographs) not in (tmp_path / "out/photographs.csv").read_text()
+    assert str(photographs) not in (tmp_path / "out/photographs.csv").read_text(encoding="utf-8")
     assert bring_in(photographs, tmp_path / "all", min_chroma=0).num_images == 7
     assert bring_in(photographs, tmp_path / "whole", fit="whole").num_images == 6  # its longer side is long enough
 
@@ -151,17 +151,17 @@ def test_a_large_jpeg_is_decoded_smaller_but_never_too_small(tmp_path, fit):
 def test_replaces_only_when_told(tmp_path, photographs):
     out = tmp_path / "out"
     out.mkdir()
-    (out / ".gitignore").write_text("/mine\n/ab\n")
+    (out / ".gitignore").write_text("/mine\n/ab\n", encoding="utf-8")
     bring_in(photographs, out)
     before = contents(out)
     (photographs / "k.png").unlink()
     with pytest.raises(UserError, match=r"out already holds l, ab, photographs.csv: .* --force to replace them"):
         bring_in(photographs, out)
     assert contents(out) == before
-    (out / "ab/ab2.npy").write_text("of an earlier import")
+    (out / "ab/ab2.npy").write_text("of an earlier import", encoding="utf-8")
     assert bring_in(photographs, out, force=True).num_images == 4
     assert open_raw(out).num_images == 4
-    lines = (out / ".gitignore").read_text().splitlines()
+    lines = (out / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line.startswith("/")] == ["/mine", "/ab", "/l"]
     assert sorted(path.name for path in out.iterdir()) == [".gitignore", "ab", "l", "photographs.csv"]
 
@@ -208,7 +208,7 @@ def test_force_replaces_nothing_but_an_import(tmp_path, photographs, name):
     if name != "l/gray_scale.npy":
         bring_in(photographs / "a", out)
     (out / name).parent.mkdir(parents=True, exist_ok=True)
-    (out / name).write_text("the user's")
+    (out / name).write_text("the user's", encoding="utf-8")
     before = contents(out)
     with pytest.raises(UserError, match="that no import made: choose another folder"):
         bring_in(photographs, out, force=True)
@@ -218,7 +218,7 @@ def test_force_replaces_nothing_but_an_import(tmp_path, photographs, name):
 def test_mistakes_are_one_clear_line(tmp_path, photographs):
     save(tmp_path / "poor" / "grey.png", np.full((20, 20), 90, np.uint8))
     save(tmp_path / "poor" / "small.png", colors(0, 4, 4))
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
     cases = [
         (tmp_path / "poor", tmp_path / "out", {}, "no image is left of 2 photographs .1 too small, 1 near-grey."),
         (photographs, tmp_path / "out", {"size": 3}, "images of 3 x 3 pixels are too small: at least 4 x 4"),
@@ -230,4 +230,4 @@ def test_mistakes_are_one_clear_line(tmp_path, photographs):
             bring_in(folder, out, **changes)
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
-    assert (tmp_path / "file").read_text() == "in the way"
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "in the way"

@@ -13,12 +13,12 @@ PRESETS = sorted((ROOT / "presets").glob("*.yaml"))
 
 
 def read_edited(tmp_path, *edits):
-    content = (ROOT / "params.yaml").read_text()
+    content = (ROOT / "params.yaml").read_text(encoding="utf-8")
     for pattern, replacement in edits:
         content, count = re.subn(pattern, replacement, content, count=1)
         assert count == 1, pattern
     path = tmp_path / "params.yaml"
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     return read_params(path)
 
 
@@ -142,11 +142,11 @@ def test_params_cannot_be_changed():
 
 def test_writing_keys_leaves_the_rest_as_it_is(tmp_path):
     path = tmp_path / "params.yaml"
-    before = (ROOT / "params.yaml").read_text()
-    path.write_text(before)
+    before = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    path.write_text(before, encoding="utf-8")
     decisions = [{"epoch": 1, "save": False, "learning_rate": 1e-05, "stop": False}]
     write_params({"train.ask": True, "train.decisions": decisions}, path)
-    after = path.read_text()
+    after = path.read_text(encoding="utf-8")
     assert [line.split("#")[0].rstrip() for line in after.splitlines() if line not in before.splitlines()] == [
         "  ask: true",
         "  decisions:",
@@ -157,15 +157,15 @@ def test_writing_keys_leaves_the_rest_as_it_is(tmp_path):
     train = read_params(path).train
     assert train.ask
     assert [decision.model_dump() for decision in train.decisions] == decisions
-    path.write_text(after.replace("stop: false}", "stop: false}  # too bold\n  # what comes next"))
+    path.write_text(after.replace("stop: false}", "stop: false}  # too bold\n  # what comes next"), encoding="utf-8")
     write_params({"train.decisions": [*decisions, {"epoch": 2, "save": True}]}, path)
     assert [decision.epoch for decision in read_params(path).train.decisions] == [1, 2]
-    assert "# too bold" in path.read_text()
-    assert "# what comes next" in path.read_text()
-    again = path.read_text()
+    assert "# too bold" in path.read_text(encoding="utf-8")
+    assert "# what comes next" in path.read_text(encoding="utf-8")
+    again = path.read_text(encoding="utf-8")
     with pytest.raises(UserError, match="a decision is about epoch 99 but there are only"):
         write_params({"train.decisions": [{"epoch": 99}]}, path)
-    assert path.read_text() == again
+    assert path.read_text(encoding="utf-8") == again
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_the_import_graph_follows_imports(tmp_path, monkeypatch):
     monkeypatch.setattr("tests.support.imports.ROOT", tmp_path)
     (tmp_path / "package").mkdir()
     for name, text in {"a": "import package.b", "b": "from package import c", "c": "import json", "d": ""}.items():
-        (tmp_path / "package" / f"{name}.py").write_text(text)
+        (tmp_path / "package" / f"{name}.py").write_text(text, encoding="utf-8")
     assert imported_files(Path("package/a.py")) == {Path(f"package/{name}.py") for name in "abc"}
 
 
@@ -61,12 +61,12 @@ def test_an_edit_makes_stale_what_imports_it_and_nothing_else(miniature, tmp_pat
     workspace = miniature.copy(tmp_path / "edited")
 
     def stale(*edited: str) -> set[str]:
-        texts = {path: path.read_text() for path in (workspace.path / name for name in edited)}
+        texts = {path: path.read_text(encoding="utf-8") for path in (workspace.path / name for name in edited)}
         for path, text in texts.items():
-            path.write_text(text + "\n# edited\n")
+            path.write_text(text + "\n# edited\n", encoding="utf-8")
         status = json.loads(workspace.dvc("status", "--json").stdout)
         for path, text in texts.items():
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
         return set(status)
 
     without_a_stage = (

@@ -34,7 +34,7 @@ def training_process(workspace: Workspace) -> psutil.Process:
     """The process that trains now."""
     owners = [folder / "owner.json" for folder in _folders(workspace)]
     newest = max(owners, key=lambda path: path.stat().st_mtime)
-    return psutil.Process(json.loads(newest.read_text())["process"])
+    return psutil.Process(json.loads(newest.read_text(encoding="utf-8"))["process"])
 
 
 def wait_until(condition: Callable[[], object], *, seconds: float = 60, pause: float = 0.02) -> None:

@@ -40,7 +40,8 @@ def _become(
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-        sys.stdin, sys.stdout, sys.stderr = (open(number, mode) for number, mode in enumerate("rww"))  # noqa: PTH123, SIM115
+        streams = [open(number, mode, encoding="utf-8") for number, mode in enumerate("rww")]  # noqa: PTH123, SIM115
+        sys.stdin, sys.stdout, sys.stderr = streams
         sys.argv = arguments
         signal.signal(signal.SIGINT, signal.default_int_handler)
         warnings.resetwarnings()  # they are errors where the tests run

@@ -24,7 +24,7 @@ def imported_files(path: Path) -> set[Path]:
 
 def direct_imports(path: Path) -> list[Path]:
     names: list[str] = []
-    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

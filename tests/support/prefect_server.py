@@ -90,11 +90,11 @@ def running_server(folder: Path) -> PrefectServer:
 
     def start() -> None:
         home.mkdir()
-        address.write_text(start_server(home).url)
+        address.write_text(start_server(home).url, encoding="utf-8")
         shutil.copytree(home, folder / "prefect-empty")
 
     make_once(home, start)
-    return PrefectServer(address.read_text(), home)
+    return PrefectServer(address.read_text(encoding="utf-8"), home)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def start_server(home: Path) -> StartedServer:
         "PREFECT_SERVER_API_AUTH_STRING": PASSWORD,
     }
     alive = os.open(os.environ[ALIVE], os.O_RDONLY | os.O_NONBLOCK)
-    with (home / "log").open("w") as log:
+    with (home / "log").open("w", encoding="utf-8") as log:
         guard = subprocess.Popen(
             [sys.executable, str(GUARD), *command],
             cwd=ROOT,
@@ -139,4 +139,4 @@ def start_server(home: Path) -> StartedServer:
                 return StartedServer(url, guard)
         except httpx.TransportError:
             time.sleep(0.1)
-    raise AssertionError((home / "log").read_text())
+    raise AssertionError((home / "log").read_text(encoding="utf-8"))

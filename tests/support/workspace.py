@@ -58,10 +58,10 @@ class Workspace:
             command,
             cwd=self.path,
             env=self.environment | environment,
-            text=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            encoding="utf-8",
         )
         assert result.returncode == 0 or not check, result.stdout
         return result
@@ -85,7 +85,7 @@ class Workspace:
     def _run_forked(
         self, main: Callable[[], object], command: list[str], check: bool, environment: dict[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        with tempfile.TemporaryFile("w+") as output:
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
             environment = self.environment | environment
             code = run_forked(main, command, folder=self.path, environment=environment, output=output)
             output.seek(0)
@@ -103,7 +103,7 @@ class Workspace:
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen:
         """Run in the background, in a process group of its own; `printed` tells what it says."""
-        with self._printed.open("w") as printed:
+        with self._printed.open("w", encoding="utf-8") as printed:
             process = subprocess.Popen(
                 command,
                 cwd=self.path,
@@ -118,7 +118,7 @@ class Workspace:
 
     @property
     def printed(self) -> str:
-        return self._printed.read_text()
+        return self._printed.read_text(encoding="utf-8")
 
     @property
     def _printed(self) -> Path:
@@ -126,13 +126,13 @@ class Workspace:
 
     def edit_params(self, **replacements: str) -> None:
         """Set keys of params.yaml by their own name; `generator__width` is `width` after the line `generator:`."""
-        text = (self.path / "params.yaml").read_text()
+        text = (self.path / "params.yaml").read_text(encoding="utf-8")
         for name, value in replacements.items():
             *sections, key = name.split("__")
             lead = "".join(rf"^ *{section}:(?:\n|.)*?" for section in sections)
             text, count = re.subn(rf"({lead}^ *{key}: )[^#\n]*", rf"\g<1>{value}  ", text, count=1, flags=re.MULTILINE)
             assert count == 1, name
-        (self.path / "params.yaml").write_text(text)
+        (self.path / "params.yaml").write_text(text, encoding="utf-8")
 
 
 STARTED: list[subprocess.Popen] = []
@@ -193,5 +193,5 @@ def make_miniature(path: Path, photographs: NDArray[np.uint8]) -> Workspace:
 def without_prefect(folder: Path) -> dict[str, str]:
     """The environment of a user who has not installed Prefect. Makes `folder`, in which Python finds what hides it."""
     (folder / "prefect").mkdir(parents=True, exist_ok=True)
-    (folder / "prefect" / "__init__.py").write_text("raise ImportError('prefect is not installed')\n")
+    (folder / "prefect" / "__init__.py").write_text("raise ImportError('prefect is not installed')\n", encoding="utf-8")
     return {"PYTHONPATH": str(folder)}

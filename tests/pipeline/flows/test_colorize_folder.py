@@ -56,7 +56,7 @@ def test_a_dask_cluster_of_two_workers(committed, album, prefect):
 
 
 def test_a_killed_run_goes_on_and_a_bad_file_stops_nothing(committed, album, prefect):
-    (album / "zebra.jpg").write_text("not a photograph")
+    (album / "zebra.jpg").write_text("not a photograph", encoding="utf-8")
     process = committed.start(*COMMAND, "album", "--out", "out", "--shard-size", "1", **prefect.environment)
     wait_until(lambda: len(coloured(committed)) >= 2 or process.poll() is not None)
     children = psutil.Process(process.pid).children(recursive=True)

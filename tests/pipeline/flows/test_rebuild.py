@@ -55,6 +55,16 @@ def test_ran_restored_and_unchanged_are_told_apart_and_why(committed, prefect):
     assert "evaluate" not in tasks
 
 
+def test_the_locale_decides_nothing(committed, prefect):
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    committed.edit_params(evaluate__sheet_images="3")
+    run = run_id(committed.run(*EVERYTHING, **prefect.environment, **ascii_only).stdout)
+    assert prefect.task_runs(run)["evaluate"]["state"]["name"] == "Ran"
+    card = (committed.path / "reports/evaluation/score_card.txt").read_text(encoding="utf-8")
+    assert "PSNR dB ↑" in card
+    assert card in prefect.artifacts(run)["score-card"]["data"]
+
+
 def test_bad_settings_stop_before_anything_runs(committed, prefect):
     params = (committed.path / "params.yaml").read_bytes()
     for arguments, told in {

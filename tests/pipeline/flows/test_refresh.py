@@ -53,7 +53,7 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
     refresh("the first promoted model; v0.1.0 is promoted")
     assert colleague.git("tag").split() == ["generator#prod#1", "generator@v0.1.0"]
 
-    params = (colleague.path / "params.yaml").read_text()
+    params = (colleague.path / "params.yaml").read_text(encoding="utf-8")
     ask_for_training(colleague)
     commit(colleague, "Larger networks")
     killed = server.start(*REFRESH, **prefect.environment)
@@ -73,12 +73,12 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
     server.dvc("artifacts", "get", str(colleague.path), "generator", "--stage", "prod", "--out", str(fetched))
     assert fetched.read_bytes() == (clone.path / "models/generator.safetensors").read_bytes()
 
-    (colleague.path / "params.yaml").write_text(params)
+    (colleague.path / "params.yaml").write_text(params, encoding="utf-8")
     commit(colleague, "Small ones again")
     run = refresh("of v0.2.0 on the same test images; v0.2.0 is promoted")
     assert prefect.run(run)["state"]["name"] == "Kept"
     assert "Small ones again" in colleague.git("log", "refresh")
-    rollback = re.search(r"gto assign .*", (ROOT / "docs/prefect.md").read_text())
+    rollback = re.search(r"gto assign .*", (ROOT / "docs/prefect.md").read_text(encoding="utf-8"))
     server.run("bash", "-c", str(BIN / rollback[0]))
     colleague.git("tag", "--delete", "generator@v0.2.0")  # as if the last publishing had been cut off
     refresh("nothing changed; v0.1.0 stays promoted")

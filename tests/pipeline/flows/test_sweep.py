@@ -50,7 +50,7 @@ def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed,
     [ranking] = [json.loads(artifact["data"]) for artifact in prefect.artifacts(run).values()]
     assert [row["rank"] for row in ranking] == [1, 2]
     assert ranking[0]["combined_score"] < ranking[1]["combined_score"]
-    with (committed.path / "scratch/sweep/ranking.csv").open() as file:
+    with (committed.path / "scratch/sweep/ranking.csv").open(encoding="utf-8") as file:
         assert [row["train.epochs"] for row in csv.DictReader(file)] == [str(row["train.epochs"]) for row in ranking]
 
     [options] = re.findall(r"to take the best: python -m pipeline rebuild (.*)", result.stdout)

@@ -68,7 +68,8 @@ def test_scores_are_those_of_the_epoch_that_became_the_model(folder):
     (folder / "reports").mkdir()
     (folder / "reports/history.csv").write_text(
         "epoch,discriminator_loss,validation_combined_score,validation_psnr,warnings\n"
-        '1,,1.5,20.0,"the output is dull, grey or brown"\n2,1.2,0.9,21.0,\n3,1.2,,22.0,\n'
+        '1,,1.5,20.0,"the output is dull, grey or brown"\n2,1.2,0.9,21.0,\n3,1.2,,22.0,\n',
+        encoding="utf-8",
     )
     scores = read_scores(Candidate(settings="{}", workspace=folder))
     assert scores == Scores(criterion="combined_score", epoch=2, validation={"combined_score": 0.9, "psnr": 21.0})
@@ -84,6 +85,6 @@ def test_the_smallest_score_comes_first_and_what_failed_last(tmp_path):
     }
     rows = write_ranking(tmp_path / "ranking.csv", [dull, failed, best, diverged], scores)
     assert [(row["rank"], row["train.epochs"]) for row in rows] == [(1, 3), (2, 1), (3, 4), ("failed", 2)]
-    assert (tmp_path / "ranking.csv").read_text() == (
+    assert (tmp_path / "ranking.csv").read_text(encoding="utf-8") == (
         "rank,train.epochs,epoch,combined_score\n1,3,1,0.9\n2,1,1,1.5\n3,4,1,nan\nfailed,2,,\n"
     )
