@@ -1,5 +1,7 @@
 """Types of params.yaml: a section per stage; every key is checked before anything runs."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -8,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 SAMPLE_ROOT = Path("data/sample")
 
 Count = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=2**16)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Chroma = Annotated[float, Field(ge=0, le=180)]
@@ -18,14 +21,20 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-def _without_home(value: str) -> str:
+def _folder(value: str) -> str:
     if value.startswith("~"):
         raise ValueError("~ is not expanded: write the whole path")
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"the encoding of this locale ({sys.getfilesystemencoding()}) lacks a letter: `export PYTHONUTF8=1`"
+        ) from error
     return value
 
 
 class Data(Section):
-    root: Annotated[str, Field(min_length=1), AfterValidator(_without_home)]
+    root: Annotated[str, Field(min_length=1), AfterValidator(_folder)]
 
 
 class Sample(Section):
@@ -65,14 +74,14 @@ def _count_or_auto(value: object) -> object:
 
 
 class GeneratorParams(Section):
-    width: Count
+    width: Width
     num_downs: Annotated[int | Literal["auto"], BeforeValidator(_count_or_auto)]
     upsampling: Literal["transposed", "resize"]
     resolution: Literal["full", "half"]
 
 
 class DiscriminatorParams(Section):
-    width: Count
+    width: Width
     num_downs: Count
     conditional: bool
     output: Literal["image", "patch"]

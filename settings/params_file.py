@@ -1,5 +1,9 @@
 """Read params.yaml, with one clear line for every mistake, and write single keys of it."""
 
+import codecs
+import io
+import os
+import reprlib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,20 +32,31 @@ RENAMED = {
 }
 
 
+_SHORTENED = reprlib.Repr()
+_SHORTENED.maxstring = _SHORTENED.maxother = 200
+
+
 def read_params(path: Path = PARAMS_FILE) -> Params:
     """Read and check the whole file; raises UserError naming the key and the fix."""
-    return _check(_load(path, YAML(typ="safe")), path)
+    return _check(_load(path, YAML())[0], path)
 
 
-def _load(path: Path, yaml: YAML) -> Any:
+def _load(path: Path, round_trip: YAML) -> tuple[Any, Any]:
+    """The content as DVC reads it, and with its comments and layout. Refuses what either parser refuses."""
     try:
-        return yaml.load(path)
+        text = path.read_text(encoding="utf-8-sig")  # without the byte order mark of some editors
+        layout = round_trip.load(io.StringIO(text))
+        return YAML(typ="safe").load(io.StringIO(text)), layout
     except FileNotFoundError as error:
         raise UserError(
             f"{path} is missing: run from the project's folder, or take a preset (cp presets/sample.yaml {path})"
         ) from error
-    except YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {(error.strerror or '').lower()}") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).replace('in "<file>", ', "in ").split())
+        advice = ": write blanks in place of tabs" if r"'\t'" in reason else ""
+        raise UserError(f"{path} is not valid YAML: {reason}{advice}") from error
 
 
 def _check(content: object, path: Path) -> Params:
@@ -75,36 +90,58 @@ def _explain(problem) -> str:
     if problem["type"] == "missing":
         return f"{name} is missing: add it (presets/ show every key)"
     message = problem["msg"].removeprefix("Value error, ")
-    seen = "" if isinstance(problem["input"], dict | BaseModel) else f" (it is {problem['input']!r})"
+    seen = "" if isinstance(problem["input"], dict | BaseModel) else f" (it is {_SHORTENED.repr(problem['input'])})"
     return f"{name}: {message}{seen}" if keys else message
 
 
 def write_params(changes: Mapping[str, object], path: Path = PARAMS_FILE, *, base: Path | None = None) -> None:
-    """Set dotted keys of the file and leave everything else in it, comments included, as it is.
+    """Set dotted keys of the file and leave everything else in it, comments and line ends included, as it is.
 
     With `base`, everything else is as in that file. Raises UserError, and leaves the file alone, when it would no
     longer be valid.
     """
+    changed = _changed(changes, path, base or path)
+    with atomic_write(path) as partial:
+        partial.write_bytes(changed)
+
+
+def refuse_unwritable(path: Path = PARAMS_FILE) -> None:
+    """Raise UserError if `write_params` could not change the file."""
+    _changed({}, path, path)
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"{path.parent.resolve()} cannot be written to: answers could not be kept in {path.name}")
+
+
+def _changed(changes: Mapping[str, object], path: Path, base: Path) -> bytes:
+    """What `write_params` writes."""
     yaml = YAML()
     yaml.width, yaml.preserve_quotes = 10_000, True
-    content = _load(base or path, yaml)
-    _check(YAML(typ="safe").load(base or path), base or path)
+    expected, content = _load(base, yaml)
+    _check(expected, base)
     for name, value in flat(changes).items():
         *sections, key = name.split(".")
-        section = content
+        section, plain = content, expected
         for part in sections:
-            section = section.setdefault(part, CommentedMap())
+            section, plain = section.setdefault(part, CommentedMap()), plain.setdefault(part, {})
             if not isinstance(section, CommentedMap):
                 raise UserError(f"{path}: {name} is not a known key: {part} holds a single value")
+        plain[key] = value
         if isinstance(value, list) and isinstance(section.get(key), CommentedSeq) and section[key]:
             _update_lines(section[key], value)  # in place: comments hang on the entries
         else:
             section[key] = [_in_one_line(entry) for entry in value] if isinstance(value, list) else value
-    with atomic_write(path) as partial:
-        yaml.dump(content, partial)
-        written = YAML(typ="safe").load(partial)
-        assert written == content, f"{path} would have been written wrongly"
-        _check(written, path)
+    _check(expected, path)
+    written = io.BytesIO()
+    yaml.dump(content, written)
+    if YAML(typ="safe").load(written.getvalue()) != expected:
+        raise UserError(f"{base} is written in a way that a program cannot change: see presets/ for a simpler one")
+    return _with_ends_of(base.read_bytes(), written.getvalue())
+
+
+def _with_ends_of(original: bytes, text: bytes) -> bytes:
+    """UTF-8 text with the byte order mark and the line ends of the original, if it has the one and the other."""
+    mark = codecs.BOM_UTF8 if original.startswith(codecs.BOM_UTF8) else b""
+    return mark + (text.replace(b"\n", b"\r\n") if b"\r\n" in original else text)
 
 
 def flat(values: Mapping[str, Any], section: str = "") -> dict[str, Any]:

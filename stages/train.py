@@ -21,7 +21,7 @@ from colorizer.training.recipe import Recipe
 from colorizer.training.training_data import TrainingData, open_training_data
 from settings import paths
 from settings.params import Params, Train
-from settings.params_file import read_params, write_params
+from settings.params_file import read_params, refuse_unwritable, write_params
 from stages.runtime.dvc_run import is_cached, project_root, starter, stop_if_orphaned
 from stages.runtime.entry import run_stage
 from stages.runtime.provenance import train_params, training_facts
@@ -73,6 +73,8 @@ def lead(gan: GAN, data: TrainingData, options: Train) -> None:
             ask=options.ask,
             check_parent=check_parent,
         )
+        if decisions.asks or decisions.undeclared:
+            refuse_unwritable()  # now, rather than after the last epoch
         run = Run(
             data,
             scratch,

@@ -24,7 +24,7 @@ class Decisions:
     """All decisions about one training: those declared in params.yaml, and the answers given since.
 
     Answers are kept in the scratch folder until they are declared as well. `check_parent` is called while a program
-    has not answered yet; it may end the training by raising.
+    has not answered yet; it may end the training by raising. `asks` is True if somebody is asked.
     """
 
     def __init__(
@@ -41,8 +41,8 @@ class Decisions:
         self._scratch, self._recipe, self._monitor, self._check_parent = scratch, recipe, monitor, check_parent
         self._declared, self._answered = list(declared), list(answered)
         self._questions = Path(os.environ[FOLDER_VARIABLE]) if FOLDER_VARIABLE in os.environ else None
-        self._asks = bool(self._questions) or (ask and sys.stdin.isatty() and sys.stderr.isatty())
-        if ask and not self._asks:
+        self.asks = bool(self._questions) or (ask and sys.stdin.isatty() and sys.stderr.isatty())
+        if ask and not self.asks:
             logger.info(
                 "train.ask is true but there is no terminal to ask in: going on with train.decisions, and keeping "
                 "everything as it is after the other epochs"
@@ -64,7 +64,7 @@ class Decisions:
     def is_complete(self, epoch: int) -> bool:
         """True if training may end after this many epochs, and nobody has to be asked about them."""
         known = self._about(epoch)
-        return (epoch == self._recipe.epochs or (known is not None and known.stop)) and not (self._asks and not known)
+        return (epoch == self._recipe.epochs or (known is not None and known.stop)) and not (self.asks and not known)
 
     def stop_after(self, history: list[dict], progress: Progress) -> bool:
         """Decide about the epoch that has just finished, by asking if that is wanted; True if it was the last one."""
@@ -114,7 +114,7 @@ class Decisions:
     def _ask(self, history: list[dict], progress: Progress) -> Decision:
         last = history[-1]
         epoch = last["epoch"]
-        if not self._asks:
+        if not self.asks:
             return Decision(epoch=epoch)
         with progress.paused():
             criterion = f"validation_{self._monitor}"
