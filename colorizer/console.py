@@ -8,7 +8,8 @@ from pathlib import Path
 
 import typer
 
-from colorizer.core.errors import UserError
+from colorizer.core.errors import UserError, is_out_of_memory
+from colorizer.core.files import explain
 
 
 def run_app(app: typer.Typer) -> None:
@@ -25,9 +26,14 @@ def run_app(app: typer.Typer) -> None:
         say(str(error))
         sys.exit(1)
     except OSError as error:
-        if error.filename is None:
+        if not explain(error):
             raise
-        say(f"{error.filename}: {(error.strerror or '').lower()}")
+        say(explain(error))
+        sys.exit(1)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        say("out of memory: close other programs, or lower --size or --batch-size if the command has it")
         sys.exit(1)
     except KeyboardInterrupt:
         say("interrupted; what was written is whole")

@@ -10,6 +10,7 @@ import filelock
 import typer
 
 from colorizer.core.errors import UserError
+from colorizer.core.files import explain
 from colorizer.models.registry import MODEL_PATH
 from colorizer.photographs.photographs import Format
 from pipeline.options import parse_candidate, parse_grid, parse_settings
@@ -188,6 +189,10 @@ def main() -> None:
         app()
     except UserError as error:
         sys.exit(f"pipeline: {error}")
+    except OSError as error:
+        if not explain(error):
+            raise
+        sys.exit(f"pipeline: {explain(error)}")
 
 
 if __name__ == "__main__":

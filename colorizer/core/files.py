@@ -4,7 +4,7 @@ import csv
 import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _ROWS_AT_ONCE = 10_000
+_ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "change its permissions or those of its folder"),
+    errno.EROFS: "take a disk that can be written to",
+}
 
 
 @contextmanager
@@ -23,23 +28,25 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Replace a file atomically: yields a temporary path, which takes the place of `path` at the end of the block.
 
     After an error in the block `path` is as it was. It may be a hard link into DVC's cache, and is never written to.
-    Missing folders are made. Raises UserError when the disk, a quota or a limit is full.
+    Missing folders are made. Raises UserError when the disk, a quota or a limit is full, and when writing is not
+    permitted.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    partial.unlink(missing_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
         yield partial
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(path)
         _flush_folder(path.parent)
     except OSError as error:
-        if reason := out_of_room(error):
-            raise UserError(f"{path}: {reason}; make room and run again, nothing was overwritten") from error
+        if reason := refusal(error):
+            raise UserError(f"{path}: {reason}, nothing was overwritten") from error
         raise
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -52,10 +59,19 @@ def _flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def out_of_room(error: OSError) -> str:
-    """Name the full disk, quota or limit that made writing fail; empty if the error has another cause."""
-    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    return os.strerror(error.errno).lower() if error.errno in full else ""
+def refusal(error: OSError) -> str:
+    """Say why the system let nothing be written or read, and what to do; empty if the error has another cause."""
+    if error.errno not in _ADVICE:
+        return ""
+    return f"{os.strerror(error.errno).lower()}; {_ADVICE[error.errno]} and run again"
+
+
+def explain(error: OSError) -> str:
+    """Say in one line which file could not be written or read, and why; empty if the error tells neither."""
+    reason = refusal(error)
+    if error.filename is None and not reason:
+        return ""
+    return f"{error.filename or 'writing'}: {reason or (error.strerror or '').lower()}"
 
 
 def write_text(path: Path, text: str) -> None:

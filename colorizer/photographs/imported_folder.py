@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizer.core.errors import UserError
-from colorizer.core.files import out_of_room
+from colorizer.core.files import refusal
 from colorizer.data.raw import CHROMA_PATTERN, LIGHTNESS_FILE
 
 TABLE_FILE = "photographs.csv"
@@ -93,8 +93,8 @@ def all_or_nothing(out: Path) -> Iterator[Path]:
         _exchange(folder, out)
         made = []
     except OSError as error:
-        if reason := out_of_room(error):
-            raise UserError(f"{out}: {reason}; make room and run again, nothing was overwritten") from error
+        if reason := refusal(error):
+            raise UserError(f"{out}: {reason}, nothing was overwritten") from error
         raise
     finally:
         shutil.rmtree(folder)

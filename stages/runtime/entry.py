@@ -5,12 +5,17 @@ import logging
 import sys
 from collections.abc import Callable
 
-from colorizer.core.errors import UserError
-from colorizer.core.files import out_of_room
+from colorizer.core.errors import UserError, is_out_of_memory
+from colorizer.core.files import explain
 from settings.params import Params
 from settings.params_file import read_params
 
 logger = logging.getLogger(__name__)
+
+_RELIEF = {
+    "train": "lower train.batch_size, train.generator.width or train.discriminator.width in params.yaml",
+    "evaluate": "lower evaluate.batch_size in params.yaml",
+}
 
 
 def run_stage(stage: Callable[[Params], None]) -> None:
@@ -26,9 +31,15 @@ def run_stage(stage: Callable[[Params], None]) -> None:
         logger.error("%s", error)
         sys.exit(1)
     except OSError as error:
-        if not out_of_room(error):
+        if not explain(error):
             raise
-        logger.error("%s: %s; make room and run again", error.filename or "writing", out_of_room(error))
+        logger.error("%s", explain(error))
+        sys.exit(1)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        told = " ".join(str(error).split())
+        logger.error("out of memory: %s (%s)", _RELIEF.get(stage.__name__, "close other programs"), told)
         sys.exit(1)
     except KeyboardInterrupt:
         logger.error("interrupted; `dvc repro` goes on from the last finished stage and the last finished epoch")
