@@ -4,12 +4,15 @@ The registry is git tags made by GTO, the files come from DVC's cache or remote.
 """
 
 import json
-import subprocess
-import sys
+import logging
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from colorizer.core.errors import UserError
+from colorizer.models.commands import git, refuse_subfolder, run_command
+
+logger = logging.getLogger(__name__)
 
 MODEL = "generator"  # its name in dvc.yaml
 MODEL_PATH = Path("models/generator.safetensors")
@@ -42,19 +45,35 @@ def models_at_hand(folder: Path) -> dict[str, str]:
     if (folder / MODEL_PATH).exists():
         found = {f"{MODEL} (the chosen epoch)": str(MODEL_PATH)} | found
     if (folder / ".git").exists():
-        tags = run_command(
-            "git", folder, "tag", "--list", f"{MODEL}@*", "--sort=-creatordate"
-        ).splitlines()  # gto takes seconds
+        try:
+            tags = list_tags(folder, f"{MODEL}@*")  # gto takes seconds
+        except UserError as error:
+            _warn(f"registered models are not listed: {error}")
+            tags = []
         found |= {tag: tag for tag in tags if not tag.endswith("!") and f"{tag}!" not in tags}  # one with ! withdraws
     return found
+
+
+@cache
+def _warn(text: str) -> None:
+    """Log a warning once: the page lists the models again and again."""
+    logger.warning(text)
+
+
+def list_tags(folder: Path, pattern: str) -> list[str]:
+    """List the tags of the repository in `folder` whose names match a glob pattern, newest first."""
+    return git(
+        folder, "for-each-ref", "--sort=-creatordate", "--format=%(refname:lstrip=2)", f"refs/tags/{pattern}"
+    ).splitlines()
 
 
 def versions(folder: Path, stage: str | None = None) -> list[Version]:
     """List the registered versions in the repository in `folder`, newest first, or only the one assigned to `stage`.
 
-    An empty list when there is none.
+    An empty list when there is none. Raises UserError when `folder` is not the top of a git repository.
     """
-    if not run_command("git", folder, "tag", "--list", f"{MODEL}@*"):  # gto would not know the model
+    refuse_subfolder(folder)
+    if not list_tags(folder, f"{MODEL}@*"):  # gto would not know the model
         return []
     found = json.loads(run_command("gto", folder, "show", f"{MODEL}#{stage}" if stage else MODEL, "--json"))
     return [Version(name=entry["version"], commit=entry["commit_hexsha"]) for entry in found]
@@ -85,24 +104,3 @@ def fetch_registered(folder: Path, name: str) -> Path:
         run_command("dvc", folder, "get", *version, "--out", str(partial.resolve()))
         partial.rename(path)
     return path
-
-
-def run_command(command: str, folder: Path, *arguments: str) -> str:
-    """Run a command in `folder` and return what it prints. Raises UserError with its last line when it fails."""
-    program = Path(sys.executable).with_name(command)
-    program_name = str(program) if program.exists() else command
-    try:
-        result = subprocess.run(
-            [program_name, *arguments],
-            cwd=folder,
-            encoding="utf-8",
-            errors="replace",
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-        )
-    except FileNotFoundError as error:
-        raise UserError(f"{command} is not installed: run `make setup`") from error
-    if result.returncode:
-        [*_, last] = (result.stderr.strip() or result.stdout.strip() or "it printed nothing").splitlines()
-        raise UserError(f"{command} {arguments[0]} failed: {last}")
-    return result.stdout.strip()

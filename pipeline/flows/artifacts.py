@@ -8,7 +8,7 @@ from typing import Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.states import State
 
-from pipeline.workspace.repository import git, succeeds
+from colorizer.models.commands import git, git_succeeds
 from pipeline.workspace.stage_runs import Outcome
 from settings.params_file import flat
 from settings.paths import METRICS, SCORE_CARD
@@ -58,7 +58,7 @@ def _stage_row(name: str, state: State[Outcome]) -> dict[str, str]:
 
 def _committed(folder: Path, file: Path) -> str:
     committed = f"HEAD:./{file}"
-    return git(folder, "show", committed) if succeeds(folder, "cat-file", "-e", committed) else "{}"
+    return git(folder, "show", committed) if git_succeeds(folder, "cat-file", "-e", committed) else "{}"
 
 
 def _metrics(text: str) -> dict[str, Any]:

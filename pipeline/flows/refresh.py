@@ -14,6 +14,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from ruamel.yaml import YAML
 
 from colorizer.core.errors import UserError
+from colorizer.models.commands import git
 from colorizer.models.registry import MODEL, Version
 from pipeline.flows.artifacts import publish_stage_table
 from pipeline.flows.rebuild import conclude
@@ -22,7 +23,7 @@ from pipeline.process.commands import run_command, run_dvc
 from pipeline.process.flow_run import end_in_one_line, end_without_server, holding
 from pipeline.workspace.plan import read_plan
 from pipeline.workspace.promotion import STAGE, Criterion, judge, promote, promoted
-from pipeline.workspace.repository import Clone, fetch_published, git, refuse_changes, resolve
+from pipeline.workspace.repository import Clone, fetch_published, publish_refs, refuse_changes, resolve
 from pipeline.workspace.stage_runs import Build, run_stages
 from pipeline.workspace.workspaces import has_remote, refuse_unversioned_arrays, share_cache
 from settings import paths
@@ -75,8 +76,7 @@ def refresh(
             else:
                 end = _decide(clone, children, current, criterion, margin)
             if publish:
-                tags = [f"refs/tags/{MODEL}{sign}*" for sign in "@#"]
-                git(folder, "push", "--quiet", "--atomic", "origin", branch, *(f"{tag}:{tag}" for tag in tags))
+                publish_refs(folder, branch, *(f"{MODEL}{sign}*" for sign in "@#"))
     except UserError as error:
         return end_in_one_line(error)
     return end
@@ -98,8 +98,8 @@ def _bring_data(folder: Path, copy: Path, children: Children) -> None:
     """Get everything that DVC's remote or cache has, and newer versions of what was imported from elsewhere."""
     fetch = ("pull", "--run-cache") if has_remote(copy) else ("checkout",)
     run_dvc(children, copy, *fetch, "--allow-missing")
-    tracked = git(copy, "ls-files", "*.dvc").splitlines()
-    if imports := [name for name in tracked if YAML(typ="safe").load(copy / name).get("frozen")]:
+    tracked = git(copy, "ls-files", "-z", "*.dvc").split("\0")
+    if imports := [name for name in tracked if name and YAML(typ="safe").load(copy / name).get("frozen")]:
         run_dvc(children, copy, "update", *imports)
     refuse_unversioned_arrays(folder, copy)
 

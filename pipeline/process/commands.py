@@ -11,8 +11,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Cancelled, Completed, Failed, State
 
 from colorizer.core.errors import UserError
+from colorizer.models.commands import explain, reason_in
 from pipeline.process.children import Children, StoppedError
-from pipeline.process.dvc_command import DVC, error_in
+from pipeline.process.dvc_command import DVC
 
 _SECONDS_BEFORE_RETRIES = (2, 5, 10)  # cancelling waits for the end of one
 _KILLED = "Killed"
@@ -76,7 +77,7 @@ def failed(stage: str, code: int, printed: Sequence[str]) -> State:
 
     `code` is that of dvc; dvc prints the exit code of the stage.
     """
-    last_lines = printed[-_LAST_LINES:]
+    last_lines = [explain(line) for line in printed[-_LAST_LINES:]]
     for line in last_lines:
         if told := re.search(r"exited with (-?\d+)", line):
             code = int(told[1])
@@ -107,5 +108,5 @@ def _run_command(children: Children, folder: Path, name: str, command: Sequence[
         return Cancelled(message="stopped with the flow run")
     code, printed = ended
     if code:
-        return Failed(message=f"{name} failed: {error_in(printed)}")
+        return Failed(message=f"{name} failed: {reason_in(printed)}")
     return Completed()

@@ -11,8 +11,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from colorizer.core.errors import UserError
+from colorizer.models.commands import reason_in
 from pipeline.process.children import Child, Children, StoppedError
-from pipeline.process.dvc_command import dvc_batch, error_in
+from pipeline.process.dvc_command import dvc_batch
 
 _MOST_PARTS = 5  # of a reason
 
@@ -90,7 +91,7 @@ def _read(child: Child, children: Children) -> list[str]:
     if child.was_stopped:
         raise StoppedError("stopped while DVC looked for changes")
     if code:
-        raise UserError(error_in(lines))
+        raise UserError(reason_in(lines))
     return lines
 
 

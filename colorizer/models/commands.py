@@ -1,0 +1,115 @@
+"""Runs git, DVC and GTO: in which environment, with which settings, and the reason in one line when one fails."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Collection, Sequence
+from functools import cache
+from itertools import dropwhile, takewhile
+from pathlib import Path
+
+from colorizer.core.errors import UserError
+
+# What a user may have set for git, and what would change the result of a command or refuse it.
+_SETTINGS = {
+    "core.hooksPath": os.devnull,
+    "protocol.file.allow": "always",  # from the repository to its clone
+    "protocol.version": "2",  # gives any commit
+    "submodule.recurse": "false",
+}
+
+_REASON = re.compile(r"(ERROR:|fatal:|error:|❌|!) ")  # how a line with one begins: DVC's, git's, GTO's
+_POINTERS = ("Please report it here", "Having any troubles?")  # to those who make GTO and DVC
+_REJECTED = " ! ["  # by git, a branch or tag; the lines around it say less
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment for child processes: this process's variables, with this Python's folder first on PATH.
+
+    DVC runs a stage as `python -m stages.<name>` through a shell, which looks on the PATH, whether the .venv is
+    activated or not. What git tells a hook or an alias about its repository is left out: it would count for more than
+    the folder in which a child runs.
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    kept = {name: value for name, value in os.environ.items() if name not in _names_of_one_repository()}
+    return kept | {"PATH": path}
+
+
+@cache
+def _names_of_one_repository() -> Collection[str]:
+    try:
+        told = subprocess.run(
+            ["git", "rev-parse", "--local-env-vars"],
+            env={"PATH": os.environ.get("PATH", os.defpath)},
+            text=True,
+            capture_output=True,
+        )
+    except OSError:  # without git there is no hook
+        return ()
+    return told.stdout.split()
+
+
+def run_command(command: str, folder: Path, *arguments: str) -> str:
+    """Run `dvc`, `git` or `gto` in `folder`; returns what it prints. Raises UserError with the reason of a failure."""
+    result = _run(command, folder, arguments)
+    if result.returncode:
+        printed = (result.stderr.strip() or result.stdout.strip()).decode(errors="replace")
+        raise UserError(f"{command} {arguments[0]} failed in {folder}: {reason_in(printed.splitlines())}")
+    return os.fsdecode(result.stdout).rstrip("\n")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run a git command as `run_command` does, whatever the user's configuration of git says."""
+    return run_command("git", folder, *arguments)
+
+
+def git_succeeds(folder: Path, *arguments: str) -> bool:
+    """Run a git command and return whether its exit code is 0; False without git, too."""
+    try:
+        return _run("git", folder, arguments).returncode == 0
+    except UserError:
+        return False
+
+
+def _run(command: str, folder: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    environment, settings = child_environment(), []
+    if command == "git":
+        environment["LC_ALL"] = "C"  # its reasons are searched for
+        settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    try:
+        return subprocess.run(
+            [command, *settings, *arguments],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+        )
+    except FileNotFoundError as error:
+        what_to_do = "install it" if command == "git" else "run `make setup`"
+        raise UserError(f"{command} is not installed, or not on the PATH: {what_to_do}") from error
+
+
+def refuse_subfolder(folder: Path) -> None:
+    """Raise UserError when the project is not in a git repository, or in a subfolder of one."""
+    if prefix := git(folder, "rev-parse", "--show-prefix"):
+        raise UserError(
+            f"{folder.resolve()} is the subfolder {prefix} of a git repository: registered models and refreshes need a "
+            "repository of the project's own, a submodule for example"
+        )
+
+
+def reason_in(printed: Sequence[str]) -> str:
+    """Extract the reason of a failure, in one line, from a command's output; the last line where none is marked."""
+    lines = takewhile(lambda line: not line.startswith(_POINTERS), printed)
+    told = [line for line in lines if line.strip() and not line.startswith("hint:")]
+    rejected = [line for line in told if line.startswith(_REJECTED)]
+    reason = rejected or list(dropwhile(lambda line: not _REASON.match(line), told)) or told[-1:]
+    text = " ".join(" ".join(reason).split())
+    begin = _REASON.match(text)
+    return explain(text[begin.end() :] if begin else text) or "it printed nothing"
+
+
+def explain(told: str) -> str:
+    """Add what to do to what DVC says, where DVC does not tell."""
+    return f"{told}; delete this file while no dvc runs" if "RWLock-file" in told else told

@@ -1,0 +1,58 @@
+"""What a command is told and what is told of its failure."""
+
+import subprocess
+
+import pytest
+
+from colorizer.models.commands import child_environment, reason_in
+from tests.support.workspace import BIN
+
+
+@pytest.mark.parametrize(
+    ("printed", "reason"),
+    [
+        (
+            "To ../origin\n ! [rejected]        main -> main (fetch first)\n"
+            "error: failed to push some refs to '../origin'\nhint: Updates were rejected",
+            "[rejected] main -> main (fetch first)",
+        ),
+        (
+            "warning: redirecting\nfatal: detected dubious ownership in repository at '/p'\n"
+            "To add an exception for this directory, call:\n\n\tgit config --global --add safe.directory /p",
+            "detected dubious ownership in repository at '/p' To add an exception for this directory, call: "
+            "git config --global --add safe.directory /p",
+        ),
+        (
+            "❌ Unexpected error: . is not a git repository\nPlease report it here running with '--traceback' flag:\n"
+            "<https://github.com/iterative/gto/issues>",
+            "Unexpected error: . is not a git repository",
+        ),
+        (
+            "Collecting\nERROR: unexpected error - no room\n\nHaving any troubles? Hit us up at https://dvc.org/support",
+            "unexpected error - no room",
+        ),
+        ("one\nthe last error: line\n", "the last error: line"),
+        ("", "it printed nothing"),
+    ],
+)
+def test_the_reason_is_told_and_not_the_last_line(printed, reason):
+    assert reason_in(printed.splitlines()) == reason
+
+
+def test_a_child_does_not_learn_of_the_repository_of_a_hook(monkeypatch):
+    names = subprocess.run(["git", "rev-parse", "--local-env-vars"], text=True, capture_output=True).stdout.split()
+    assert {"GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"} <= {*names}
+    for name in [*names, "GIT_SSH_COMMAND"]:
+        monkeypatch.setenv(name, "something")
+    environment = child_environment()
+    assert not {*names} & {*environment}
+    assert environment["GIT_SSH_COMMAND"] == "something"
+
+
+def test_an_empty_lock_file_of_dvc_is_told_with_the_fix(miniature, tmp_path):
+    workspace = miniature.copy(tmp_path / "locked")
+    (workspace.path / ".dvc/tmp/rwlock").write_text("")
+    printed = workspace.run(str(BIN / "dvc"), "repro", "locate", check=False).stdout
+    reason = reason_in(printed.splitlines())
+    assert "Unable to read RWLock-file '.dvc/tmp/rwlock'" in reason
+    assert reason.endswith("; delete this file while no dvc runs")
