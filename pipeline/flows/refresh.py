@@ -23,9 +23,10 @@ from pipeline.process.commands import run_command, run_dvc
 from pipeline.process.flow_run import end_in_one_line, end_without_server, holding
 from pipeline.workspace.plan import read_plan
 from pipeline.workspace.promotion import STAGE, Criterion, judge, promote, promoted
+from pipeline.workspace.raw_arrays import refuse_unversioned_arrays
 from pipeline.workspace.repository import Clone, fetch_published, publish_refs, refuse_changes, resolve
 from pipeline.workspace.stage_runs import Build, run_stages
-from pipeline.workspace.workspaces import has_remote, refuse_unversioned_arrays, share_cache
+from pipeline.workspace.workspaces import has_remote, share_cache
 from settings import paths
 from settings.params_file import PARAMS_FILE, read_params
 

@@ -23,6 +23,7 @@ from pipeline.process.commands import RETRY_WHEN_KILLED, failed, follow, share_o
 from pipeline.process.dvc_command import DVC
 from pipeline.process.flow_run import STOPPED, end_in_one_line, end_without_server, holding
 from pipeline.workspace.candidates import Candidate, Scores, read_candidates, read_scores, write_ranking
+from pipeline.workspace.raw_arrays import read_contents, refuse_other_contents
 from pipeline.workspace.workspaces import copy_workspace
 
 FOLDER = Path("scratch/sweep")
@@ -47,12 +48,15 @@ def sweep(
     folder = Path.cwd()
     try:
         with holding(FOLDER) as children:
-            chosen = read_candidates(folder, FOLDER, grid or {}, candidates or [])
+            contents = read_contents(folder)
+            chosen = read_candidates(folder, FOLDER, grid or {}, candidates or [], contents)
             for candidate in chosen:
                 copy_workspace(folder, candidate.workspace)
             states = _try_all(chosen, children, at_once)
             end_without_server()
             scores = {candidate: state.result() for candidate, state in states.items() if state.is_completed()}
+            for candidate in scores:
+                refuse_other_contents(candidate.workspace, contents)
             rows = write_ranking(FOLDER / "ranking.csv", chosen, scores)
             create_table_artifact(rows, key="ranking", description="By the validation score, the smallest first")
     except UserError as error:
@@ -87,14 +91,14 @@ def _try_all(chosen: Sequence[Candidate], children: Children, at_once: int) -> d
 def run_candidate(candidate: Candidate, children: Children, threads: Mapping[str, str]) -> State:
     """Train in the candidate's workspace copy, with the data that DVC brings there. Run again if killed by a signal."""
     data = [str(path.relative_to(candidate.workspace)) for path in candidate.workspace.rglob("*.dvc") if path.is_file()]
-    commands = [["checkout", "--force", *data], ["repro", "train"]] if data else [["repro", "train"]]
-    for command in commands:
+    checkout = ["checkout", "--force", "--allow-missing", *data]  # what is missing and needed, repro tells
+    for name, command in {**({"dvc checkout": checkout} if data else {}), "train": ["repro", "train"]}.items():
         ended = follow(children, [*DVC, *command], folder=candidate.workspace, environment=threads)
         if ended is None:
             return Cancelled(message="stopped with the flow run")
         code, printed = ended
         if code:
-            return failed(command[-1], code, printed)
+            return failed(name, code, printed)
     scores = read_scores(candidate)
     return Completed(message=scores.summary, data=scores)
 

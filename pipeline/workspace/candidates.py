@@ -66,11 +66,15 @@ class Scores:
 
 
 def read_candidates(
-    folder: Path, parent: Path, grid: Mapping[str, Sequence[Any]], listed: Sequence[Mapping[str, Any]]
+    folder: Path,
+    parent: Path,
+    grid: Mapping[str, Sequence[Any]],
+    listed: Sequence[Mapping[str, Any]],
+    contents: Mapping[str, str] = {},
 ) -> list[Candidate]:
     """List the combinations of the grid's values and the listed settings; write and check the params.yaml of each.
 
-    The copies are folders of `parent`, each named by the hash of its settings.
+    The copies are folders of `parent`, each named by the hash of its settings and of the raw arrays' `contents`.
 
     Raises UserError when there is nothing to try, or when something cannot be tried or compared.
     """
@@ -89,7 +93,7 @@ def read_candidates(
             if not key.startswith("train.") or key in _FIXED:
                 raise UserError(f"{key} cannot be tried: a sweep compares trainings by the same images and criterion")
         settings = json.dumps(overrides)
-        workspace = parent / hashlib.sha256(settings.encode()).hexdigest()[:12]
+        workspace = parent / hashlib.sha256(json.dumps([settings, contents]).encode()).hexdigest()[:12]
         params_file = workspace / "params.yaml"
         try:
             write_params(overrides, params_file, base=folder / "params.yaml")

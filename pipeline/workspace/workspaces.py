@@ -1,47 +1,89 @@
 """Copies of the workspace, for runs that leave the workspace itself alone. They share its DVC cache.
 
-DVC's settings are read and written by its `Config` class: 0.5 s for all of them in this process, where each of some
-five commands (`dvc cache dir`, `dvc remote list`, `dvc config`) takes 1 s, and a sweep needs them for every copy.
+DVC's settings are read by its `Config` class: 0.5 s for all of them in this process, where each of some five commands
+(`dvc cache dir`, `dvc remote list`, `dvc config`) takes 1 s, and a sweep needs them for every copy.
 """
 
+import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from colorizer.core.errors import UserError
-from pipeline.workspace.repository import git
-from settings.params_file import read_params
+from colorizer.core.files import atomic_write
+from colorizer.models.commands import git
+from pipeline.workspace.raw_arrays import link_raw_arrays, unversioned_arrays
 
-_RAW = ("l", "ab")
+_LIST = ("ls-files", "-z", "--exclude-standard")
 
 
 def copy_workspace(folder: Path, copy: Path) -> None:
-    """Copy every file that git tracks, or would track, to the folder `copy`; a dvc.lock that is there stays.
+    """Make `copy` hold every file that git tracks, or would track, and links to arrays that DVC does not know.
 
-    `params.yaml` is not copied. Raises UserError when `folder` is not in git.
+    What else git would track in `copy` is removed; a dvc.lock that is there stays. `params.yaml` is not copied. Raises
+    UserError when `folder` is not in git.
     """
+    copy.mkdir(parents=True, exist_ok=True)
+    _remove_links(copy)  # they may lead to the arrays of another workspace
+    linked = unversioned_arrays(folder)
+    there = (f"--git-dir={git(folder, 'rev-parse', '--absolute-git-dir')}", f"--work-tree={copy.resolve()}")
+    names = {
+        name
+        for name in _listed(git(folder, *_LIST, "--cached", "--others"))
+        if (folder / name).is_file() and not any(path in Path(name).parents for path in linked)
+    }
     kept = {"params.yaml", *(["dvc.lock"] if (copy / "dvc.lock").exists() else [])}
-    listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    for name in filter(None, listed.split("\0")):
-        source, target = folder / name, copy / name
-        if name not in kept and source.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.unlink(missing_ok=True)  # perhaps a link into DVC's cache
-            shutil.copy2(source, target)
+    gone = {*_listed(git(folder, *_LIST, "--cached")), *_listed(git(copy, *there, *_LIST, "--others"))} - names - kept
+    for name in gone | names - kept:
+        (copy / name).unlink(missing_ok=True)  # perhaps a link into DVC's cache
+    for name in names - kept:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(folder / name, copy / name)
     share_cache(folder, copy, is_repository=False)
     link_raw_arrays(folder, copy)
 
 
-def share_cache(folder: Path, copy: Path, *, is_repository: bool) -> None:
-    """Let DVC in `copy` use the cache and the remotes of `folder`."""
-    from dvc.config import Config
+def _listed(printed: str) -> list[str]:
+    return list(filter(None, printed.split("\0")))
 
-    known = Config(str(folder / ".dvc"))
-    with Config(str(copy / ".dvc")).edit("local") as settings:
-        settings["cache"] = {"dir": known["cache"].get("dir", str((folder / ".dvc" / "cache").resolve()))}
-        settings["remote"] = known["remote"]
-        settings["core"] = {"no_scm": not is_repository}
-        if default := known["core"].get("remote"):
-            settings["core"]["remote"] = default
+
+def _remove_links(copy: Path) -> None:
+    """Remove every link that does not lead to a file: DVC may have made outputs as links to files in its cache."""
+    for parent, folders, files in os.walk(copy):
+        for path in (Path(parent, name) for name in [*folders, *files]):
+            if path.is_symlink() and not path.is_file():
+                path.unlink()
+
+
+def share_cache(folder: Path, copy: Path, *, is_repository: bool) -> None:
+    """Let DVC in `copy` use the cache and the remotes of `folder`.
+
+    Paths inside the project are written relative to the copy, so that a project that was copied or moved uses its own.
+    """
+    from configobj import ConfigObj
+    from dvc.config import Config
+    from dvc.config_schema import RelPath
+
+    known = Config(str(folder.resolve() / ".dvc"))
+    target = copy.resolve() / ".dvc"
+
+    def from_here(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            key: os.path.relpath(value, target) if isinstance(value, RelPath) else value
+            for key, value in values.items()
+        }
+
+    settings = ConfigObj(encoding="utf-8")  # DVC writes ASCII
+    settings["core"] = {"no_scm": not is_repository}
+    if default := known["core"].get("remote"):
+        settings["core"]["remote"] = default
+    own = RelPath(folder.resolve() / ".dvc" / "cache")
+    settings["cache"] = from_here({"dir": known["cache"].get("dir", own)})
+    for name, remote in known["remote"].items():
+        settings[f'remote "{name}"'] = from_here(remote)
+    with atomic_write(target / "config.local") as partial, partial.open("wb") as file:
+        settings.write(file)
+    (target / "tmp" / "rwlock").unlink(missing_ok=True)  # what a DVC that was killed here has left behind
 
 
 def has_remote(copy: Path) -> bool:
@@ -49,30 +91,3 @@ def has_remote(copy: Path) -> bool:
     from dvc.config import Config
 
     return "remote" in Config(str(copy / ".dvc"))["core"]
-
-
-def link_raw_arrays(folder: Path, copy: Path) -> None:
-    """Link the raw arrays of `folder` into `copy`, unless DVC brings them there."""
-    for path in _unversioned(folder, copy):
-        (copy / path).parent.mkdir(parents=True, exist_ok=True)
-        (copy / path).symlink_to((folder / path).resolve(), target_is_directory=True)
-
-
-def refuse_unversioned_arrays(folder: Path, copy: Path) -> None:
-    """Raise UserError when `folder` holds raw arrays that DVC does not bring to `copy`."""
-    if missing := _unversioned(folder, copy):
-        names = " ".join(map(str, missing))
-        raise UserError(f"{missing[0]} is not under DVC, so a clone has no arrays: `dvc add {names}` and commit")
-
-
-def _unversioned(folder: Path, copy: Path) -> list[Path]:
-    root = Path(read_params(copy / "params.yaml").data.root)
-    paths = [root / name for name in _RAW if not root.is_absolute()]
-    return [
-        path for path in paths if (folder / path).is_dir() and not (copy / path).exists() and not _is_known(copy, path)
-    ]
-
-
-def _is_known(copy: Path, path: Path) -> bool:
-    """Whether DVC brings the path: an output of a stage, or added with `dvc add`."""
-    return (copy / f"{path}.dvc").exists() or f"- {path}\n" in (copy / "dvc.yaml").read_text(encoding="utf-8")

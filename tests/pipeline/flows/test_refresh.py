@@ -7,8 +7,10 @@ import re
 import psutil
 import pytest
 
+from colorizer.models.registry import find_model
 from pipeline.workspace.promotion import Version, judge
 from tests.support.disturbed import ask_for_training, newest_epoch, wait_until
+from tests.support.git_settings import write_settings
 from tests.support.imports import ROOT
 from tests.support.rebuilding import run_id
 from tests.support.workspace import BIN, Workspace
@@ -94,6 +96,36 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
     assert events[1]["payload"]["version"] == "v0.2.0"
     assert server.git("rev-parse", "main") == users_branch
     assert not server.git("status", "--short", "--untracked-files=no")
+
+
+def test_each_copy_of_a_project_refreshes_itself_by_an_alias_of_git_too(committed, tmp_path, prefect):
+    """In a folder with a blank, an umlaut and Chinese letters, in a linked worktree, with a hostile configuration."""
+    committed.dvc("add", "data/l", "data/ab")
+    commit(committed, "Versioned photographs")
+    first = Workspace(committed.path.rename(tmp_path / "Übung 中文"))
+    first.git("tag", "mine")
+    settings = write_settings(tmp_path / "settings") | prefect.environment | {"LC_ALL": "C"}
+    first.run(*REFRESH[:4], **settings)
+    tags = first.git("tag").split()
+    assert tags == ["generator#prod#1", "generator@v0.1.0", "mine"]
+
+    second = first.copy(tmp_path / "second")
+    second.edit_params(l1_weight="90.0")
+    commit(second, "Another recipe")
+    second.run("git", "-c", f"alias.again=!{' '.join(REFRESH[:4])} --margin -100", "again", **settings)
+    assert second.git("tag").split() == [*tags[:1], "generator#prod#2", tags[1], "generator@v0.2.0", "mine"]
+    assert first.git("tag").split() == tags
+    assert find_model(second.path, "generator#prod").is_file()
+    assert second.git("log", "--format=%an", "-1", "refresh") == "test\n"
+
+    linked = Workspace(tmp_path / "linked")
+    first.git("worktree", "add", "--quiet", str(linked.path), "-b", "side")
+    (linked.path / ".dvc/config.local").write_text(f"[cache]\ndir = {second.path / '.dvc/cache'}\n")
+    linked.dvc("checkout")
+    told = linked.run("git", "-c", f"alias.again=!{' '.join(REFRESH[:4])}", "again", **settings).stdout
+    assert "nothing changed; v0.1.0 stays promoted" in told
+    assert first.git("tag").split() == tags
+    assert linked.git("branch", "--show-current") == "side\n"
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 import csv
 import json
 import re
+import shutil
 import signal
 
+import numpy as np
 import psutil
 
 from settings.params_file import read_params
@@ -56,6 +58,44 @@ def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed,
     [options] = re.findall(r"to take the best: python -m pipeline rebuild (.*)", result.stdout)
     best = committed.run(*REBUILD, *options.split(), **prefect.environment)
     assert prefect.task_runs(run_id(best.stdout))["train"]["state"]["name"] == "Restored"
+
+
+def test_other_arrays_are_tried_anew_wherever_the_project_lies(committed, tmp_path, prefect):
+    """In a folder with a blank, an umlaut and Chinese letters, beside data of DVC that are not here."""
+    workspace = Workspace(committed.path.rename(tmp_path / "Übung 中文"))
+    (workspace.path / "album.bin").write_text("not of this pipeline\n")
+    workspace.dvc("add", "album.bin")
+    for path in (workspace.path / "album.bin", *workspace.path.glob(".dvc/cache/files/md5/*/*")):
+        if path.name in (workspace.path / "album.bin.dvc").read_text() or path.name == "album.bin":
+            path.unlink()
+    arrays = workspace.path / "data/l"
+    shutil.move(arrays, tmp_path / "first")
+    shutil.copytree(tmp_path / "first", tmp_path / "second")
+    codes = np.load(tmp_path / "second/gray_scale.npy")
+    codes[0, 0, 0] ^= 1
+    np.save(tmp_path / "second/gray_scale.npy", codes)
+    seeds = [f"{{train.epochs: 1, train.l1_pretrain_epochs: 1, train.seed: {seed}}}" for seed in (1, 2)]
+
+    def sweep(target: str, *candidates: str, check: bool = True) -> tuple[str, dict[str, str]]:
+        """What is printed, and the score of each seed."""
+        arrays.unlink(missing_ok=True)
+        arrays.symlink_to(tmp_path / target)
+        options = [word for candidate in candidates for word in ("--candidate", candidate)]
+        result = workspace.run(*SWEEP, *options, check=check, **prefect.environment, LC_ALL="C")
+        with (workspace.path / "scratch/sweep/ranking.csv").open() as file:
+            return result.stdout, {row["train.seed"]: row["ab_error"] for row in csv.DictReader(file)}
+
+    first = sweep("first", *seeds)[1]
+    printed, again = sweep("first", *seeds)
+    assert again == first
+    assert printed.count("Stage 'train' didn't change, skipping") == 2
+    printed, second = sweep("second", *seeds)
+    assert printed.count("Running stage 'train'") == 2
+    assert {seed for seed in ("1", "2") if second[seed] != first[seed]} == {"1", "2"}
+    assert sweep("first", seeds[0])[1]["1"] == first["1"]
+    printed, _ = sweep("nowhere", *seeds, check=False)
+    assert "nowhere, which is gone: put it back" in printed
+    assert "Traceback" not in printed
 
 
 def test_what_cannot_be_tried_is_refused_before_anything_runs(committed, prefect):

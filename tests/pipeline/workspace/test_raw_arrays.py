@@ -1,0 +1,83 @@
+"""What the raw arrays of a workspace hold, and what of them a sweep refuses."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colorizer.core.errors import UserError
+from pipeline.workspace.raw_arrays import read_contents, refuse_other_contents
+from tests.support.workspace import Workspace
+
+GREY = Path("data/l/gray_scale.npy")
+
+
+@pytest.fixture
+def workspace(miniature, tmp_path) -> Workspace:
+    return miniature.copy(tmp_path / "workspace")
+
+
+def change(folder: Path) -> None:
+    codes = np.load(folder / GREY)
+    codes[0, 0, 0] ^= 1
+    (folder / GREY).unlink()  # perhaps a link into DVC's cache
+    np.save(folder / GREY, codes)
+
+
+def test_contents_are_those_that_dvc_records_wherever_the_arrays_lie(workspace, tmp_path):
+    path = workspace.path
+    contents = read_contents(path)
+    assert [*contents] == ["data/l", "data/ab"]
+    refuse_other_contents(path, contents)  # dvc.lock tells the same
+
+    shutil.move(path / "data/l", tmp_path / "arrays")
+    (path / "data/l").symlink_to("../../arrays")
+    assert read_contents(path) == contents
+    (path / "data/l").unlink()
+    shutil.move(tmp_path / "arrays", path / "data/l")
+    workspace.dvc("add", "data/l", "data/ab")
+    assert read_contents(path) == contents
+    shutil.rmtree(path / "data/l")
+    assert read_contents(path) == contents  # DVC has them
+    workspace.dvc("checkout", "data/l")
+
+    change(path)
+    with pytest.raises(UserError, match=r"^data/l is not what data/l.dvc names: take it with `dvc add data/l`, or"):
+        read_contents(path)
+    workspace.dvc("add", "data/l")
+    changed = read_contents(path)
+    assert changed["data/ab"] == contents["data/ab"]
+    assert changed["data/l"] != contents["data/l"]
+    with pytest.raises(UserError, match=r"^data/l changed during the sweep, so scores cannot be compared: start it"):
+        refuse_other_contents(path, changed)
+
+
+def test_arrays_outside_are_read_too_and_the_sample_counts_by_its_params(workspace, tmp_path):
+    contents = read_contents(workspace.path)
+    for name in ("l", "ab"):
+        shutil.move(workspace.path / "data" / name, tmp_path / name)
+    workspace.edit_params(root=str(tmp_path))
+    assert [*read_contents(workspace.path).values()] == [*contents.values()]
+    workspace.edit_params(root="data/sample", split__train="16", split__test="8")
+    assert read_contents(workspace.path) == {}
+
+
+def test_a_folder_of_arrays_that_was_added_as_one(workspace):
+    (workspace.path / "data/mine").mkdir()
+    for name in ("l", "ab"):
+        shutil.move(workspace.path / "data" / name, workspace.path / "data/mine" / name)
+    workspace.edit_params(root="data/mine")
+    workspace.dvc("add", "data/mine")
+    assert [*read_contents(workspace.path)] == ["data/mine"]
+
+
+def test_what_cannot_be_read_is_one_line(workspace, tmp_path):
+    shutil.move(workspace.path / "data/l", tmp_path / "gone")
+    (workspace.path / "data/l").symlink_to(tmp_path / "arrays")
+    with pytest.raises(UserError, match=r"^data/l is a link to .*/arrays, which is gone: put it back$"):
+        read_contents(workspace.path)
+    (tmp_path / "arrays").mkdir()
+    (tmp_path / "arrays/gray_scale.npy").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UserError, match=r"^data/l cannot be read: "):
+        read_contents(workspace.path)
