@@ -6,20 +6,23 @@ import math
 import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from colorizer.core.errors import UserError
 from colorizer.photographs.photographs import Photograph
 
 MAX_PIXELS = 100_000_000
+MAX_PROFILE_BYTES = 64 * 2**20  # of a colour profile, and of the texts of a PNG; Pillow's own limit is 1 MB
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 _PHOTOMETRIC, _WHITE_IS_ZERO = TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 0
+_SIGNED = 2  # SampleFormat
 # Of EXIF, what describes how the pixels of the file at hand are stored, and not the photograph.
 # fmt: off
 _STORAGE_TAGS = frozenset(ExifTags.Base[name] for name in (
@@ -51,6 +54,7 @@ _DECODER_ERRORS = (
 _MACHINE_ERRORS = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # for which no file is to blame
 
 Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, before any pixel is decoded
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_PROFILE_BYTES
 warnings.filterwarnings("ignore", module="PIL")  # of damaged EXIF and the like
 
 
@@ -63,7 +67,10 @@ def read_size(path: Path) -> tuple[int, int]:
     with _decoding(path), _open(path) as image:
         width, height = image.size
         # Pillow gives the size of a TIFF the right way up, and decodes a whole PNG to find its orientation.
-        lies = image.format in ("JPEG", "MPO", "WEBP") and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        lies = False
+        if image.format in ("JPEG", "MPO", "WEBP"):
+            with suppress(*_DECODER_ERRORS):  # damaged EXIF
+                lies = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
         return (width, height) if lies else (height, width)
 
 
@@ -72,15 +79,22 @@ def read_photograph(path: Path, *, at_least: int | None = None) -> Photograph:
 
     With `at_least`, a JPEG may come smaller, but with sides of at least that many pixels, for a fraction of the time.
     Pixels with a grey or CMYK profile are converted to sRGB, because the profile would not fit a coloured picture. 16
-    bits become 8. Raises UserError when the file is missing, damaged, not a JPEG, PNG, WebP or TIFF, of a kind whose
-    pixels Pillow would get wrong, or has more than MAX_PIXELS pixels.
+    bits become 8. A profile of more than MAX_PROFILE_BYTES is left out. Raises UserError when the file is missing,
+    damaged, not a JPEG, PNG, WebP or TIFF, of a kind whose pixels Pillow would get wrong, or has more than MAX_PIXELS
+    pixels.
     """
     with _decoding(path), _open(path) as image:
         if at_least:
             image.draft(None, (at_least, at_least))
+        is_wide = isinstance(image, PngImagePlugin.PngImageFile) and image.tile[0].args == "RGB;16B"
         image.load()
+        if is_wide and image.info.pop("transparency", None):
+            image.putalpha(Image.fromarray(_wide_alpha(path)))
         icc_profile = image.info.get("icc_profile")
-        ImageOps.exif_transpose(image, in_place=True)
+        if len(icc_profile or b"") > MAX_PROFILE_BYTES:
+            icc_profile = None
+        with suppress(*_DECODER_ERRORS):  # damaged EXIF
+            ImageOps.exif_transpose(image, in_place=True)
         pixels, alpha, keeps_profile = _pixels(image, icc_profile)
         return Photograph(
             pixels=pixels,
@@ -103,6 +117,11 @@ def _decoding(path: Path) -> Iterator[None]:
     except _DECODER_ERRORS as error:
         if isinstance(error, OSError) and error.errno in _MACHINE_ERRORS:
             raise
+        if "MAX_TEXT_" in str(error):
+            megabytes = MAX_PROFILE_BYTES // 2**20
+            raise UserError(
+                f"{path} holds texts or a colour profile of more than {megabytes} MB: save it without"
+            ) from error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path} is damaged: {reason[:120]}") from error
 
@@ -128,15 +147,16 @@ def _refusal(image: Image.Image) -> str:
     if width * height == 0:
         return f"is damaged: it claims {width} x {height} pixels"
     wrong = _wrong_pixels(image)
-    return f"has {wrong}: save it with 8 or 16 bits a channel" if wrong else ""
+    return f"has {wrong}: save it with 8 or 16 bits a channel, unsigned and interleaved" if wrong else ""
 
 
 def _wrong_pixels(image: Image.Image) -> str:
     """Name the kind of pixels that Pillow would silently decode wrongly; empty if there is none."""
-    if image.mode in ("I", "F"):
-        return "pixels of 32 bits"
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         bits = set(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+        if image.mode in ("I", "F"):
+            is_signed = image.tag_v2.get(TiffImagePlugin.SAMPLEFORMAT, (1,))[0] == _SIGNED
+            return f"{'signed ' if is_signed else ''}pixels of {max(bits)} bits"
         if max(bits) > 8 and bits != {16}:
             return f"channels of {max(bits)} bits"
         if bits == {16} and image.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 2 and image.mode == "RGB":
@@ -156,11 +176,20 @@ def _exif(image: Image.Image) -> bytes | None:
     """EXIF without the orientation, as pixels are turned, and without how they were stored."""
     try:
         exif = image.getexif()
+        exif.bigtiff = False  # Pillow writes EXIF of that kind so that it cannot read it
         for tag in _STORAGE_TAGS & exif.keys():
             del exif[tag]
         return exif.tobytes() if exif else None
     except _DECODER_ERRORS:
         return None  # a photograph is not lost with its damaged EXIF
+
+
+def _wide_alpha(path: Path) -> NDArray[np.uint8]:
+    """Alpha (H, W) of a PNG of 16 bits with a transparent colour. Pillow would look for it among the upper 8 bits."""
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise OSError("its transparency cannot be read")
+    return np.asarray(pixels[..., 3] == 65535, np.uint8) * np.uint8(255)
 
 
 def _pixels(image: Image.Image, icc_profile: bytes | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, bool]:

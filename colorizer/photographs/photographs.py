@@ -19,6 +19,7 @@ Format = Literal["png", "jpeg", "webp", "tiff"]
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})  # what is looked for in folders
 _SUFFIX: dict[Format, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
 _LARGEST_SIDE: dict[Format, int] = {"png": 2**31 - 1, "jpeg": 65_500, "webp": 16_383, "tiff": 2**31 - 1}
+_LARGEST_JPEG_PROFILE = 255 * 65_519  # bytes: in 255 parts at most
 _SAVE_OPTIONS: dict[Format, dict[str, Any]] = {
     "png": {"compress_level": 4},  # 6, the default, takes three times as long for 6% less
     "jpeg": {"quality": 100, "subsampling": 0},  # 95 moves L by 1 code on average, this by 0.4
@@ -99,23 +100,24 @@ def named(path: Path, file_format: Format) -> Path:
 def write_photograph(path: Path, photograph: Photograph, file_format: Format) -> None:
     """Write a photograph with its alpha, EXIF, ICC profile and resolution. `path` appears only when whole.
 
-    Everything but JPEG is lossless; JPEG has quality 100 and full chroma resolution; TIFF is not compressed. EXIF that
-    the format cannot hold, as that of more than 64 KB in JPEG, is left out. Raises UserError when the format cannot
-    hold the photograph, or the disk is full.
+    Everything but JPEG is lossless; JPEG has quality 100 and full chroma resolution; TIFF is not compressed. EXIF and a
+    profile that the format cannot hold, as EXIF of more than 64 KB in JPEG, are left out. Raises UserError when the
+    format cannot hold the photograph, or the disk is full.
     """
     if max(photograph.size) > _LARGEST_SIDE[file_format]:
         raise UserError(f"{path}: {file_format} holds at most {_LARGEST_SIDE[file_format]} px a side: use png")
-    if photograph.alpha is None:
-        image = Image.fromarray(photograph.rgb)
-    elif file_format == "jpeg":
-        raise UserError(f"{path}: JPEG cannot hold the photograph's transparency: use png")
-    else:
-        image = Image.fromarray(np.dstack([photograph.rgb, photograph.alpha]))
+    alpha, profile = photograph.alpha, photograph.icc_profile
+    if file_format == "jpeg":
+        if alpha is not None and alpha.min() < 255:
+            raise UserError(f"{path}: JPEG cannot hold the photograph's transparency: use png")
+        alpha = None
+        profile = profile if len(profile or b"") <= _LARGEST_JPEG_PROFILE else None
     along: dict[str, Any] = {
         "exif": photograph.exif,
-        "icc_profile": photograph.icc_profile,
+        "icc_profile": profile,
         "dpi": photograph.dpi if file_format != "webp" else None,
     }
+    image = Image.fromarray(photograph.rgb if alpha is None else np.dstack([photograph.rgb, alpha]))
     with atomic_write(path) as partial:
         try:
             _save(image, partial, file_format, along)
