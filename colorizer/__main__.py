@@ -118,6 +118,8 @@ def colorize(
     wanted = jobs if force else [job for job in jobs if not job.target.exists()]
     part = f"-{shard.replace('/', '-of-')}" if shard else ""
     sheets, summary = PairSheets(out / f"before-after{part}"), Summary()
+    if compare and (among := [job for job in jobs if sheets.folder in job.target.parents]):
+        raise UserError(f"{sheets.folder} is for the sheets of --compare: choose another --out for {among[0].source}")
     if wanted:
         make_folder(out)
         loaded = load_model(find_model(Path.cwd(), model))

@@ -1,9 +1,14 @@
 """Plans a run: which photographs to colour, and into which files."""
 
+import re
+import tempfile
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from stat import S_ISDIR
 
 from colorizer.core.errors import UserError
 from colorizer.photographs.photographs import Format, find_photographs, named
@@ -21,29 +26,110 @@ def plan_jobs(inputs: Sequence[Path], out: Path, file_format: Format) -> list[Jo
     """Give every photograph in files and folders a path of the same name under `out`, with the format's suffix.
 
     Names that differ by their suffix only keep it, as in `a.jpg.png`. When `out` lies in a folder that is given, what
-    it holds is no input. Raises UserError for inputs that do not exist, folders without photographs, two inputs of one
-    name, and when an input would be overwritten.
+    it holds is no input. Raises UserError for inputs that do not exist, folders without photographs, names that cannot
+    be written, two inputs of one name on the file system of `out`, and when an input would be overwritten.
     """
-    outside = out.resolve()
-    if any(given.resolve() == outside for given in inputs):
+    if any(_is_same(given, out) for given in inputs):
         raise UserError(f"{out} is both input and output: choose another folder with --out")
+    is_output = cache(lambda folder: any(_is_same(above, out) for above in (folder, *folder.parents)))
     found: dict[tuple[Path, Path], None] = {}  # in order, each once
     for given in inputs:
-        holds_out = given.resolve() in outside.parents
+        is_in_out = is_output(given.resolve().parent)
         for source, name in find_photographs(given):
-            if not (holds_out and outside in source.resolve().parents):
+            if is_in_out or not is_output(source.resolve().parent):
                 found[source, name] = None
     shared = Counter(named(name, file_format) for _, name in found)
     jobs = []
     for source, name in found:
         target = named(name, file_format)
         jobs.append(Job(source, out / (named(Path(f"{name}.x"), file_format) if shared[target] > 1 else target)))
-    sources = {job.source.resolve() for job in jobs}
-    if overwritten := [job for job in jobs if job.target.resolve() in sources]:
-        raise UserError(f"{overwritten[0].target} would overwrite an input: choose another folder with --out")
-    if twice := [target for target, count in Counter(job.target for job in jobs).items() if count > 1]:
-        raise UserError(f"two inputs would become {twice[0]}: colour them into different folders")
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
+    _refuse_bad_targets(jobs, there)
+    _refuse_equal_targets(jobs, out, there)
     return jobs
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    """Whether both are one file or folder, by whatever names."""
+    return first.exists() and second.exists() and first.samefile(second)
+
+
+def _refuse_bad_targets(jobs: Sequence[Job], there: Path) -> None:
+    """Raise UserError when a file to write is an input, a folder, or has a name that the file system does not take.
+
+    `there` is a folder of that file system.
+    """
+    sources = {job.source.resolve() for job in jobs}
+    places = {_place(job.source): job.source for job in jobs}
+    for job in jobs:
+        try:
+            _mode(there / job.target.name)  # tells a name that is too long, before the folder for it is made
+            mode = _mode(job.target)
+        except OSError as error:
+            raise UserError(
+                f"{job.target} cannot be written: {(error.strerror or '').lower()}; "
+                f"choose another name for {job.source}, another --out or another --format"
+            ) from error
+        if mode is None:
+            continue
+        if S_ISDIR(mode):
+            raise UserError(f"{job.target} is a folder, so {job.source} cannot become it: choose another --out")
+        # On a file system that ignores case, a.png is A.PNG under another name.
+        same = places.get(_place(job.target))
+        if job.target.resolve() in sources or (same and same.exists() and job.target.samefile(same)):
+            raise UserError(f"{job.target} would overwrite an input: choose another folder with --out")
+
+
+def _mode(path: Path) -> int | None:
+    """The kind of a file or folder, None if there is none."""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _place(path: Path) -> tuple[int, int, str]:
+    """The folder of a file that exists, and its name as the least exact file system takes it."""
+    folder = path.parent.stat()
+    return folder.st_dev, folder.st_ino, _key(Path(path.name))
+
+
+def _key(path: Path) -> str:
+    """A path without what some file systems ignore: upper case, forms of Unicode, dots and blanks that end a name."""
+    parts = [unicodedata.normalize("NFKC", part).casefold().rstrip(". ") or part for part in path.parts]
+    return unicodedata.normalize("NFKC", "/".join(parts))
+
+
+def _refuse_equal_targets(jobs: Sequence[Job], out: Path, there: Path) -> None:
+    """Raise UserError when two inputs would become one file, or a file and a folder of one name.
+
+    Only the file system knows which names are one. So files of names that are alike are made, empty, in a temporary
+    folder in `there`.
+    """
+    targets = [(job.target.relative_to(out), job.source) for job in jobs]
+    files = Counter(_key(target) for target, _ in targets)
+    folders = {_key(above) for target, _ in targets for above in target.parents}
+    alike = [
+        (target, source)
+        for target, source in targets
+        if files[_key(target)] > 1 or _key(target) in folders or any(_key(above) in files for above in target.parents)
+    ]
+    if not alike:
+        return
+    try:
+        with tempfile.TemporaryDirectory(dir=there, prefix=".colorizer-") as trial:
+            for target, source in alike:
+                file = Path(trial, target)
+                try:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.touch(exist_ok=False)
+                except (FileExistsError, NotADirectoryError):
+                    what = out / target if file.is_file() else "a file and a folder of one name"
+                    raise UserError(
+                        f"two inputs would become {what}, the second is {source}: colour them into different folders"
+                    ) from None
+    except OSError as error:
+        raise UserError(f"{out} cannot be written to: {(error.strerror or '').lower()}") from error
 
 
 def shard_of(jobs: Sequence[Job], shard: str | None) -> Sequence[Job]:
@@ -53,7 +139,8 @@ def shard_of(jobs: Sequence[Job], shard: str | None) -> Sequence[Job]:
     """
     if shard is None:
         return jobs
-    number, _, count = shard.partition("/")
-    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+    parts = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", shard)
+    number, count = map(int, parts.groups()) if parts else (0, 0)
+    if not 1 <= number <= count:
         raise UserError(f"--shard {shard}: write K/N with K from 1 to N, `1/4` for example")
-    return jobs[int(number) - 1 :: int(count)]
+    return jobs[number - 1 :: count]

@@ -16,7 +16,8 @@ from colorizer.core.files import atomic_write
 
 Format = Literal["png", "jpeg", "webp", "tiff"]
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})  # what is looked for in folders
+# What is looked for in folders.
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"})
 _SUFFIX: dict[Format, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
 _LARGEST_SIDE: dict[Format, int] = {"png": 2**31 - 1, "jpeg": 65_500, "webp": 16_383, "tiff": 2**31 - 1}
 _LARGEST_JPEG_PROFILE = 255 * 65_519  # bytes: in 255 parts at most
@@ -61,22 +62,27 @@ def find_photographs(given: Path) -> list[tuple[Path, Path]]:
     """List the photographs in a folder and below, sorted, each with its path relative to the folder.
 
     A file that is given stands for itself, with its own name. In folders, files are known by their suffixes, and names
-    that begin with a dot are left out. Raises UserError when there is nothing of that name, no photograph in the
-    folder, or a folder in it that cannot be read.
+    that begin with a dot are left out. Linked folders count, but for a link back to a folder that it lies in. Raises
+    UserError when there is nothing of that name, no photograph in the folder, or a folder in it that cannot be read.
     """
     if not given.exists():
         raise UserError(f"{given} does not exist")
     if not given.is_dir():
         return [(given, Path(given.name))]
     found = []
-    for folder, folders, names in os.walk(given, onerror=_refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for folder, folders, names in os.walk(given, onerror=_refuse, followlinks=True):
+        folders[:] = [name for name in folders if not (name.startswith(".") or _leads_back(Path(folder, name)))]
         paths = [Path(folder, name) for name in names if not name.startswith(".")]
         # A link to nowhere counts, and is told as one that cannot be read.
         found += [path for path in paths if path.suffix.lower() in SUFFIXES and (path.is_file() or path.is_symlink())]
     if not found:
         raise UserError(f"{given} holds no photographs: expected files named *{', *'.join(sorted(SUFFIXES))}")
     return [(path, path.relative_to(given)) for path in sorted(found)]
+
+
+def _leads_back(folder: Path) -> bool:
+    """Whether this is a link to a folder that it lies in: following it would never end."""
+    return folder.is_symlink() and any(above.resolve().is_relative_to(folder.resolve()) for above in folder.parents)
 
 
 def _refuse(error: OSError) -> None:

@@ -192,7 +192,9 @@ def test_finding(tmp_path):
     assert found == ["a.png", "b/2.JPG", "c.jpeg/5.webp"]
     assert find_photographs(tmp_path / "note.txt") == [(tmp_path / "note.txt", Path("note.txt"))]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"empty holds no photographs: expected files named \*\.jpeg, "):
+    with pytest.raises(
+        UserError, match=r"empty holds no photographs: expected files named \*\.jfif, \*\.jpe, \*\.jpeg, "
+    ):
         find_photographs(tmp_path / "empty")
     with pytest.raises(UserError, match="nowhere does not exist"):
         find_photographs(tmp_path / "nowhere")
