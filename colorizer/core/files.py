@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from colorizer.core.digests import fingerprint
 from colorizer.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _ADVICE = {
     **dict.fromkeys((errno.EACCES, errno.EPERM), "change its permissions or those of its folder"),
     errno.EROFS: "take a disk that can be written to",
 }
+_LONGEST_STEM = 100  # bytes: file systems allow names of 143 to 255 bytes, and temporary names are longer
 
 
 @contextmanager
@@ -31,7 +33,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Missing folders are made. Raises UserError when the disk, a quota or a limit is full, and when writing is not
     permitted.
     """
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    stem = path.stem if len(os.fsencode(path.stem)) <= _LONGEST_STEM else fingerprint({"name": path.name})
+    partial = path.with_name(f".{stem}.partial{path.suffix:.16}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)

@@ -76,6 +76,13 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["x" * 251 + ".csv", "\xfc" * 125 + ".json", "x." + "y" * 253, "\udcff" * 255])
+def test_names_as_long_as_a_file_system_allows(tmp_path, name):
+    for text in ("first", "second"):
+        write_text(tmp_path / name, text)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "second")]
+
+
 def test_a_missing_store_says_how_to_make_it(tmp_path):
     with pytest.raises(UserError, match="dvc repro concatenate"):
         open_store(tmp_path / "lab.npy")
