@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from colorizer.core.errors import UserError, is_out_of_memory
+from colorizer.core.errors import UserError, is_out_of_memory, printable
 from colorizer.core.files import explain
 
 
@@ -41,8 +41,8 @@ def run_app(app: typer.Typer) -> None:
 
 
 def say(text: str) -> None:
-    """Print one line on standard error, with the program's name before it."""
-    print(f"colorizer: {text}", file=sys.stderr, flush=True)
+    """Print one line on standard error, with the program's name before it and control characters as escapes."""
+    print(f"colorizer: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def make_folder(folder: Path) -> None:

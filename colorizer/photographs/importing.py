@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizer.core.errors import UserError
+from colorizer.core.errors import UserError, printable
 from colorizer.core.lab import mean_chroma, rgb_to_codes
 from colorizer.data.parallel import ordered_map
 from colorizer.data.raw import SMALLEST_SIDE
@@ -102,7 +102,7 @@ def _codes_or_skipped(path: Path, size: int, fit: Fit, min_chroma: float) -> _Pr
     try:
         photograph = read_photograph(path, at_least=2 * size)  # in twice the size, the resizing decides on the quality
     except UserError as error:
-        return _Skipped("unreadable", str(error).removeprefix(f"{path} ").removeprefix("is "))
+        return _Skipped("unreadable", str(error).removeprefix(printable(f"{path} ")).removeprefix("is "))
     height, width = photograph.size
     if (min(height, width) if fit == "crop" else max(height, width)) < size:
         return _Skipped("too small", f"{width} x {height} pixels")

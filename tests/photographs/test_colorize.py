@@ -118,6 +118,33 @@ def test_names_of_any_bytes_and_links_to_nowhere(miniature, album, tmp_path):
     assert told.endswith(f"colorizer: 3 coloured in {tmp_path / 'out'}; 2 failed\n")
 
 
+def test_names_as_long_as_the_file_system_allows(colorize, album, tmp_path):
+    """The temporary names of outputs are longer than theirs."""
+    album = album.rename(tmp_path / "long")
+    for length in (247, 251):
+        shutil.copy(album / "china.jpg", album / f"{'x' * length}.jpg")
+    out = tmp_path / "out"
+    assert colorize(album, "--out", out) == (0, [f"5 coloured in {out}"])
+    assert f"{'x' * 251}.png" in files(out)
+    code, [line] = colorize(album, "--out", out, "--format", "webp")
+    assert code == 1
+    assert f"{'x' * 251}.webp cannot be written: file name too long; choose another name for {album}" in line
+
+
+def test_control_characters_of_names_do_not_reach_the_terminal(colorize, album, tmp_path):
+    (album / "\x1b[31mred\n\x9b\u202e.jpg").write_text("not a photograph")
+    [line, _] = colorize(album, "--out", tmp_path / "out")[1]
+    assert line.startswith(f"{album}/\\x1b[31mred\\n\\x9b\\u202e.jpg is not a JPEG")
+    assert colorize(album / "china.jpg", "--out", tmp_path / "a\rb")[1] == [f"1 coloured in {tmp_path}/a\\rb"]
+
+
+def test_sheets_do_not_take_the_place_of_photographs(colorize, album, tmp_path):
+    (album / "trips").rename(album / "before-after")
+    [line] = colorize(album, "--out", tmp_path / "out", "--compare")[1]
+    assert line.startswith(f"{tmp_path}/out/before-after is for the sheets of --compare: choose another --out for ")
+    assert colorize(album, "--out", tmp_path / "out")[0] == 0
+
+
 def test_libtiff_says_nothing_itself(miniature, album, tmp_path):
     Image.open(album / "china.jpg").save(album / "cut.tif", compression="tiff_deflate")
     whole = (album / "cut.tif").read_bytes()
