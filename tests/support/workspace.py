@@ -25,6 +25,9 @@ from tests.support.imports import ROOT
 BIN = Path(sys.executable).parent
 UNACTIVATED = "/usr/bin:/bin"  # a PATH with nothing of .venv on it
 
+# A name with a blank, an umlaut and Chinese letters, where the system has them: DVC has no other names then, either.
+FOREIGN_NAME = "Übung 中文" if sys.getfilesystemencoding() == "utf-8" else "a blank"
+
 MINIATURE = {
     "sample__size": "16",
     "sample__train": "16",

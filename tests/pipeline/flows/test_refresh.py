@@ -13,7 +13,7 @@ from tests.support.disturbed import ask_for_training, newest_epoch, wait_until
 from tests.support.git_settings import write_settings
 from tests.support.imports import ROOT
 from tests.support.rebuilding import run_id
-from tests.support.workspace import BIN, Workspace
+from tests.support.workspace import BIN, FOREIGN_NAME, Workspace
 
 REFRESH = (str(BIN / "python"), "-m", "pipeline", "refresh", "--follow", "origin/main", "--publish")
 
@@ -102,7 +102,7 @@ def test_each_copy_of_a_project_refreshes_itself_by_an_alias_of_git_too(committe
     """In a folder with a blank, an umlaut and Chinese letters, in a linked worktree, with a hostile configuration."""
     committed.dvc("add", "data/l", "data/ab")
     commit(committed, "Versioned photographs")
-    first = Workspace(committed.path.rename(tmp_path / "Übung 中文"))
+    first = Workspace(committed.path.rename(tmp_path / FOREIGN_NAME))
     first.git("tag", "mine")
     settings = write_settings(tmp_path / "settings") | prefect.environment | {"LC_ALL": "C"}
     first.run(*REFRESH[:4], **settings)

@@ -12,7 +12,7 @@ import psutil
 from settings.params_file import read_params
 from tests.support.disturbed import newest_epoch, wait_until
 from tests.support.rebuilding import REBUILD, run_id
-from tests.support.workspace import BIN, Workspace
+from tests.support.workspace import BIN, FOREIGN_NAME, Workspace
 
 SWEEP = (str(BIN / "python"), "-m", "pipeline", "sweep")
 SHORT = "{train.epochs: 1, train.l1_pretrain_epochs: 1}"
@@ -62,7 +62,7 @@ def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed,
 
 def test_other_arrays_are_tried_anew_wherever_the_project_lies(committed, tmp_path, prefect):
     """In a folder with a blank, an umlaut and Chinese letters, beside data of DVC that are not here."""
-    workspace = Workspace(committed.path.rename(tmp_path / "Übung 中文"))
+    workspace = Workspace(committed.path.rename(tmp_path / FOREIGN_NAME))
     (workspace.path / "album.bin").write_text("not of this pipeline\n")
     workspace.dvc("add", "album.bin")
     for path in (workspace.path / "album.bin", *workspace.path.glob(".dvc/cache/files/md5/*/*")):

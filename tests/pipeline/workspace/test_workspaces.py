@@ -8,7 +8,7 @@ import pytest
 from dvc.config import Config
 
 from pipeline.workspace.workspaces import copy_workspace
-from tests.support.workspace import BIN, Workspace
+from tests.support.workspace import BIN, FOREIGN_NAME, Workspace
 
 
 def make_copy(workspace: Workspace) -> Workspace:
@@ -91,10 +91,11 @@ def test_links_lead_to_the_arrays_of_now_and_those_are_never_touched(miniature, 
 
 
 def test_a_copy_remembers_no_folder_of_a_project_that_was_copied_or_has_any_letters(miniature, tmp_path):
-    workspace = miniature.copy(tmp_path / "Übung 中文")
+    workspace = miniature.copy(tmp_path / FOREIGN_NAME)
     workspace.dvc("remote", "add", "--default", "storage", "../storage")
     (workspace.path / ".dvc/config").write_text(
-        (workspace.path / ".dvc/config").read_text() + "['remote \"elsewhere\"']\nurl = /srv/Größe\n"
+        (workspace.path / ".dvc/config").read_text() + f"['remote \"elsewhere\"']\nurl = /srv/{FOREIGN_NAME}\n",
+        encoding="utf-8",
     )
     copy = make_copy(workspace)
     (copy.path / ".dvc/tmp").mkdir()
@@ -106,7 +107,7 @@ def test_a_copy_remembers_no_folder_of_a_project_that_was_copied_or_has_any_lett
         config = Config(str(copy.path / ".dvc"))
         assert Path(config["cache"]["dir"]) == used.path / ".dvc/cache"
         assert Path(config["remote"]["storage"]["url"]) == tmp_path / "storage"
-        assert config["remote"]["elsewhere"]["url"] == "/srv/Größe"
+        assert config["remote"]["elsewhere"]["url"] == f"/srv/{FOREIGN_NAME}"
         assert config["core"]["remote"] == "storage"
         assert "is cached - skipping run" in copy.dvc("repro", "locate", LC_ALL="C").stdout
     shutil.rmtree(workspace.path)
