@@ -7,7 +7,7 @@ import os
 import sys
 
 from colorizer.core.errors import UserError
-from colorizer.models.commands import child_environment
+from colorizer.models.environment import child_environment
 from settings.params_file import write_params
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 from colorizer.data.sample import make_sample
+from colorizer.models.environment import bypass_proxies
 from tests.support.disturbed import ask_for_training, results
 from tests.support.prefect_server import ALIVE, PrefectServer, running_server
 from tests.support.workspace import STARTED, Workspace, end_what_was_started, make_miniature, make_once
@@ -22,6 +23,8 @@ from tests.support.workspace import STARTED, Workspace, end_what_was_started, ma
 NO_GPU = "no GPU"
 
 SLOW = {"prefect", "miniature"}  # fixtures that start a Prefect server or a training
+
+bypass_proxies()  # for what tests ask their servers
 
 gc.disable()  # while the tests are imported, see pytest_collection_finish
 

@@ -3,13 +3,12 @@
 import os
 import re
 import subprocess
-import sys
-from collections.abc import Collection, Sequence
-from functools import cache
+from collections.abc import Sequence
 from itertools import dropwhile, takewhile
 from pathlib import Path
 
 from colorizer.core.errors import UserError
+from colorizer.models.environment import child_environment
 
 # What a user may have set for git, and what would change the result of a command or refuse it.
 _SETTINGS = {
@@ -22,32 +21,6 @@ _SETTINGS = {
 _REASON = re.compile(r"(ERROR:|fatal:|error:|❌|!) ")  # how a line with one begins: DVC's, git's, GTO's
 _POINTERS = ("Please report it here", "Having any troubles?")  # to those who make GTO and DVC
 _REJECTED = " ! ["  # by git, a branch or tag; the lines around it say less
-
-
-def child_environment() -> dict[str, str]:
-    """Return the environment for child processes: this process's variables, with this Python's folder first on PATH.
-
-    DVC runs a stage as `python -m stages.<name>` through a shell, which looks on the PATH, whether the .venv is
-    activated or not. What git tells a hook or an alias about its repository is left out: it would count for more than
-    the folder in which a child runs.
-    """
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    kept = {name: value for name, value in os.environ.items() if name not in _names_of_one_repository()}
-    return kept | {"PATH": path}
-
-
-@cache
-def _names_of_one_repository() -> Collection[str]:
-    try:
-        told = subprocess.run(
-            ["git", "rev-parse", "--local-env-vars"],
-            env={"PATH": os.environ.get("PATH", os.defpath)},
-            text=True,
-            capture_output=True,
-        )
-    except OSError:  # without git there is no hook
-        return ()
-    return told.stdout.split()
 
 
 def run_command(command: str, folder: Path, *arguments: str) -> str:

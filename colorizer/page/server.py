@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from colorizer.core.errors import UserError
-from colorizer.core.proxies import bypass_proxies
+from colorizer.models.environment import bypass_proxies
 from colorizer.models.registry import models_at_hand
 from colorizer.page.coloring import write_examples
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from colorizer.core.errors import UserError
-from colorizer.models.commands import child_environment
+from colorizer.models.environment import child_environment
 
 GUARD = Path(__file__).with_name("guard.py")
 

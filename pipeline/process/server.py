@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from colorizer.core.errors import UserError
-from colorizer.core.proxies import bypass_proxies
+from colorizer.models.environment import bypass_proxies
 from pipeline.process.children import Child
 
 LOOPBACK = "127.0.0.1"

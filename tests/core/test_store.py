@@ -80,7 +80,7 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
 def test_names_as_long_as_a_file_system_allows(tmp_path, name):
     for text in ("first", "second"):
         write_text(tmp_path / name, text)
-    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "second")]
+    assert [(path.name, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [(name, "second")]
 
 
 def test_a_missing_store_says_how_to_make_it(tmp_path):

@@ -1,10 +1,8 @@
 """What a command is told and what is told of its failure."""
 
-import subprocess
-
 import pytest
 
-from colorizer.models.commands import child_environment, reason_in
+from colorizer.models.commands import reason_in
 from tests.support.workspace import BIN
 
 
@@ -37,16 +35,6 @@ from tests.support.workspace import BIN
 )
 def test_the_reason_is_told_and_not_the_last_line(printed, reason):
     assert reason_in(printed.splitlines()) == reason
-
-
-def test_a_child_does_not_learn_of_the_repository_of_a_hook(monkeypatch):
-    names = subprocess.run(["git", "rev-parse", "--local-env-vars"], text=True, capture_output=True).stdout.split()
-    assert {"GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"} <= {*names}
-    for name in [*names, "GIT_SSH_COMMAND"]:
-        monkeypatch.setenv(name, "something")
-    environment = child_environment()
-    assert not {*names} & {*environment}
-    assert environment["GIT_SSH_COMMAND"] == "something"
 
 
 def test_an_empty_lock_file_of_dvc_is_told_with_the_fix(miniature, tmp_path):
