@@ -85,4 +85,8 @@ def reason_in(printed: Sequence[str]) -> str:
 
 def explain(told: str) -> str:
     """Add what to do to what DVC says, where DVC does not tell."""
-    return f"{told}; delete this file while no dvc runs" if "RWLock-file" in told else told
+    if "RWLock-file" in told:
+        return f"{told}; delete this file while no dvc runs"
+    if "[Errno" in told:
+        return f"{told}; if that is one of your arrays, `python -m stages.locate` says what to do"
+    return told

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from colorizer.core.errors import UserError
 from colorizer.core.files import refusal
-from colorizer.data.raw import CHROMA_PATTERN, LIGHTNESS_FILE
+from colorizer.data.raw_files import CHROMA_PATTERN, LIGHTNESS_FILE
 
 TABLE_FILE = "photographs.csv"
 BATCH_IMAGES = 10_000  # per chroma file; the lightness is in one file

@@ -45,13 +45,13 @@ WORK = {
 INVENTORY_BYTES = {"load": 250}  # per image, columns and what sorting them takes
 
 
-@pytest.mark.parametrize("name", WORK)
-def test_memory_does_not_grow_with_the_number_of_images(tmp_path, monkeypatch, photographs, name):
+@pytest.mark.parametrize(("name", "dtype"), [*((name, "u1") for name in WORK), ("load", ">i8"), ("concatenate", "f8")])
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path, monkeypatch, photographs, name, dtype):
     monkeypatch.setattr("colorizer.data.raw.CHUNK_BYTES", 2**16)
 
     def peak(count):
         root = tmp_path / str(count)
-        write_raw(root, np.tile(photographs, (count // 64, 1, 1, 1)))
+        write_raw(root, np.tile(photographs, (count // 64, 1, 1, 1)).astype(dtype))
         raw = open_raw(root)
         write_copy(raw, root / "lab.npy")
         tracemalloc.start()

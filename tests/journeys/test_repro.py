@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -172,6 +173,24 @@ def test_a_mistake_ends_in_one_line_before_any_large_write(empty, name):
     assert sum(message in line for line in result.stdout.splitlines()) == 1
     assert "Traceback" not in result.stdout
     assert not (empty.path / "data/lab.npy").exists()
+
+
+def test_what_dvc_cannot_read_is_explained_before_it_tries_to(restored):
+    mine = restored.path / "data/mine"
+    for name in ("l", "ab"):
+        shutil.copytree(restored.path / "data" / name, mine / name)
+    for root in ("data/mine", "data"):
+        restored.edit_params(root=root)
+        restored.dvc("repro", "locate")
+    (mine / "ab/ab1.npy").unlink()
+    (mine / "ab/ab1.npy").symlink_to("gone")
+    restored.edit_params(root="data/mine")
+    result = restored.dvc("repro", check=False)
+    assert result.returncode != 0
+    assert "locate: data/mine/ab/ab1.npy cannot be read (it is a link to gone, which is not there)" in result.stdout
+    assert "Errno" not in result.stdout
+    shutil.rmtree(mine)
+    restored.git("checkout", "--", "dvc.lock")
 
 
 def test_train_and_evaluate_refuse_to_run_without_the_normalization(workspace, tmp_path):

@@ -47,6 +47,16 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(miniature, tmp_path, sta
     assert re.fullmatch(f"{stage}: {told}\n", result.stdout)
 
 
+def test_an_array_that_may_not_be_read_is_one_line(miniature, tmp_path):
+    workspace = miniature.copy(tmp_path / "clone")
+    (workspace.path / "data/ab/ab2.npy").chmod(0)
+    result = run(workspace, "locate")
+    assert (result.returncode, result.stdout) == (
+        1,
+        "locate: data/ab/ab2.npy cannot be read (permission denied): put a readable file in its place, or remove it\n",
+    )
+
+
 def test_that_answers_cannot_be_kept_is_told_before_the_first_epoch(miniature, tmp_path):
     workspace = miniature.copy(tmp_path / "clone")
     workspace.edit_params(learning_rate="0.002")
