@@ -2,14 +2,15 @@
 
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from colorizer.console import make_folder, run_app, say
-from colorizer.core.errors import UserError
+from colorizer.console import hydra_text, make_folder, run_app, say
+from colorizer.core.errors import UserError, printable
 from colorizer.core.files import write_text
 from colorizer.data.raw import SMALLEST_SIDE
 from colorizer.models.registry import MODEL_PATH, find_model
@@ -71,14 +72,20 @@ def import_(
         return
     test = imported.num_images // 5
     train = imported.num_images - test
+    if printable(str(out)) != str(out):
+        say("to train on them, rename the folder first: no params.yaml can hold the control characters of its name")
+        return
     settings = {
-        "data.root": out,
+        "data.root": hydra_text(str(out)),
         "split.train": train,
         "split.validation": train // 10,
         "split.test": test,
         "split.shuffle": "true",
     }
-    say("to train on them: dvc exp run " + " ".join(f"-S {key}={value}" for key, value in settings.items()))
+    say(
+        "to train on them: dvc exp run "
+        + " ".join(f"-S {shlex.quote(f'{key}={value}')}" for key, value in settings.items())
+    )
 
 
 @app.command()

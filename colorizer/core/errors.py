@@ -2,8 +2,8 @@
 
 import re
 
-# Control characters, line breaks, and what turns the direction of the text: a terminal would obey them.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+# Control characters, line breaks, what turns the direction of the text, and bytes that are no text.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class UserError(ValueError):

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 
 from colorizer.data.sample import built_in_photographs
 from tests.support.imports import ROOT
-from tests.support.workspace import Workspace
+from tests.support.workspace import BIN, Workspace
 
 
 def test_three_commands(committed: Workspace, tmp_path):
@@ -41,6 +43,19 @@ def test_three_commands(committed: Workspace, tmp_path):
     assert "1 coloured in coloured; before and after on 1 sheets in coloured/before-after" in run(to_photographs)
     with Image.open(committed.path / "coloured/house.png") as image:
         assert (image.mode, image.size) == ("RGB", (640, 427))
+
+
+@pytest.mark.parametrize("is_absolute", [True, False])
+def test_the_printed_command_holds_for_any_name_of_the_folder(committed: Workspace, tmp_path, is_absolute):
+    """Pasted into a shell: its characters, and those of Hydra's overrides, are the folder's."""
+    name = "my $HOME, ü=#1 [a] {b} ${c} (d) 'e' \"f\" !g `h` * 中 ~\\"
+    write_photographs(tmp_path / "Pictures", tmp_path / "Scans")
+    out = committed.path / "data" / name if is_absolute else Path("data", name)
+    command = [str(BIN / "python"), "-m", "colorizer", "import", str(tmp_path / "Pictures"), "--out", str(out)]
+    [printed] = re.findall(r"to train on them: (.*)", committed.run(*command).stdout)
+    committed.run("bash", "-ec", f"{printed} load")
+    assert YAML(typ="safe").load(committed.path / "params.yaml")["data"]["root"] == str(out)
+    assert len(pd.read_csv(committed.path / "data/inventory.csv")) == 40
 
 
 def write_photographs(pictures: Path, scans: Path) -> None:
