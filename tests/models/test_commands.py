@@ -39,7 +39,7 @@ def test_the_reason_is_told_and_not_the_last_line(printed, reason):
 
 def test_an_empty_lock_file_of_dvc_is_told_with_the_fix(miniature, tmp_path):
     workspace = miniature.copy(tmp_path / "locked")
-    (workspace.path / ".dvc/tmp/rwlock").write_text("")
+    (workspace.path / ".dvc/tmp/rwlock").write_bytes(b"")
     printed = workspace.run(str(BIN / "dvc"), "repro", "locate", check=False).stdout
     reason = reason_in(printed.splitlines())
     assert "Unable to read RWLock-file '.dvc/tmp/rwlock'" in reason
