@@ -16,8 +16,8 @@ from colorizer.core.files import explain
 def run_app(app: typer.Typer) -> None:
     """Run the command that the command line asks for, and end the process.
 
-    A UserError, or a file that cannot be read or written, is printed as one line and ends in exit code 1. Ctrl-C ends
-    in exit code 130.
+    A UserError, a file that cannot be read or written, and full memory are printed as one line and end in exit code 1.
+    Ctrl-C ends in exit code 130.
     """
     silence_libtiff()
     atexit.register(gc.freeze)  # what is left then goes with the process, without half a second of looking through it

@@ -5,6 +5,13 @@ import re
 # Control characters, line breaks, what turns the direction of the text, and bytes that are no text.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+# What PyTorch, CUDA, oneDNN, OpenCV and ONNX Runtime say, whose errors are of no kind of their own.
+_NO_MEMORY = re.compile(
+    "allocate memory|out of memory|insufficient memory|failed to allocate|bad.alloc|alloc_failed"
+    "|storage size calculation|could not (create|execute) a prim",
+    re.IGNORECASE,
+)
+
 
 class UserError(ValueError):
     """Raised for a user's mistake; the message says what was wrong, where, and what to do.
@@ -21,9 +28,6 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "bad_alloc", "ALLOC_FAILED", "Storage size calculation")
-
-
 def is_out_of_memory(error: Exception) -> bool:
-    """True if NumPy, OpenCV, C++ or PyTorch, on the CPU or a GPU, did not get the memory that it asked for."""
-    return isinstance(error, MemoryError) or any(sign in str(error) for sign in _OUT_OF_MEMORY)
+    """True if NumPy, OpenCV, C++, ONNX Runtime or PyTorch, on the CPU or a GPU, did not get the memory it asked for."""
+    return isinstance(error, MemoryError) or bool(_NO_MEMORY.search(str(error)))

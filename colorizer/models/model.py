@@ -127,7 +127,10 @@ def _load_onnx(path: Path) -> Model:
         raise UserError(f"{path} is damaged (its checksum does not match its contents): export it again")
 
     def predict(lightness: NDArray[np.uint8]) -> NDArray[np.float32]:
-        [chroma] = session.run(None, {"lightness": lightness[:, None].astype(np.float32)})
+        try:
+            [chroma] = session.run(None, {"lightness": lightness[:, None].astype(np.float32)})
+        except (errors.Fail, errors.RuntimeException) as error:
+            raise RuntimeError(str(error)) from error  # as PyTorch's are
         return np.moveaxis(chroma, 1, -1)
 
     return Model(predict=predict, info=info, identity=identity)

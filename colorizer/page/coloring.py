@@ -13,7 +13,7 @@ from colorizer.core.errors import UserError
 from colorizer.data.sample import built_in_photographs
 from colorizer.models.model import Model, load_model
 from colorizer.models.registry import find_model, models_at_hand
-from colorizer.photographs.colorizing import Colorizer
+from colorizer.photographs.colorizing import Colorizer, within_memory
 from colorizer.photographs.decoding import read_photograph
 from colorizer.photographs.photographs import named, thumbnail, write_photograph
 
@@ -36,11 +36,12 @@ def color(photograph: Path, model: str, strength: float, folder: Path) -> Colore
     """Colour a photograph into a new folder inside `folder`. Raises UserError for a bad photograph or model."""
     started = time.monotonic()
     loaded = load_at_hand(model)
-    original = read_photograph(photograph)
-    colored = Colorizer(model=loaded, size=loaded.info.training_size, strength=strength)(original)
     out = Path(tempfile.mkdtemp(dir=folder))
     full = named(out / photograph.name, "png")
-    write_photograph(full, colored, "png")
+    with within_memory(photograph):
+        original = read_photograph(photograph)
+        colored = Colorizer(model=loaded, size=loaded.info.training_size, strength=strength)(original)
+        write_photograph(full, colored, "png")
     height, width = original.size
     (out / "small").mkdir()
     before, after = out / "small" / "before.png", out / "small" / "after.png"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from colorizer.core.errors import UserError
 from colorizer.photographs.before_after import PAIR_TILE, Pair
-from colorizer.photographs.colorizing import Colorizer
+from colorizer.photographs.colorizing import Colorizer, within_memory
 from colorizer.photographs.decoding import read_photograph, read_size
 from colorizer.photographs.jobs import Job
 from colorizer.photographs.photographs import Format, Photograph, thumbnail, write_photograph
@@ -84,26 +84,41 @@ def _color_batch(
         else:
             by_shape[item.network_input.shape].append(item)
     for items in by_shape.values():
-        predicted = colorizer.predict(np.stack([item.network_input for item in items]))
-        for written in [write(item, ab) for item, ab in zip(items, predicted, strict=True)]:
-            pair = _result(written, summary)
+        predicted = _predict(colorizer, items, summary)
+        writing = [None if ab is None else write(item, ab) for item, ab in zip(items, predicted, strict=True)]
+        for written in writing:
+            pair = _result(written, summary) if written else None
             summary.colored += pair is not None
             yield pair
 
 
+def _predict(colorizer: Colorizer, items: Sequence[_Read], summary: Summary) -> list[NDArray[np.float32] | None]:
+    """Predict for photographs of one shape, one by one if the memory is full; None for one that is too large alone."""
+    try:
+        with within_memory(items[0].job.source):
+            return list(colorizer.predict(np.stack([item.network_input for item in items])))
+    except UserError as error:
+        if len(items) == 1:
+            summary.failed.append(str(error))
+            return [None]
+    return [ab for item in items for ab in _predict(colorizer, [item], summary)]
+
+
 def _read(colorizer: Colorizer, job: Job) -> _Read:
-    photograph = read_photograph(job.source)
-    return _Read(job, photograph, colorizer.network_input(photograph))
+    with within_memory(job.source):
+        photograph = read_photograph(job.source)
+        return _Read(job, photograph, colorizer.network_input(photograph))
 
 
 def _recolor_and_write(colorizer: Colorizer, file_format: Format, item: _Read, ab: NDArray[np.float32]) -> Pair:
-    colored = colorizer.recolor(item.photograph, item.network_input, ab)
     target = item.job.target
-    try:
-        write_photograph(target, colored, file_format)
-    except OSError as error:
-        raise UserError(f"{target} cannot be written: {(error.strerror or str(error)).lower()}") from error
-    return Pair(target.name, thumbnail(item.photograph, PAIR_TILE), thumbnail(colored, PAIR_TILE))
+    with within_memory(item.job.source):
+        colored = colorizer.recolor(item.photograph, item.network_input, ab)
+        try:
+            write_photograph(target, colored, file_format)
+        except OSError as error:
+            raise UserError(f"{target} cannot be written: {(error.strerror or str(error)).lower()}") from error
+        return Pair(target.name, thumbnail(item.photograph, PAIR_TILE), thumbnail(colored, PAIR_TILE))
 
 
 def _batches(
