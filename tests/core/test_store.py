@@ -1,3 +1,4 @@
+import os
 import shutil
 
 import numpy as np
@@ -76,7 +77,9 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["x" * 251 + ".csv", "\xfc" * 125 + ".json", "x." + "y" * 253, "\udcff" * 255])
+@pytest.mark.parametrize(
+    "name", ["x" * 251 + ".csv", os.fsdecode("\xfc".encode() * 125) + ".json", "x." + "y" * 253, "\udcff" * 255]
+)
 def test_names_as_long_as_a_file_system_allows(tmp_path, name):
     for text in ("first", "second"):
         write_text(tmp_path / name, text)

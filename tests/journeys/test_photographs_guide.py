@@ -1,6 +1,7 @@
 """docs/photographs.md: from a folder of photographs to a model and back in its three commands."""
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,8 @@ def test_three_commands(committed: Workspace, tmp_path):
 @pytest.mark.parametrize("is_absolute", [True, False])
 def test_the_printed_command_holds_for_any_name_of_the_folder(committed: Workspace, tmp_path, is_absolute):
     """Pasted into a shell: its characters, and those of Hydra's overrides, are the folder's."""
-    name = "my $HOME, ü=#1 [a] {b} ${c} (d) 'e' \"f\" !g `h` * 中 ~\\"
+    name = "my $HOME, =#1 [a] {b} ${c} (d) 'e' \"f\" !g `h` * ~\\"
+    name += "ü 中" if sys.getfilesystemencoding() == "utf-8" else ""
     write_photographs(tmp_path / "Pictures", tmp_path / "Scans")
     out = committed.path / "data" / name if is_absolute else Path("data", name)
     command = [str(BIN / "python"), "-m", "colorizer", "import", str(tmp_path / "Pictures"), "--out", str(out)]

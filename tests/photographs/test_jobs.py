@@ -1,6 +1,7 @@
 """Every input has an output of its own on the file system at hand, or is refused before anything is written."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,9 @@ def ignore_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "open", make_file)
 
 
-ALIKE = (("a.jpg", "A.jpg"), ("a.jpg", "a.JPG"), ("trip/\xfc.jpg", "trip/u\u0308.jpg"), ("a.jpg", "b.jpg", "A.png"))
+ALIKE = [("a.jpg", "A.jpg"), ("a.jpg", "a.JPG"), ("a.jpg", "b.jpg", "A.png")]
+if sys.getfilesystemencoding() == "utf-8":
+    ALIKE.append(("trip/\xfc.jpg", "trip/u\u0308.jpg"))
 
 
 @pytest.mark.parametrize("names", ALIKE)
