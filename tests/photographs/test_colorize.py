@@ -132,7 +132,7 @@ def test_names_as_long_as_the_file_system_allows(colorize, album, tmp_path):
 
 
 def test_control_characters_of_names_do_not_reach_the_terminal(colorize, album, tmp_path):
-    (album / "\x1b[31mred\n\x7f.jpg").write_text("not a photograph")
+    (album / "\x1b[31mred\n\x7f.jpg").write_bytes(b"not a photograph")
     [line, _] = colorize(album, "--out", tmp_path / "out")[1]
     assert line.startswith(f"{album}/\\x1b[31mred\\n\\x7f.jpg is not a JPEG")
     assert colorize(album / "china.jpg", "--out", tmp_path / "a\rb")[1] == [f"1 coloured in {tmp_path}/a\\rb"]

@@ -23,7 +23,7 @@ def colorize(workspace: Workspace, megabytes: int, *arguments: object) -> tuple[
     """Run the command with so much memory beyond that of its packages; gives exit code and lines."""
 
     def main() -> int:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         limit = pages * resource.getpagesize() + megabytes * MEGABYTE
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         return run_colorizer("colorize", *arguments)

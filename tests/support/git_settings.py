@@ -63,7 +63,7 @@ def write_settings(folder: Path) -> dict[str, str]:
         (folder / place).mkdir(parents=True)
         for name in HOOKS:
             hook = folder / place / name
-            hook.write_text("#!/bin/sh\necho a hook refuses; exit 1\n")
+            hook.write_text("#!/bin/sh\necho a hook refuses; exit 1\n", encoding="utf-8")
             hook.chmod(0o755)
     (folder / "gitconfig").write_text(SETTINGS.format(folder=folder), encoding="utf-8")
     return {"GIT_CONFIG_GLOBAL": str(folder / "gitconfig"), "GIT_CONFIG_SYSTEM": os.devnull}

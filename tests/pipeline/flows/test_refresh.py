@@ -120,7 +120,7 @@ def test_each_copy_of_a_project_refreshes_itself_by_an_alias_of_git_too(committe
 
     linked = Workspace(tmp_path / "linked")
     first.git("worktree", "add", "--quiet", str(linked.path), "-b", "side")
-    (linked.path / ".dvc/config.local").write_text(f"[cache]\ndir = {second.path / '.dvc/cache'}\n")
+    (linked.path / ".dvc/config.local").write_text(f"[cache]\ndir = {second.path / '.dvc/cache'}\n", encoding="utf-8")
     linked.dvc("checkout")
     told = linked.run("git", "-c", f"alias.again=!{' '.join(REFRESH[:4])}", "again", **settings).stdout
     assert "nothing changed; v0.1.0 stays promoted" in told

@@ -63,10 +63,10 @@ def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed,
 def test_other_arrays_are_tried_anew_wherever_the_project_lies(committed, tmp_path, prefect):
     """In a folder with a blank, an umlaut and Chinese letters, beside data of DVC that are not here."""
     workspace = Workspace(committed.path.rename(tmp_path / FOREIGN_NAME))
-    (workspace.path / "album.bin").write_text("not of this pipeline\n")
+    (workspace.path / "album.bin").write_text("not of this pipeline\n", encoding="utf-8")
     workspace.dvc("add", "album.bin")
     for path in (workspace.path / "album.bin", *workspace.path.glob(".dvc/cache/files/md5/*/*")):
-        if path.name in (workspace.path / "album.bin.dvc").read_text() or path.name == "album.bin":
+        if path.name in (workspace.path / "album.bin.dvc").read_text(encoding="utf-8") or path.name == "album.bin":
             path.unlink()
     arrays = workspace.path / "data/l"
     shutil.move(arrays, tmp_path / "first")
@@ -82,7 +82,7 @@ def test_other_arrays_are_tried_anew_wherever_the_project_lies(committed, tmp_pa
         arrays.symlink_to(tmp_path / target)
         options = [word for candidate in candidates for word in ("--candidate", candidate)]
         result = workspace.run(*SWEEP, *options, check=check, **prefect.environment, LC_ALL="C")
-        with (workspace.path / "scratch/sweep/ranking.csv").open() as file:
+        with (workspace.path / "scratch/sweep/ranking.csv").open(encoding="utf-8") as file:
             return result.stdout, {row["train.seed"]: row["ab_error"] for row in csv.DictReader(file)}
 
     first = sweep("first", *seeds)[1]

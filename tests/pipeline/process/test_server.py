@@ -19,7 +19,7 @@ def test_another_folder_is_refused(tmp_path):
 
 def test_a_damaged_database_is_named(committed, tmp_path):
     (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "prefect.db").write_text("this is no database, however long it may be")
+    (tmp_path / "home" / "prefect.db").write_text("this is no database, however long it may be", encoding="utf-8")
     result = committed.run(*PIPELINE, "rebuild", "locate", PREFECT_HOME=str(tmp_path / "home"), check=False)
     assert result.returncode == 1
     assert "Traceback" not in result.stdout

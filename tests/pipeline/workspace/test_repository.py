@@ -32,8 +32,8 @@ def make_project(path: Path) -> Workspace:
     project.git("config", "user.name", "test")
     project.git("config", "user.email", "test@localhost")
     (path / "params.yaml").write_bytes(b"epochs: 1\n")
-    (path / "metrics.json").write_text("0")
-    (path / ".gitignore").write_text("/scratch\n")
+    (path / "metrics.json").write_text("0", encoding="utf-8")
+    (path / ".gitignore").write_text("/scratch\n", encoding="utf-8")
     project.git("add", "--all")
     project.git("commit", "--quiet", "--message=start")
     project.git("tag", "mine")
@@ -48,7 +48,7 @@ def refresh(folder: Path, content: str, follow: str = "HEAD", published: bool = 
     clone = Clone(folder, folder / "scratch/refresh/refresh", "refresh")
     clone.check_out(resolve(folder, follow))
     assert (clone.path / "params.yaml").read_bytes() == b"epochs: 1\n"
-    (clone.path / "metrics.json").write_text(content)
+    (clone.path / "metrics.json").write_text(content, encoding="utf-8")
     assert clone.differs("metrics.json")
     clone.commit(f"Refresh: {content}")
     Workspace(clone.path).git("tag", f"generator@{content}")
@@ -78,14 +78,14 @@ def test_a_copied_and_a_moved_project_have_clones_of_their_own(project, tmp_path
 def test_a_hook_and_an_alias_of_a_linked_worktree_leave_it_alone(project, tmp_path):
     linked = Workspace(tmp_path / "linked")
     project.git("worktree", "add", "--quiet", str(linked.path), "-b", "side")
-    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
     command = f"PYTHONPATH='{ROOT}' '{sys.executable}' '{tmp_path}/script.py'"
     linked.git("-c", f"alias.again=!{command} 1", "again")
     hook = project.path / ".git/hooks/post-commit"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text(f"#!/bin/sh\nexec env {command} 2\n")
+    hook.write_text(f"#!/bin/sh\nexec env {command} 2\n", encoding="utf-8")
     hook.chmod(0o755)
-    (linked.path / "new.txt").write_text("new\n")
+    (linked.path / "new.txt").write_text("new\n", encoding="utf-8")
     linked.git("add", "new.txt")
     told = linked.git("commit", "--message=new", "new.txt")
     assert "Traceback" not in told
@@ -112,7 +112,7 @@ def test_no_setting_of_the_user_changes_what_git_does(project, tmp_path, monkeyp
 @pytest.mark.parametrize("kind", ["submodule", "linked worktree", "shallow", "detached", "of a relative remote"])
 def test_every_kind_of_repository_is_refreshed(project, tmp_path, kind):
     used = Workspace(tmp_path / "used")
-    (project.path / "second.txt").write_text("second\n")
+    (project.path / "second.txt").write_text("second\n", encoding="utf-8")
     project.git("add", "--all")
     project.git("commit", "--quiet", "--message=second")
     if kind == "submodule":
@@ -136,7 +136,7 @@ def test_every_kind_of_repository_is_refreshed(project, tmp_path, kind):
     before = used.git("rev-parse", "HEAD"), used.git("branch", "--show-current")
     refresh(used.path, "1")
     if kind == "shallow":
-        (project.path / "second.txt").write_text("third\n")
+        (project.path / "second.txt").write_text("third\n", encoding="utf-8")
         project.git("commit", "--quiet", "--all", "--message=third")
         used.git("fetch", "--quiet", "--depth=1")
         used.git("reset", "--quiet", "--hard", "origin/main")
@@ -162,12 +162,12 @@ def test_what_git_refuses_is_one_line(project, tmp_path, monkeypatch):
     assert f"{nested} is the subfolder deep/project/ of a git repository" in refused(nested)
     (tmp_path / "alone").mkdir()
     assert "not a git repository" in refused(tmp_path / "alone")
-    (project.path / f"{FOREIGN_NAME}.txt").write_text("1\n")
+    (project.path / f"{FOREIGN_NAME}.txt").write_text("1\n", encoding="utf-8")
     project.git("add", "--all")
     assert f"not committed: {FOREIGN_NAME}.txt; commit or stash it" in refused(project.path)
     project.git("reset", "--quiet", "--hard")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    (tmp_path / "gitconfig").write_text("[user]\nuseConfigOnly = true\n")
+    (tmp_path / "gitconfig").write_text("[user]\nuseConfigOnly = true\n", encoding="utf-8")
     project.git("config", "--unset", "user.email")
     assert "set `git config user.name NAME` and `git config user.email ADDRESS`" in refused(project.path)
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")

@@ -37,10 +37,10 @@ def test_a_copy_has_what_the_workspace_has_and_makes_nothing_twice(miniature, tm
 
 def test_what_the_workspace_has_no_more_goes_and_what_was_made_in_the_copy_stays(miniature, tmp_path):
     workspace = miniature.copy(tmp_path / "workspace")
-    (workspace.path / "new.py").write_text("# not known to git\n")
+    (workspace.path / "new.py").write_text("# not known to git\n", encoding="utf-8")
     copy = make_copy(workspace)
     (copy.path / "models").mkdir()
-    (copy.path / "models/generator.safetensors").write_text("trained here\n")
+    (copy.path / "models/generator.safetensors").write_text("trained here\n", encoding="utf-8")
     (workspace.path / "new.py").unlink()
     (workspace.path / "colorizer/export.py").unlink()
     workspace.git("rm", "--quiet", "presets/best.yaml")
@@ -94,12 +94,13 @@ def test_a_copy_remembers_no_folder_of_a_project_that_was_copied_or_has_any_lett
     workspace = miniature.copy(tmp_path / FOREIGN_NAME)
     workspace.dvc("remote", "add", "--default", "storage", "../storage")
     (workspace.path / ".dvc/config").write_text(
-        (workspace.path / ".dvc/config").read_text() + f"['remote \"elsewhere\"']\nurl = /srv/{FOREIGN_NAME}\n",
+        (workspace.path / ".dvc/config").read_text(encoding="utf-8")
+        + f"['remote \"elsewhere\"']\nurl = /srv/{FOREIGN_NAME}\n",
         encoding="utf-8",
     )
     copy = make_copy(workspace)
     (copy.path / ".dvc/tmp").mkdir()
-    (copy.path / ".dvc/tmp/rwlock").write_text("")
+    (copy.path / ".dvc/tmp/rwlock").write_text("", encoding="utf-8")
     second = workspace.copy(tmp_path / "second")
     for used in (workspace, second):
         copy = make_copy(used)
