@@ -72,7 +72,10 @@ def unversioned_arrays(folder: Path) -> list[Path]:
 
 
 def _raw_arrays(folder: Path) -> list[Path]:
+    """Raises UserError when a copy of the workspace would look for them elsewhere, outside of itself."""
     root = Path(read_params(folder / "params.yaml").data.root)
+    if ".." in root.parts:
+        raise UserError(f"data.root {root} leads out of the project, and of a copy elsewhere: write the whole path")
     return [root / name for name in _RAW]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from colorizer.core.errors import UserError
 from pipeline.workspace.raw_arrays import read_contents, refuse_other_contents
+from pipeline.workspace.workspaces import copy_workspace
 from tests.support.workspace import Workspace
 
 GREY = Path("data/l/gray_scale.npy")
@@ -61,6 +62,19 @@ def test_arrays_outside_are_read_too_and_the_sample_counts_by_its_params(workspa
     assert [*read_contents(workspace.path).values()] == [*contents.values()]
     workspace.edit_params(root="data/sample", split__train="16", split__test="8")
     assert read_contents(workspace.path) == {}
+
+
+def test_a_root_that_leads_elsewhere_from_a_copy_is_refused_and_nothing_is_touched(workspace, tmp_path):
+    project = workspace.copy(tmp_path / "one" / "two" / "three" / "project")
+    shutil.copytree(project.path / "data", tmp_path / "one" / "data")
+    project.edit_params(root="../../../data")  # from the copy: data/ of the project
+    copy = project.path / "scratch" / "sweep" / "copy"
+    for use in (read_contents, lambda folder: copy_workspace(folder, copy)):
+        with pytest.raises(
+            UserError, match=r"^data.root \.\./\.\./\.\./data leads out of the project.* write the whole"
+        ):
+            use(project.path)
+    assert (project.path / GREY).is_file()
 
 
 def test_a_folder_of_arrays_that_was_added_as_one(workspace):
