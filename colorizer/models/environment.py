@@ -41,5 +41,7 @@ def bypass_proxies(*hosts: str) -> None:
     """
     # Programs read the one or the other, and the lower one hides the upper one from Python's.
     listed = ",".join(os.environ.get(name, "") for name in ("no_proxy", "NO_PROXY"))
+    if "*" in listed.replace(" ", "").split(","):
+        return  # everything goes directly, which only a `*` alone says
     direct = [*filter(None, map(str.strip, listed.split(","))), "localhost", "127.0.0.1", "::1", *hosts]
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(dict.fromkeys(direct))
