@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from colorizer.core.errors import UserError, is_out_of_memory, printable
-from colorizer.core.files import explain
+from colorizer.core.files import explain_refusal
 
 
 def run_app(app: typer.Typer) -> None:
@@ -27,14 +27,15 @@ def run_app(app: typer.Typer) -> None:
         say(str(error))
         sys.exit(1)
     except OSError as error:
-        if not explain(error):
+        if error.filename is None and not explain_refusal(error):
             raise
-        say(explain(error))
+        say(explain_refusal(error) or f"{error.filename}: {(error.strerror or '').lower()}")
         sys.exit(1)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        say("out of memory: close other programs, or lower --size or --batch-size if the command has it")
+        told = " ".join(str(error).split())
+        say(f"out of memory: close other programs, or lower --size or --batch-size if the command has it ({told})")
         sys.exit(1)
     except KeyboardInterrupt:
         say("interrupted; what was written is whole")
@@ -49,7 +50,7 @@ def say(text: str) -> None:
 def hydra_text(text: str) -> str:
     """Write a text as a value for Hydra's overrides, `-S` of DVC's commands: a path of plain letters as it is.
 
-    Source: hydra.cc, "Basic Override syntax", quoted values; a `${` that is none is escaped as OmegaConf does.
+    Source: hydra.cc, "Basic Override syntax", quoted values. OmegaConf would replace `${...}`, so it is escaped.
     """
     if re.fullmatch(r"[A-Za-z0-9_.-]*/[A-Za-z0-9_./-]*", text):  # never a number, true or null
         return text

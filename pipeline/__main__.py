@@ -10,7 +10,7 @@ import filelock
 import typer
 
 from colorizer.core.errors import UserError
-from colorizer.core.files import explain
+from colorizer.core.files import explain_refusal
 from colorizer.models.registry import MODEL_PATH
 from colorizer.photographs.photographs import Format
 from pipeline.options import parse_candidate, parse_grid, parse_settings
@@ -190,9 +190,9 @@ def main() -> None:
     except UserError as error:
         sys.exit(f"pipeline: {error}")
     except OSError as error:
-        if not explain(error):
+        if not explain_refusal(error):
             raise
-        sys.exit(f"pipeline: {explain(error)}")
+        sys.exit(f"pipeline: {explain_refusal(error)}")
 
 
 if __name__ == "__main__":

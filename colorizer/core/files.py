@@ -45,10 +45,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
         _flush_folder(path.parent)
     except OSError as error:
         if reason := refusal(error):
-            raise UserError(f"{path}: {reason}, nothing was overwritten") from error
+            refused = path if error.filename in (None, str(partial)) else error.filename
+            raise UserError(f"{refused}: {reason}, nothing was overwritten") from error
         raise
     finally:
-        with suppress(OSError):
+        with suppress(OSError):  # where nothing can be written, nothing is there
             partial.unlink(missing_ok=True)
 
 
@@ -69,12 +70,10 @@ def refusal(error: OSError) -> str:
     return f"{os.strerror(error.errno).lower()}; {_ADVICE[error.errno]} and run again"
 
 
-def explain(error: OSError) -> str:
-    """Say in one line which file could not be written or read, and why; empty if the error tells neither."""
+def explain_refusal(error: OSError) -> str:
+    """Say in one line what the system refused to write or read, and why; empty if the error has another cause."""
     reason = refusal(error)
-    if error.filename is None and not reason:
-        return ""
-    return f"{error.filename or 'writing'}: {reason or (error.strerror or '').lower()}"
+    return f"{error.filename or 'writing'}: {reason}" if reason else ""
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from colorizer.core.errors import UserError, is_out_of_memory
-from colorizer.core.files import explain
+from colorizer.core.files import explain_refusal
 from settings.params import Params
 from settings.params_file import read_params
 
@@ -31,9 +31,9 @@ def run_stage(stage: Callable[[Params], None]) -> None:
         logger.error("%s", error)
         sys.exit(1)
     except OSError as error:
-        if not explain(error):
+        if not explain_refusal(error):
             raise
-        logger.error("%s", explain(error))
+        logger.error("%s", explain_refusal(error))
         sys.exit(1)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
