@@ -3,7 +3,7 @@
 import math
 import tokenize
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,13 +65,20 @@ def as_codes(array: NDArray, path: Path, first_image: int) -> NDArray[np.uint8]:
     """
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
-    with np.errstate(invalid="ignore"):  # infinity less infinity
+    if array.min() >= 0 and array.max() <= 255:  # False for NaN
+        if array.dtype.kind != "f":
+            return np.ascontiguousarray(array.astype(np.uint8))
         codes = np.rint(array)
-        good = (array >= 0) & (array <= 255) & (np.abs(array - codes) <= _TOLERANCE)  # False for NaN
-    if not good.all():
-        image, row, column, *_ = place = np.unravel_index(np.argmin(good), good.shape)
-        raise UserError(
-            f"{path}: image {first_image + image} has values that are no 8-bit codes, the first one {array[place]:g} "
-            f"at row {row}, column {column}: expected whole numbers from 0 to 255 (L* x 255/100, a* + 128, b* + 128)"
-        )
-    return np.ascontiguousarray(codes.astype(np.uint8))
+        if np.abs(array - codes).max() <= _TOLERANCE:
+            return np.ascontiguousarray(codes.astype(np.uint8))
+    _refuse(array, path, first_image)
+
+
+def _refuse(array: NDArray, path: Path, first_image: int) -> NoReturn:
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        good = (array >= 0) & (array <= 255) & (np.abs(array - np.rint(array)) <= _TOLERANCE)  # False for NaN
+    image, row, column, *_ = place = np.unravel_index(np.argmin(good), good.shape)
+    raise UserError(
+        f"{path}: image {first_image + image} has values that are no 8-bit codes, the first one {array[place]:g} "
+        f"at row {row}, column {column}: expected whole numbers from 0 to 255 (L* x 255/100, a* + 128, b* + 128)"
+    )

@@ -170,7 +170,7 @@ BAD_INPUTS = {
         "cannot be read as a .npy file",
     ),
     "pickled": (lambda root, codes: replace(root, AB1, np.array([{}, []], dtype=object)), "pickled Python objects"),
-    "wrong dtype": (lambda root, codes: replace(root, L, codes[..., 0].view("V1")), "dtype |V1"),
+    "wrong dtype": (lambda root, codes: replace(root, L, codes[..., 0].view("V1")), r"dtype \|V1"),
     "wrong rank": (lambda root, codes: replace(root, L, codes[0, ..., 0]), r"shape \(6, 8\)"),
     "rgb as lightness": (lambda root, codes: replace(root, L, codes), r"shape \(10, 6, 8, 3\)"),
     "three chroma channels": (lambda root, codes: replace(root, AB1, codes[:4]), r"shape \(4, 6, 8, 3\)"),
