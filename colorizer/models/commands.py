@@ -1,8 +1,10 @@
 """Runs git, DVC and GTO: in which environment, with which settings, and the reason in one line when one fails."""
 
+import errno
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Sequence
 from itertools import dropwhile, takewhile
 from pathlib import Path
@@ -17,6 +19,9 @@ _SETTINGS = {
     "protocol.version": "2",  # gives any commit
     "submodule.recurse": "false",
 }
+
+# As modules: the programs of a .venv that was moved fail.
+_PROGRAMS = {name: (sys.executable, "-P", "-m", module) for name, module in (("dvc", "dvc"), ("gto", "gto.cli"))}
 
 _REASON = re.compile(r"(ERROR:|fatal:|error:|❌|!) ")  # how a line with one begins: DVC's, git's, GTO's
 _POINTERS = ("Please report it here", "Having any troubles?")  # to those who make GTO and DVC
@@ -52,15 +57,14 @@ def _run(command: str, folder: Path, arguments: Sequence[str]) -> subprocess.Com
         settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
     try:
         return subprocess.run(
-            [command, *settings, *arguments],
+            [*_PROGRAMS.get(command, (command,)), *settings, *arguments],
             cwd=folder,
             env=environment,
             capture_output=True,
             stdin=subprocess.DEVNULL,
         )
     except FileNotFoundError as error:
-        what_to_do = "install it" if command == "git" else "run `make setup`"
-        raise UserError(f"{command} is not installed, or not on the PATH: {what_to_do}") from error
+        raise UserError(f"{command} is not installed, or not on the PATH: install it") from error
 
 
 def refuse_subfolder(folder: Path) -> None:
@@ -80,13 +84,13 @@ def reason_in(printed: Sequence[str]) -> str:
     reason = rejected or list(dropwhile(lambda line: not _REASON.match(line), told)) or told[-1:]
     text = " ".join(" ".join(reason).split())
     begin = _REASON.match(text)
-    return explain(text[begin.end() :] if begin else text) or "it printed nothing"
+    return add_advice(text[begin.end() :] if begin else text) or "it printed nothing"
 
 
-def explain(told: str) -> str:
+def add_advice(told: str) -> str:
     """Add what to do to what DVC says, where DVC does not tell."""
     if "RWLock-file" in told:
         return f"{told}; delete this file while no dvc runs"
-    if "[Errno" in told:
+    if re.search(rf"\[Errno ({errno.ENOENT}|{errno.EACCES}|{errno.EISDIR}|{errno.ELOOP}|{errno.ENXIO})\]", told):
         return f"{told}; if that is one of your arrays, `python -m stages.locate` says what to do"
     return told

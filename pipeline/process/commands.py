@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Cancelled, Completed, Failed, State
 
 from colorizer.core.errors import UserError
-from colorizer.models.commands import explain, reason_in
+from colorizer.models.commands import add_advice, reason_in
 from pipeline.process.children import Children, StoppedError
 from pipeline.process.dvc_command import DVC
 
@@ -77,7 +77,7 @@ def failed(stage: str, code: int, printed: Sequence[str]) -> State:
 
     `code` is that of dvc; dvc prints the exit code of the stage.
     """
-    last_lines = [explain(line) for line in printed[-_LAST_LINES:]]
+    last_lines = [add_advice(line) if line.startswith("ERROR:") else line for line in printed[-_LAST_LINES:]]
     for line in last_lines:
         if told := re.search(r"exited with (-?\d+)", line):
             code = int(told[1])
