@@ -70,7 +70,7 @@ def read_candidates(
     parent: Path,
     grid: Mapping[str, Sequence[Any]],
     listed: Sequence[Mapping[str, Any]],
-    contents: Mapping[str, str] = {},
+    contents: Mapping[str, str],
 ) -> list[Candidate]:
     """List the combinations of the grid's values and the listed settings; write and check the params.yaml of each.
 

@@ -90,7 +90,9 @@ def _is_output(folder: Path, path: Path) -> bool:
 
 
 def _added(folder: Path, path: Path) -> Path | None:
-    """The path itself, or the folder above it, that was added with `dvc add`."""
+    """The path itself, or the folder above it, that was added with `dvc add`; None outside of the project."""
+    if path.is_absolute() and not path.is_relative_to(folder.resolve()):
+        return None
     return next((added for added in (path, *path.parents) if (folder / f"{added}.dvc").is_file()), None)
 
 

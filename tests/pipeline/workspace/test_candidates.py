@@ -19,7 +19,7 @@ def folder(tmp_path):
 def test_every_combination_is_tried_once_beside_what_is_listed(folder):
     grid = {"train.learning_rate": [0.0003, 0.0006], "train.l1_pretrain_epochs": [2, 10]}
     listed = [{"train": {"l1_pretrain_epochs": 2, "learning_rate": 0.0003}}, {"train.epochs": 17}]
-    chosen = read_candidates(folder, folder / "sweep", grid, listed)
+    chosen = read_candidates(folder, folder / "sweep", grid, listed, {})
     assert [candidate.name for candidate in chosen] == [
         "l1_pretrain_epochs=2 learning_rate=0.0003",
         "l1_pretrain_epochs=10 learning_rate=0.0003",
@@ -30,7 +30,7 @@ def test_every_combination_is_tried_once_beside_what_is_listed(folder):
     assert len({candidate.workspace for candidate in chosen}) == 5
     assert read_params(chosen[1].workspace / "params.yaml").train.l1_pretrain_epochs == 10
     assert chosen[3].options == "--set train.l1_pretrain_epochs=10 --set train.learning_rate=0.0006"
-    again = read_candidates(folder, folder / "sweep", {}, [{"train.epochs": 17}])
+    again = read_candidates(folder, folder / "sweep", {}, [{"train.epochs": 17}], {})
     assert again == chosen[4:]
 
 
@@ -48,20 +48,20 @@ def test_every_combination_is_tried_once_beside_what_is_listed(folder):
 )
 def test_what_cannot_be_tried_is_told(folder, overrides, told):
     with pytest.raises(UserError, match=told.replace("?", r"\?")):
-        read_candidates(folder, folder / "sweep", {}, [overrides] if overrides else [])
+        read_candidates(folder, folder / "sweep", {}, [overrides] if overrides else [], {})
     assert not [*folder.glob("sweep/*")]
 
 
 def test_without_validation_images_there_is_nothing_to_rank_by(folder):
     write_params({"split.validation": 0}, folder / "params.yaml")
     with pytest.raises(UserError, match=r"set split\.validation"):
-        read_candidates(folder, folder / "sweep", {"train.epochs": [17, 18]}, [])
+        read_candidates(folder, folder / "sweep", {"train.epochs": [17, 18]}, [], {})
 
 
 def test_decisions_would_decide_for_every_candidate(folder):
     write_params({"train.decisions": [{"epoch": 1, "learning_rate": 0.1}]}, folder / "params.yaml")
     with pytest.raises(UserError, match=r"train\.decisions in params.yaml would decide"):
-        read_candidates(folder, folder / "sweep", {"train.learning_rate": [0.2, 0.3]}, [])
+        read_candidates(folder, folder / "sweep", {"train.learning_rate": [0.2, 0.3]}, [], {})
 
 
 def test_scores_are_those_of_the_epoch_that_became_the_model(folder):
