@@ -77,17 +77,6 @@ def test_a_killed_run_goes_on_and_a_bad_file_stops_nothing(committed, album, pre
     assert "zebra.jpg is not a JPEG" in state["message"]
 
 
-def test_two_photographs_of_one_output_are_refused_before_any_is_coloured(committed, album, prefect):
-    (album / "trips.png").mkdir()
-    for name in ("trips.jpg", "trips.png/inside.jpg"):
-        Image.new("L", (64, 64)).save(album / name)
-    told = committed.run(*COMMAND, "album", "--out", "out", check=False, **prefect.environment)
-    assert told.returncode == 1
-    state = prefect.run(run_id(told.stdout))["state"]
-    assert state["message"].startswith("two inputs would become a file and a folder of one name, the second is ")
-    assert not (committed.path / "out").exists()
-
-
 def test_a_cluster_that_is_not_there():
     from pipeline.flows.colorize_folder import task_runner
 

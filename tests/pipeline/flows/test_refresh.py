@@ -99,7 +99,7 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
 
 
 def test_each_copy_of_a_project_refreshes_itself_by_an_alias_of_git_too(committed, tmp_path, prefect):
-    """In a folder with a blank, an umlaut and Chinese letters, in a linked worktree, with a hostile configuration."""
+    """In a folder with a blank, an umlaut and Chinese letters, with a hostile configuration."""
     committed.dvc("add", "data/l", "data/ab")
     commit(committed, "Versioned photographs")
     first = Workspace(committed.path.rename(tmp_path / FOREIGN_NAME))
@@ -117,15 +117,6 @@ def test_each_copy_of_a_project_refreshes_itself_by_an_alias_of_git_too(committe
     assert first.git("tag").split() == tags
     assert find_model(second.path, "generator#prod").is_file()
     assert second.git("log", "--format=%an", "-1", "refresh") == "test\n"
-
-    linked = Workspace(tmp_path / "linked")
-    first.git("worktree", "add", "--quiet", str(linked.path), "-b", "side")
-    (linked.path / ".dvc/config.local").write_text(f"[cache]\ndir = {second.path / '.dvc/cache'}\n", encoding="utf-8")
-    linked.dvc("checkout")
-    told = linked.run("git", "-c", f"alias.again=!{' '.join(REFRESH[:4])}", "again", **settings).stdout
-    assert "nothing changed; v0.1.0 stays promoted" in told
-    assert first.git("tag").split() == tags
-    assert linked.git("branch", "--show-current") == "side\n"
 
 
 @pytest.mark.parametrize(
