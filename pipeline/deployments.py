@@ -34,7 +34,7 @@ def serve_deployments(folder: Path, name: str | None) -> None:
 def _deployment(flow: Flow[..., Any], name: str, folder: Path, client: SyncPrefectClient) -> Any:
     known = _known(f"{flow.name}/{name}", client)
     if known:
-        _refuse_other_workspace(known, folder)
+        _refuse_other_workspace(known, flow.name, folder)
     return flow.to_deployment(
         name,
         description=(flow.description or "").split("\n\n")[0],
@@ -51,7 +51,7 @@ def _known(deployment: str, client: SyncPrefectClient) -> DeploymentResponse | N
         return None
 
 
-def _refuse_other_workspace(known: DeploymentResponse, folder: Path) -> None:
+def _refuse_other_workspace(known: DeploymentResponse, flow: str, folder: Path) -> None:
     """Raise UserError when the deployment is another workspace's, unless that has gone from its place."""
     own = workspace_tag(folder)
     machine = own.removesuffix(str(folder.resolve()))
@@ -60,7 +60,8 @@ def _refuse_other_workspace(known: DeploymentResponse, folder: Path) -> None:
         if tag.startswith(WORKSPACE) and tag != own and not has_gone:
             raise UserError(
                 f"on this server the name {known.name} belongs to {tag}: choose another for this workspace, "
-                "`python -m pipeline serve --name NAME`"
+                "`python -m pipeline serve --name NAME`, or free it: "
+                f"`prefect deployment delete '{flow}/{known.name}'`"
             )
 
 
