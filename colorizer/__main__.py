@@ -73,7 +73,7 @@ def import_(
     test = imported.num_images // 5
     train = imported.num_images - test
     if printable(str(out)) != str(out):
-        say("to train on them, rename the folder first: no params.yaml can hold the control characters of its name")
+        say("to train on them, rename the folder first: its name cannot be pasted")
         return
     settings = {
         "data.root": hydra_text(str(out)),

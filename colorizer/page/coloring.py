@@ -36,11 +36,11 @@ def color(photograph: Path, model: str, strength: float, folder: Path) -> Colore
     """Colour a photograph into a new folder inside `folder`. Raises UserError for a bad photograph or model."""
     started = time.monotonic()
     loaded = load_at_hand(model)
-    out = Path(tempfile.mkdtemp(dir=folder))
-    full = named(out / photograph.name, "png")
     with within_memory(photograph):
         original = read_photograph(photograph)
         colored = Colorizer(model=loaded, size=loaded.info.training_size, strength=strength)(original)
+        out = Path(tempfile.mkdtemp(dir=folder))
+        full = named(out / photograph.name, "png")
         write_photograph(full, colored, "png")
     height, width = original.size
     (out / "small").mkdir()
