@@ -1,5 +1,6 @@
 """Plans a run: which photographs to colour, and into which files."""
 
+import os
 import re
 import tempfile
 import unicodedata
@@ -36,7 +37,8 @@ def plan_jobs(inputs: Sequence[Path], out: Path, file_format: Format) -> list[Jo
     for given in inputs:
         is_in_out = is_output(given.resolve().parent)
         for source, name in find_photographs(given):
-            if is_in_out or not is_output(source.resolve().parent):
+            # realpath takes links to themselves, too: whoever reads the photograph tells.
+            if is_in_out or not is_output(Path(os.path.realpath(source)).parent):
                 found[source, name] = None
     shared = Counter(named(name, file_format) for _, name in found)
     jobs = []
@@ -59,7 +61,7 @@ def _refuse_bad_targets(jobs: Sequence[Job], there: Path) -> None:
 
     `there` is a folder of that file system.
     """
-    sources = {job.source.resolve() for job in jobs}
+    sources = {os.path.realpath(job.source) for job in jobs}
     places = {_place(job.source): job.source for job in jobs}
     for job in jobs:
         try:
@@ -76,7 +78,7 @@ def _refuse_bad_targets(jobs: Sequence[Job], there: Path) -> None:
             raise UserError(f"{job.target} is a folder, so {job.source} cannot become it: choose another --out")
         # On a file system that ignores case, a.png is A.PNG under another name.
         same = places.get(_place(job.target))
-        if job.target.resolve() in sources or (same and same.exists() and job.target.samefile(same)):
+        if os.path.realpath(job.target) in sources or (same and same.exists() and job.target.samefile(same)):
             raise UserError(f"{job.target} would overwrite an input: choose another folder with --out")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from colorizer.core.errors import UserError
+from colorizer.photographs.decoding import read_photograph
 from colorizer.photographs.jobs import plan_jobs, shard_of
 
 
@@ -112,3 +113,12 @@ def test_linked_folders_count_and_loops_end(tmp_path):
 def test_shards_that_are_none(shard):
     with pytest.raises(UserError, match="write K/N with K from 1 to N"):
         shard_of([], shard)
+
+
+def test_a_link_to_itself_is_left_to_whoever_reads_it(tmp_path):
+    (tmp_path / "album").mkdir()
+    (tmp_path / "album" / "loop.jpg").symlink_to("loop.jpg")
+    [job] = plan_jobs([tmp_path / "album"], tmp_path / "out", "png")
+    assert job.source == tmp_path / "album" / "loop.jpg"
+    with pytest.raises(UserError, match="Too many levels of symbolic links"):
+        read_photograph(job.source)
