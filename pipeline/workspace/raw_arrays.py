@@ -1,7 +1,7 @@
 """The raw arrays of a workspace: what they hold, as DVC hashes it, and how a copy of the workspace gets them."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -40,9 +40,9 @@ def refuse_other_contents(copy: Path, contents: Mapping[str, str]) -> None:
                 raise UserError(f"{path} changed during the sweep, so scores cannot be compared: start it again")
 
 
-def link_raw_arrays(folder: Path, copy: Path) -> None:
-    """Link the raw arrays of `folder` into `copy`, unless DVC brings them there."""
-    for path in unversioned_arrays(folder):
+def link_raw_arrays(folder: Path, copy: Path, paths: Sequence[Path]) -> None:
+    """Link these raw arrays of `folder` into `copy`."""
+    for path in paths:
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(copy / path, ignore_errors=True)  # what DVC brought, while it knew the arrays
         (copy / path).symlink_to((folder / path).resolve(), target_is_directory=True)

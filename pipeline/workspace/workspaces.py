@@ -35,16 +35,25 @@ def copy_workspace(folder: Path, copy: Path) -> None:
     kept = {"params.yaml", *(["dvc.lock"] if (copy / "dvc.lock").exists() else [])}
     gone = {*_listed(git(folder, *_LIST, "--cached")), *_listed(git(copy, *there, *_LIST, "--others"))} - names - kept
     for name in gone | names - kept:
-        (copy / name).unlink(missing_ok=True)  # perhaps a link into DVC's cache
+        _remove(copy, Path(name))
     for name in names - kept:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(folder / name, copy / name)
     share_cache(folder, copy, is_repository=False)
-    link_raw_arrays(folder, copy)
+    link_raw_arrays(folder, copy, linked)
 
 
 def _listed(printed: str) -> list[str]:
     return list(filter(None, printed.split("\0")))
+
+
+def _remove(copy: Path, name: Path) -> None:
+    """Remove what stands in the place of a file: the file, a folder, or a file where a folder above it has to be."""
+    for path in (copy / name, *(copy / above for above in name.parents[:-1])):
+        if path.is_symlink() or path.is_file():
+            path.unlink()  # perhaps a link into DVC's cache
+        elif path == copy / name and path.is_dir():
+            shutil.rmtree(path)
 
 
 def _remove_links(copy: Path) -> None:

@@ -38,13 +38,21 @@ def test_a_copy_has_what_the_workspace_has_and_makes_nothing_twice(miniature, tm
 def test_what_the_workspace_has_no_more_goes_and_what_was_made_in_the_copy_stays(miniature, tmp_path):
     workspace = miniature.copy(tmp_path / "workspace")
     (workspace.path / "new.py").write_text("# not known to git\n", encoding="utf-8")
+    (workspace.path / "mine").mkdir()
+    (workspace.path / "mine/notes.md").write_text("first a folder\n", encoding="utf-8")
+    (workspace.path / "yours").write_text("first a file\n", encoding="utf-8")
     copy = make_copy(workspace)
     (copy.path / "models").mkdir()
     (copy.path / "models/generator.safetensors").write_text("trained here\n", encoding="utf-8")
     (workspace.path / "new.py").unlink()
     (workspace.path / "colorizer/export.py").unlink()
     workspace.git("rm", "--quiet", "presets/best.yaml")
+    (workspace.path / "yours").unlink()
+    (workspace.path / "mine").rename(workspace.path / "yours")
+    (workspace.path / "mine").write_text("now a file\n", encoding="utf-8")
     make_copy(workspace)
+    assert (copy.path / "mine").read_text(encoding="utf-8") == "now a file\n"
+    assert (copy.path / "yours/notes.md").is_file()
     for name in ("new.py", "colorizer/export.py", "presets/best.yaml"):
         assert not (copy.path / name).exists()
     for name in ("models/generator.safetensors", "dvc.lock", "params.yaml", "colorizer/console.py"):
