@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 unexport PYTHONDONTWRITEBYTECODE  # of many containers; it makes every program compile what it imports
 
 # The programs of a .venv that was moved or copied with the project name the Python of its old place.
-MOVED := $(shell test ! -e .venv/bin/dvc || grep -qF "$$(cd .venv && pwd -P)/" .venv/bin/dvc || echo moved)
+MOVED := $(shell test ! -e .venv/bin/dvc || grep -qF -e "$$(cd .venv && pwd -P)/" -e "$(CURDIR)/.venv/" .venv/bin/dvc || echo moved)
 
 .PHONY: moved setup repro demo serve test test-fast check fix
 setup: .venv/.runtime

@@ -1,6 +1,7 @@
 """A Prefect server to report to: the one that PREFECT_API_URL names, or a temporary one that ends with this process."""
 
 import base64
+import errno
 import os
 import re
 import socket
@@ -104,10 +105,11 @@ def _reason(log: Path) -> str:
 def _refuse_taken_port(port: int) -> None:
     try:
         socket.create_server((LOOPBACK, port)).close()
-    except OSError:
+    except OSError as error:
+        reason = "another program listens there" if error.errno == errno.EADDRINUSE else (error.strerror or "").lower()
         raise UserError(
-            f"another program listens at port {port} of {LOOPBACK}: end it, or choose another port: "
-            f"PREFECT_API_URL=http://{LOOPBACK}:{port + 1}/api"
+            f"port {port} of {LOOPBACK} is not available ({reason}): choose another one, for example "
+            f"PREFECT_API_URL=http://{LOOPBACK}:4300/api"
         ) from None
 
 

@@ -36,4 +36,4 @@ def test_a_port_that_another_program_has_is_named(committed):
         result = committed.run(*PIPELINE, "serve", PREFECT_API_URL=url, check=False)
         other.shutdown()
     assert (result.returncode, result.stdout.count("\n")) == (1, 1)
-    assert f"another program listens at port {other.server_port}" in result.stdout
+    assert f"port {other.server_port} of 127.0.0.1 is not available (another program listens there)" in result.stdout
