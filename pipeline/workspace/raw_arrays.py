@@ -22,12 +22,11 @@ def read_contents(folder: Path) -> dict[str, str]:
     for path in _raw_arrays(folder):
         if _is_output(folder, path):
             continue
-        added = _added(folder, path)
-        target, file = added or path, folder / (added or path)
+        dvc_file, added = _added(folder, path) or (None, path)
         if (folder / path).is_symlink() and not (folder / path).exists():
             raise UserError(f"{path} is a link to {(folder / path).readlink()}, which is gone: put it back")
-        if added or file.is_dir():
-            contents[str(target)] = _hash(folder, target, is_added=added is not None)
+        if dvc_file or (folder / path).is_dir():
+            contents[str(added)] = _hash(folder, added, dvc_file)
     return contents
 
 
@@ -85,18 +84,32 @@ def _is_known(folder: Path, path: Path) -> bool:
 
 
 def _is_output(folder: Path, path: Path) -> bool:
+    """Whether a stage makes the path."""
     graph = folder / "dvc.yaml"
-    return graph.exists() and f"- {path}\n" in graph.read_text(encoding="utf-8")
+    stages = YAML(typ="safe").load(graph)["stages"] if graph.exists() else {}
+    return str(path) in {out for stage in stages.values() for listed in stage.get("outs", []) for out in _names(listed)}
 
 
-def _added(folder: Path, path: Path) -> Path | None:
-    """The path itself, or the folder above it, that was added with `dvc add`; None outside of the project."""
-    if path.is_absolute() and not path.is_relative_to(folder.resolve()):
-        return None
-    return next((added for added in (path, *path.parents) if (folder / f"{added}.dvc").is_file()), None)
+def _names(listed: str | Mapping[str, object]) -> Sequence[str]:
+    return [listed] if isinstance(listed, str) else list(listed)  # a mapping gives an output options
 
 
-def _hash(folder: Path, path: Path, *, is_added: bool) -> str:
+def _added(folder: Path, path: Path) -> tuple[Path, Path] | None:
+    """The file of `dvc add` and what was added: the path itself or a folder above it. None outside of the project.
+
+    The file lies beside what was added, under any name.
+    """
+    for above in path.parents:
+        if above.is_absolute() and not above.is_relative_to(folder.resolve()):
+            break
+        for file in sorted((folder / above).glob("*.dvc")):
+            for out in YAML(typ="safe").load(file)["outs"] if file.is_file() else []:
+                if above / out["path"] in (path, *path.parents):
+                    return file.relative_to(folder), above / out["path"]
+    return None
+
+
+def _hash(folder: Path, path: Path, dvc_file: Path | None) -> str:
     """DVC's hash of a folder. Raises UserError when it cannot be read, or is not what was added."""
     from dvc.dependency import loads_from
     from dvc.exceptions import DvcException
@@ -105,15 +118,15 @@ def _hash(folder: Path, path: Path, *, is_added: bool) -> str:
 
     try:
         with Repo(str(folder)) as repo:
-            if not is_added:
+            if dvc_file is None:
                 [found] = loads_from(Stage(repo), [str(folder / path)])
                 return found.get_hash().value
-            [stage] = repo.stage.load_file(str(folder / f"{path}.dvc"))
-            [out] = stage.outs
+            [stage] = repo.stage.load_file(str(folder / dvc_file))
+            [out] = [out for out in stage.outs if Path(out.fs_path) == folder.resolve() / path]
             if (folder / path).exists() and out.get_hash() != out.hash_info:
                 raise UserError(
-                    f"{path} is not what {path}.dvc names: take it with `dvc add {path}`, or go back with "
-                    f"`dvc checkout {path}`"
+                    f"{path} is not what {dvc_file} names: take it with `dvc commit --force {dvc_file}`, or go back "
+                    f"with `dvc checkout {dvc_file}`"
                 )
             return out.hash_info.value
     except (OSError, UnicodeError, DvcException) as error:

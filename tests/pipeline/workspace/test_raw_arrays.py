@@ -1,13 +1,15 @@
 """What the raw arrays of a workspace hold, and what of them a sweep refuses."""
 
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from colorizer.core.errors import UserError
-from pipeline.workspace.raw_arrays import read_contents, refuse_other_contents
+from pipeline.workspace.raw_arrays import read_contents, refuse_other_contents, unversioned_arrays
 from pipeline.workspace.workspaces import copy_workspace
 from tests.support.workspace import Workspace
 
@@ -44,7 +46,9 @@ def test_contents_are_those_that_dvc_records_wherever_the_arrays_lie(workspace, 
     workspace.dvc("checkout", "data/l")
 
     change(path)
-    with pytest.raises(UserError, match=r"^data/l is not what data/l.dvc names: take it with `dvc add data/l`, or"):
+    with pytest.raises(
+        UserError, match=r"^data/l is not what data/l.dvc names: take it with `dvc commit --force data/l.dvc`, or"
+    ):
         read_contents(path)
     workspace.dvc("add", "data/l")
     changed = read_contents(path)
@@ -75,6 +79,29 @@ def test_a_root_that_leads_elsewhere_from_a_copy_is_refused_and_nothing_is_touch
         ):
             use(project.path)
     assert (project.path / GREY).is_file()
+
+
+def test_what_dvc_brings_is_never_linked_whatever_its_file_is_called_and_however_a_stage_lists_it(workspace):
+    assert unversioned_arrays(workspace.path) == [Path("data/l"), Path("data/ab")]
+    contents = read_contents(workspace.path)
+    workspace.dvc("add", "data/l")
+    (workspace.path / "data/l.dvc").rename(workspace.path / "data/lightness.dvc")
+    assert unversioned_arrays(workspace.path) == [Path("data/ab")]
+    assert read_contents(workspace.path) == contents
+    graph = YAML(typ="safe").load(workspace.path / "dvc.yaml")
+    graph["stages"]["mine"] = {"cmd": "false", "outs": [{"data/ab": {"persist": True}}]}
+    (workspace.path / "dvc.yaml").write_text(json.dumps(graph), encoding="utf-8")  # lists in a line, as in YAML
+    assert unversioned_arrays(workspace.path) == []
+    assert [*read_contents(workspace.path)] == ["data/l"]
+
+
+def test_a_data_set_of_another_project_is_hashed_as_it_lies_there(workspace, tmp_path):
+    contents = read_contents(workspace.path)
+    other = workspace.copy(tmp_path / "registry")
+    other.dvc("add", "data/l", "data/ab")
+    workspace.edit_params(root=str(other.path / "data"))
+    assert [*read_contents(workspace.path).values()] == [*contents.values()]
+    assert unversioned_arrays(workspace.path) == []
 
 
 def test_a_folder_of_arrays_that_was_added_as_one(workspace):
