@@ -66,7 +66,7 @@ def temporary_server(folder: Path, port: int) -> Iterator[Callable[[], None]]:
     _refuse_taken_port(port)
     page = f"http://{LOOPBACK}:{port}"
     os.environ["PREFECT_API_URL"] = f"{page}/api"
-    os.environ.setdefault("PREFECT_HOME", str(folder / HOME))
+    make_home(folder)
     log = folder / "logs" / "prefect-server.log"
     log.parent.mkdir(exist_ok=True)
     print(f"starting a Prefect server at {page} ...", file=sys.stderr, flush=True)
@@ -93,6 +93,15 @@ def temporary_server(folder: Path, port: int) -> Iterator[Callable[[], None]]:
     finally:
         server.stop()
         server.wait()
+
+
+def make_home(folder: Path) -> None:
+    """Make the folder of the server's files, which Prefect does only where that above it is there."""
+    home = Path(os.environ.setdefault("PREFECT_HOME", str(folder / HOME)))
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{home} cannot be made for Prefect: {(error.strerror or '').lower()}") from error
 
 
 def _reason(log: Path) -> str:

@@ -1,8 +1,10 @@
 """What is said when no Prefect server can be started."""
 
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+from pipeline.process.server import make_home
 from tests.support.imports import ROOT
 from tests.support.workspace import BIN, Workspace
 
@@ -15,6 +17,14 @@ def test_another_folder_is_refused(tmp_path):
         1,
         f"pipeline: {tmp_path / 'prefect.toml'} is missing: start this in the project's folder\n",
     )
+
+
+def test_the_folder_of_the_server_is_made_in_a_fresh_clone(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_HOME", "")
+    monkeypatch.delenv("PREFECT_HOME")
+    make_home(tmp_path)
+    assert os.environ["PREFECT_HOME"] == str(tmp_path / "scratch" / "prefect")
+    assert (tmp_path / "scratch" / "prefect").is_dir()
 
 
 def test_a_damaged_database_is_named(committed, tmp_path):
