@@ -121,7 +121,12 @@ def test_stopped_in_every_way_it_leaves_nothing_running_and_resumes(committed, p
     committed.edit_params(epochs="300", keep="last 1")
     new_home(committed.path / "scratch" / "prefect", prefect)
     nowhere = "http://127.0.0.1:9"
-    alone = {"HOME": str(tmp_path / "home"), "http_proxy": nowhere, "ALL_PROXY": nowhere, "NO_PROXY": "example.org"}
+    alone = {
+        "HOME": str(tmp_path / "home"),
+        "http_proxy": nowhere,
+        "ALL_PROXY": "socks5://127.0.0.1:9",
+        "NO_PROXY": "example.org",
+    }
     lock = (committed.path / "dvc.lock").read_bytes()
 
     def end(environment: dict[str, str], how: Callable[[subprocess.Popen, str], object], seconds: float) -> int:
