@@ -7,6 +7,7 @@ import os
 import sys
 
 from colorizer.core.errors import UserError
+from colorizer.models.commands import PROGRAMS
 from colorizer.models.environment import child_environment
 from settings.params_file import write_params
 
@@ -15,4 +16,4 @@ if __name__ == "__main__":
         write_params({"train.ask": True})  # answers are recorded in train.decisions; empty that to be asked anew
     except UserError as error:
         sys.exit(f"train_gan: {error}")
-    os.execvpe("dvc", ["dvc", "repro", "train"], child_environment())
+    os.execve(PROGRAMS["dvc"][0], [*PROGRAMS["dvc"], "repro", "train"], child_environment())

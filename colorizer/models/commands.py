@@ -21,7 +21,7 @@ _SETTINGS = {
 }
 
 # As modules: the programs of a .venv that was moved fail.
-_PROGRAMS = {name: (sys.executable, "-P", "-m", module) for name, module in (("dvc", "dvc"), ("gto", "gto.cli"))}
+PROGRAMS = {name: (sys.executable, "-P", "-m", module) for name, module in (("dvc", "dvc"), ("gto", "gto.cli"))}
 
 _REASON = re.compile(r"(ERROR:|fatal:|error:|❌|!) ")  # how a line with one begins: DVC's, git's, GTO's
 _POINTERS = ("Please report it here", "Having any troubles?")  # to those who make GTO and DVC
@@ -57,7 +57,7 @@ def _run(command: str, folder: Path, arguments: Sequence[str]) -> subprocess.Com
         settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
     try:
         return subprocess.run(
-            [*_PROGRAMS.get(command, (command,)), *settings, *arguments],
+            [*PROGRAMS.get(command, (command,)), *settings, *arguments],
             cwd=folder,
             env=environment,
             capture_output=True,

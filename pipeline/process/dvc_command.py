@@ -5,8 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from colorizer.models.commands import PROGRAMS
+
 _WAIT = "--wait-for-lock"
-DVC = (sys.executable, "-P", "-m", "dvc", _WAIT)  # the program `dvc` fails in a .venv that was moved
+DVC = (*PROGRAMS["dvc"], _WAIT)
 _BATCH = Path(__file__).with_name("dvc_batch.py")
 
 

@@ -1,7 +1,6 @@
 """A photograph for which the memory is too small is told in one line."""
 
 import resource
-import tempfile
 from pathlib import Path
 
 import cv2
@@ -12,7 +11,6 @@ from PIL import Image
 
 from colorizer.core.errors import is_out_of_memory
 from tests.support.colorizer_command import run_colorizer
-from tests.support.forked import run_forked
 from tests.support.workspace import Workspace
 
 MEGABYTE = 2**20
@@ -27,10 +25,8 @@ def colorize(workspace: Workspace, megabytes: int, *arguments: object) -> tuple[
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         return run_colorizer("colorize", *arguments)
 
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-        code = run_forked(main, [], folder=workspace.path, environment=workspace.environment, output=output)
-        output.seek(0)
-        return code, [line for line in output.read().splitlines() if "img/s" not in line]
+    result = workspace.run_forked(main, check=False)
+    return result.returncode, [line for line in result.stdout.splitlines() if "img/s" not in line]
 
 
 def test_a_photograph_too_large_for_the_memory(miniature, tmp_path):

@@ -3,7 +3,6 @@
 import os
 import re
 import resource
-import tempfile
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 from colorizer.epochs.questions import FOLDER_VARIABLE
 from stages.runtime.entry import run_stage
 from stages.train import train
-from tests.support.forked import run_forked
 from tests.support.workspace import BIN
 
 # Root may write anywhere, unless it gives up the right to.
@@ -88,10 +86,7 @@ def test_too_little_memory_is_one_line(miniature, tmp_path, stage, edit, told):
         resource.setrlimit(resource.RLIMIT_AS, (2**38, resource.RLIM_INFINITY))  # some systems promise any amount
         run_stage(stage)
 
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-        code = run_forked(main, [], folder=workspace.path, environment=workspace.environment, output=output)
-        output.seek(0)
-        printed = output.read()
-    assert code == 1
-    assert printed.splitlines()[-1].startswith(f"{stage.__name__}: out of memory: {told}")
-    assert "Traceback" not in printed
+    result = workspace.run_forked(main, check=False)
+    assert result.returncode == 1
+    assert result.stdout.splitlines()[-1].startswith(f"{stage.__name__}: out of memory: {told}")
+    assert "Traceback" not in result.stdout

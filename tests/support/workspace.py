@@ -78,19 +78,20 @@ class Workspace:
             dvc.logger.setup()  # it writes to what was standard output when DVC was imported
             return dvc.cli.main(list(arguments))
 
-        return self._run_forked(main, ["dvc", *arguments], check, environment)
+        return self.run_forked(main, ["dvc", *arguments], check, **environment)
 
     def stage(self, name: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a stage with the code of this process: `python -m stages.<name>` takes that of the workspace."""
         stage = getattr(import_module(f"stages.{name}"), name)
-        return self._run_forked(lambda: run_stage(stage), [f"stages/{name}.py"], check, environment)
+        return self.run_forked(lambda: run_stage(stage), [f"stages/{name}.py"], check, **environment)
 
-    def _run_forked(
-        self, main: Callable[[], object], command: list[str], check: bool, environment: dict[str, str]
+    def run_forked(
+        self, main: Callable[[], object], command: Sequence[str] = (), check: bool = True, **environment: str
     ) -> subprocess.CompletedProcess[str]:
+        """Call `main` in a fork of this process, as `run` runs a command; the fork takes `command` for its own."""
         with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-            environment = self.environment | environment
-            code = run_forked(main, command, folder=self.path, environment=environment, output=output)
+            told = self.environment | environment
+            code = run_forked(main, list(command), folder=self.path, environment=told, output=output)
             output.seek(0)
             result = subprocess.CompletedProcess(command, code, output.read())
         assert result.returncode == 0 or not check, result.stdout
