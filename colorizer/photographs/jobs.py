@@ -61,8 +61,7 @@ def _refuse_bad_targets(jobs: Sequence[Job], there: Path) -> None:
 
     `there` is a folder of that file system.
     """
-    sources = {os.path.realpath(job.source) for job in jobs}
-    places = {_place(job.source): job.source for job in jobs}
+    existing = []
     for job in jobs:
         try:
             _mode(there / job.target.name)  # tells a name that is too long, before the folder for it is made
@@ -76,6 +75,12 @@ def _refuse_bad_targets(jobs: Sequence[Job], there: Path) -> None:
             continue
         if S_ISDIR(mode):
             raise UserError(f"{job.target} is a folder, so {job.source} cannot become it: choose another --out")
+        existing.append(job)
+    if not existing:
+        return
+    sources = {os.path.realpath(job.source) for job in jobs}
+    places = {_place(job.source): job.source for job in jobs}
+    for job in existing:
         # On a file system that ignores case, a.png is A.PNG under another name.
         same = places.get(_place(job.target))
         if os.path.realpath(job.target) in sources or (same and same.exists() and job.target.samefile(same)):
