@@ -2,14 +2,13 @@
 
 import json
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from colorizer.console import hydra_text, make_folder, run_app, say
+from colorizer.console import make_folder, run_app, say
 from colorizer.core.errors import UserError, printable
 from colorizer.core.files import write_text
 from colorizer.data.raw import SMALLEST_SIDE
@@ -18,6 +17,7 @@ from colorizer.photographs.imported_folder import TABLE_FILE
 from colorizer.photographs.importing import Fit
 from colorizer.photographs.jobs import plan_jobs, shard_of
 from colorizer.photographs.photographs import Format, find_photographs
+from colorizer.training_command import training_command
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -70,22 +70,10 @@ def import_(
     if imported.num_images < FEWEST_IMAGES:
         say("these are too few to train on")
         return
-    test = imported.num_images // 5
-    train = imported.num_images - test
     if printable(str(out)) != str(out):
         say("to train on them, rename the folder first: its name cannot be pasted")
-        return
-    settings = {
-        "data.root": hydra_text(str(out)),
-        "split.train": train,
-        "split.validation": train // 10,
-        "split.test": test,
-        "split.shuffle": "true",
-    }
-    say(
-        "to train on them: dvc exp run "
-        + " ".join(f"-S {shlex.quote(f'{key}={value}')}" for key, value in settings.items())
-    )
+    else:
+        say(f"to train on them: {training_command(out, imported.num_images)}")
 
 
 @app.command()

@@ -3,7 +3,6 @@
 import atexit
 import gc
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -45,17 +44,6 @@ def run_app(app: typer.Typer) -> None:
 def say(text: str) -> None:
     """Print one line on standard error, with the program's name before it and control characters as escapes."""
     print(f"colorizer: {printable(text)}", file=sys.stderr, flush=True)
-
-
-def hydra_text(text: str) -> str:
-    """Write a text as a value for Hydra's overrides, `-S` of DVC's commands: a path of plain letters as it is.
-
-    Source: hydra.cc, "Basic Override syntax", quoted values. OmegaConf would replace `${...}`, so it is escaped.
-    """
-    if re.fullmatch(r"[A-Za-z0-9_.-]*/[A-Za-z0-9_./-]*", text):  # never a number, true or null
-        return text
-    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
-    return '"' + re.sub(r'(\\*)("|\Z)', lambda found: found[1] * 2 + found[2].replace('"', '\\"'), text) + '"'
 
 
 def make_folder(folder: Path) -> None:

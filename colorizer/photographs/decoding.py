@@ -1,7 +1,6 @@
 """Decodes photographs of many kinds to upright 8-bit sRGB pixels; whatever goes wrong is one UserError."""
 
 import errno
-import io
 import math
 import struct
 import warnings
@@ -9,19 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from colorizer.core.errors import UserError
 from colorizer.photographs.photographs import Photograph
+from colorizer.photographs.srgb import load_pixels, srgb_pixels
 
 MAX_PIXELS = 100_000_000
 MAX_PROFILE_BYTES = 64 * 2**20  # of a colour profile, and of the texts of a PNG; Pillow's own limit is 1 MB
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
-_PHOTOMETRIC, _WHITE_IS_ZERO = TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 0
 _SIGNED = 2  # SampleFormat
 # Of EXIF, what describes how the pixels of the file at hand are stored, and not the photograph.
 # fmt: off
@@ -86,16 +82,13 @@ def read_photograph(path: Path, *, at_least: int | None = None) -> Photograph:
     with _decoding(path), _open(path) as image:
         if at_least:
             image.draft(None, (at_least, at_least))
-        is_wide = isinstance(image, PngImagePlugin.PngImageFile) and image.tile[0].args == "RGB;16B"
-        image.load()
-        if is_wide and image.info.pop("transparency", None):
-            image.putalpha(Image.fromarray(_wide_alpha(path)))
+        load_pixels(image, path)
         icc_profile = image.info.get("icc_profile")
         if len(icc_profile or b"") > MAX_PROFILE_BYTES:
             icc_profile = None
         with suppress(*_DECODER_ERRORS):  # damaged EXIF
             ImageOps.exif_transpose(image, in_place=True)
-        pixels, alpha, keeps_profile = _pixels(image, icc_profile)
+        pixels, alpha, keeps_profile = srgb_pixels(image, icc_profile)
         return Photograph(
             pixels=pixels,
             alpha=alpha,
@@ -182,50 +175,3 @@ def _exif(image: Image.Image) -> bytes | None:
         return exif.tobytes() if exif else None
     except _DECODER_ERRORS:
         return None  # a photograph is not lost with its damaged EXIF
-
-
-def _wide_alpha(path: Path) -> NDArray[np.uint8]:
-    """Alpha (H, W) of a PNG of 16 bits with a transparent colour. Pillow would look for it among the upper 8 bits."""
-    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise OSError("its transparency cannot be read")
-    return np.asarray(pixels[..., 3] == 65535, np.uint8) * np.uint8(255)
-
-
-def _pixels(image: Image.Image, icc_profile: bytes | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, bool]:
-    """Pixels (H, W) or (H, W, 3), alpha, and whether the ICC profile still is that of the pixels."""
-    alpha = None
-    if image.mode.startswith("I;16"):
-        wide, transparent = np.asarray(image), image.info.get("transparency")
-        if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
-            wide = 65535 - wide
-        if transparent is not None:
-            alpha = np.where(wide == transparent, 0, 255).astype(np.uint8)
-        image = Image.fromarray(((wide.astype(np.uint32) + 128) // 257).astype(np.uint8))
-    elif image.has_transparency_data:
-        image = image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
-        alpha = np.asarray(image.getchannel("A"))
-        image = image.convert(image.mode[:-1])
-    elif image.mode == "1":
-        image = image.convert("L")
-    elif image.mode in ("P", "RGBX", "YCbCr"):
-        image = image.convert("RGB")
-    if image.mode == "RGB":
-        return np.asarray(image), alpha, (icc_profile or b"")[16:20] == b"RGB "
-    has_own_profile = (icc_profile or b"")[16:20] == {"L": b"GRAY", "CMYK": b"CMYK"}.get(image.mode)
-    if image.mode == "LAB" or has_own_profile:
-        image = _to_srgb(image, icc_profile if has_own_profile else None)
-    if image.mode == "L":
-        return np.asarray(image), alpha, False
-    return np.asarray(image.convert("RGB")), alpha, False
-
-
-def _to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
-    """Convert to sRGB: grey stays grey, CMYK and Lab become RGB."""
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile)) if icc_profile else ImageCms.createProfile("LAB")
-        turned = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except ImageCms.PyCMSError:
-        return image  # a damaged profile: the pixels as they are
-    assert turned is not None
-    return turned.getchannel("G") if image.mode == "L" else turned

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from ruamel.yaml import YAML
 
-from colorizer.console import hydra_text
-from colorizer.core.errors import UserError, printable
+from colorizer.training_command import hydra_text
 from tests.support.colorizer_command import run_colorizer
 
 PIECES = [
@@ -65,9 +64,3 @@ def test_a_folder_that_no_text_can_name(tmp_path, capsys):
     *_, imported, advice = capsys.readouterr().err.splitlines()
     assert imported == f"colorizer: 10 images in {tmp_path}/a\\nb"
     assert advice.startswith("colorizer: to train on them, rename the folder first")
-
-
-def test_what_a_terminal_would_obey_is_escaped():
-    assert str(UserError("a\x1b[31m\r\n\x9b\u2028\u202e\udcff")) == r"a\x1b[31m\r\n\x9b\u2028\u202e\udcff"
-    for text in ("plain", "ü 中 👩\u200d🔬 \xa0\u202f", r"a\n"):
-        assert printable(text) == text
