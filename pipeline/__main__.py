@@ -13,7 +13,7 @@ from colorizer.core.errors import UserError
 from colorizer.core.files import explain_refusal
 from colorizer.models.registry import MODEL_PATH
 from colorizer.photographs.photographs import Format
-from pipeline.options import parse_candidate, parse_grid, parse_settings
+from pipeline.options import parse_candidate, parse_grid, parse_settings, refuse_undecodable
 from pipeline.process.server import connected
 from pipeline.workspace.plan import begin_plan
 from pipeline.workspace.promotion import Criterion
@@ -186,6 +186,7 @@ def run_flow(name: str, **parameters: Any) -> None:
 
 def main() -> None:
     try:
+        refuse_undecodable([*sys.argv[1:], str(Path.cwd())])
         app()
     except UserError as error:
         sys.exit(f"pipeline: {error}")

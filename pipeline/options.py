@@ -1,11 +1,24 @@
 """Read the texts of --set, --grid and --candidate, whose values are written in YAML."""
 
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from colorizer.core.errors import UserError
+
+
+def refuse_undecodable(texts: Sequence[str]) -> None:
+    """Raise UserError about arguments and paths that are no text, which Prefect and DVC could not write."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            encoding = sys.getfilesystemencoding()
+            advice = "rename it" if encoding == "utf-8" else "`export PYTHONUTF8=1`"
+            raise UserError(f"{text} has letters that the encoding of this locale ({encoding}) lacks: {advice}") from error
 
 
 def parse_settings(option: str, example: str, settings: list[str]) -> dict[str, Any]:
