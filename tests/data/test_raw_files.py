@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 
 import pytest
 
@@ -54,6 +55,13 @@ def test_a_gap_in_the_numbers_is_named(tmp_path, names, missing):
         find_chroma_files(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["ab3.NPY", "AB3.npy", *(["ab٣.npy"] if sys.getfilesystemencoding() == "utf-8" else [])])
+def test_what_is_almost_called_a_batch_is_not_left_out(root, name):
+    (root / "ab" / name).touch()
+    with pytest.raises(UserError, match=r"is not called ab3\.npy: rename it, or remove it if it is no chroma batch"):
+        find_chroma_files(root)
+
+
 def bind(path):
     with socket.socket(socket.AF_UNIX) as server, pytest.MonkeyPatch.context() as patch:
         patch.chdir(path.parent)  # such names are short
@@ -78,7 +86,31 @@ def test_what_dvc_cannot_read_is_named(root, kind, name):
     path.parent.mkdir(exist_ok=True)
     path.unlink(missing_ok=True)
     spoil(path)
-    with pytest.raises(UserError, match=rf"{name} cannot be read \({reason}\): put a readable file in its place"):
+    with pytest.raises(UserError, match=rf"{name} cannot be read \({reason}\): put a readable file or folder in its place"):
+        refuse_unreadable_folders(root)
+
+
+@pytest.mark.parametrize("kind", [*SPOILED, "a file"])
+def test_the_root_is_a_folder(tmp_path, kind):
+    spoil, reason = (SPOILED | {"a file": (lambda path: path.touch(), "it is a file")})[kind]
+    spoil(tmp_path / "root")
+    with pytest.raises(UserError, match=rf"root cannot be read \({reason}\): put a readable folder in its place"):
+        refuse_unreadable_folders(tmp_path / "root")
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may enter every folder")
+def test_a_folder_above_that_cannot_be_entered_is_named(root):
+    root.chmod(0o600)
+    try:
+        with pytest.raises(UserError, match=r"cannot be entered \(permission denied\): change its permissions"):
+            refuse_unreadable_folders(root / "data")
+    finally:
+        root.chmod(0o700)
+
+
+def test_a_name_that_is_no_text_is_told_before_dvc_reads_it(root):
+    (root / "ab" / os.fsdecode(b"\xff.txt")).touch()
+    with pytest.raises(UserError, match=r"the name of .*ab/.udcff\.txt is no text in this locale: rename it"):
         refuse_unreadable_folders(root)
 
 
