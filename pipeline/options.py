@@ -18,7 +18,9 @@ def refuse_undecodable(texts: Sequence[str]) -> None:
         except UnicodeEncodeError as error:
             encoding = sys.getfilesystemencoding()
             advice = "rename it" if encoding == "utf-8" else "`export PYTHONUTF8=1`"
-            raise UserError(f"{text} has letters that the encoding of this locale ({encoding}) lacks: {advice}") from error
+            raise UserError(
+                f"{text} has letters that the encoding of this locale ({encoding}) lacks: {advice}"
+            ) from error
 
 
 def parse_settings(option: str, example: str, settings: list[str]) -> dict[str, Any]:

@@ -174,4 +174,4 @@ class Params(Section):
 
     @property
     def uses_sample(self) -> bool:
-        return Path(self.data.root).resolve() == SAMPLE_ROOT.resolve()
+        return os.path.realpath(self.data.root) == os.path.realpath(SAMPLE_ROOT)

@@ -3,7 +3,12 @@
 import codecs
 import io
 import os
+import re
 import reprlib
+import shlex
+import shutil
+import stat
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -53,6 +58,8 @@ def _load(path: Path, round_trip: YAML) -> tuple[Any, Any]:
         ) from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {(error.strerror or '').lower()}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text: save it as UTF-8 ({error})") from error
     except (YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).replace('in "<file>", ', "in ").split())
         advice = ": write blanks in place of tabs" if r"'\t'" in reason else ""
@@ -97,23 +104,29 @@ def _explain(problem) -> str:
 def write_params(changes: Mapping[str, object], path: Path = PARAMS_FILE, *, base: Path | None = None) -> None:
     """Set dotted keys of the file and leave everything else in it, comments and line ends included, as it is.
 
-    With `base`, everything else is as in that file. Raises UserError, and leaves the file alone, when it would no
-    longer be valid.
+    With `base`, everything else is as in that file. A link stays one: the file it leads to is written. Raises
+    UserError, and leaves the file alone, when it would no longer be valid or is write-protected.
     """
     changed = _changed(changes, path, base or path)
-    with atomic_write(path) as partial:
+    file = Path(os.path.realpath(path))
+    with atomic_write(file) as partial:
         partial.write_bytes(changed)
+        if file.exists():
+            shutil.copymode(file, partial)
 
 
 def refuse_unwritable(path: Path = PARAMS_FILE) -> None:
     """Raise UserError if `write_params` could not change the file."""
     _changed({}, path, path)
-    if not os.access(path.parent, os.W_OK):
-        raise UserError(f"{path.parent.resolve()} cannot be written to: answers could not be kept in {path.name}")
+    folder = Path(os.path.realpath(path)).parent
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{folder} cannot be written to: answers could not be kept in {path.name}")
 
 
 def _changed(changes: Mapping[str, object], path: Path, base: Path) -> bytes:
     """What `write_params` writes."""
+    if path.exists() and not path.stat().st_mode & stat.S_IWUSR:
+        raise UserError(f"{path} is write-protected: `chmod u+w {shlex.quote(str(path))}`")
     yaml = YAML()
     yaml.width, yaml.preserve_quotes = 10_000, True
     expected, content = _load(base, yaml)
@@ -139,9 +152,10 @@ def _changed(changes: Mapping[str, object], path: Path, base: Path) -> bytes:
 
 
 def _with_ends_of(original: bytes, text: bytes) -> bytes:
-    """UTF-8 text with the byte order mark and the line ends of the original, if it has the one and the other."""
+    """UTF-8 text with the byte order mark and the line end of the original: of different ends the most frequent one."""
     mark = codecs.BOM_UTF8 if original.startswith(codecs.BOM_UTF8) else b""
-    return mark + (text.replace(b"\n", b"\r\n") if b"\r\n" in original else text)
+    ends = Counter(re.findall(b"\r\n|\r|\n", original)).most_common(1)
+    return mark + (text.replace(b"\n", ends[0][0]) if ends else text)
 
 
 def flat(values: Mapping[str, Any], section: str = "") -> dict[str, Any]:

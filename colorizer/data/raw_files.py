@@ -61,7 +61,7 @@ def refuse_unreadable_folders(root: Path) -> None:
     DVC reads all of it. It would stop there without a word about what to do, and wait at a pipe for ever.
     """
     for above in reversed(root.parents):
-        if os.path.isdir(above) and not os.access(above, os.X_OK):
+        if above.is_dir() and not os.access(above, os.X_OK):
             raise UserError(f"{above} cannot be entered (permission denied): change its permissions")
     if os.path.lexists(root):
         refuse_unreadable(root, "folder")

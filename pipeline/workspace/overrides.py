@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from colorizer.core.errors import UserError
-from colorizer.core.files import write_text
+from colorizer.core.files import atomic_write
 from settings.params_file import flat, read_params, write_params
 
 
@@ -21,21 +22,29 @@ def set_params(folder: Path, preset: str | None, overrides: Mapping[str, Any]) -
     if not preset and not overrides:
         read_params(target)
         return []
-    before = target.read_text(encoding="utf-8") if target.exists() else ""
+    before = target.read_bytes() if target.exists() else b""
     base = _preset(folder, preset) if preset else target
     write_params(overrides, target, base=base)
-    after = target.read_text(encoding="utf-8")
-    then, now = (flat(YAML(typ="safe").load(text) or {}) for text in (before, after))
+    then, now = _keys_of(before), _keys_of(target.read_bytes())
     lines = [f"params.yaml: {key} {then.get(key)} -> {now[key]}" for key in now if then.get(key) != now[key]]
     if preset and lines and before and before not in _presets(folder).values():
-        kept = folder / "scratch" / "params" / f"{hashlib.sha256(before.encode()).hexdigest()[:16]}.yaml"
-        write_text(kept, before)
+        kept = folder / "scratch" / "params" / f"{hashlib.sha256(before).hexdigest()[:16]}.yaml"
+        with atomic_write(kept) as partial:
+            partial.write_bytes(before)
         lines.append(f"params.yaml as it was is kept in {kept.relative_to(folder)}")
     return lines
 
 
-def _presets(folder: Path) -> dict[str, str]:
-    return {path.stem: path.read_text(encoding="utf-8") for path in sorted((folder / "presets").glob("*.yaml"))}
+def _keys_of(content: bytes) -> dict[str, Any]:
+    """The dotted keys of a file and their values; none if a preset replaced what is no YAML."""
+    try:
+        return flat(YAML(typ="safe").load(content))
+    except (YAMLError, ValueError, AttributeError):
+        return {}
+
+
+def _presets(folder: Path) -> dict[str, bytes]:
+    return {path.stem: path.read_bytes() for path in sorted((folder / "presets").glob("*.yaml"))}
 
 
 def _preset(folder: Path, name: str) -> Path:

@@ -55,7 +55,9 @@ def test_a_gap_in_the_numbers_is_named(tmp_path, names, missing):
         find_chroma_files(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["ab3.NPY", "AB3.npy", *(["ab٣.npy"] if sys.getfilesystemencoding() == "utf-8" else [])])
+@pytest.mark.parametrize(
+    "name", ["ab3.NPY", "AB3.npy", *(["ab٣.npy"] if sys.getfilesystemencoding() == "utf-8" else [])]
+)
 def test_what_is_almost_called_a_batch_is_not_left_out(root, name):
     (root / "ab" / name).touch()
     with pytest.raises(UserError, match=r"is not called ab3\.npy: rename it, or remove it if it is no chroma batch"):
@@ -86,7 +88,9 @@ def test_what_dvc_cannot_read_is_named(root, kind, name):
     path.parent.mkdir(exist_ok=True)
     path.unlink(missing_ok=True)
     spoil(path)
-    with pytest.raises(UserError, match=rf"{name} cannot be read \({reason}\): put a readable file or folder in its place"):
+    with pytest.raises(
+        UserError, match=rf"{name} cannot be read \({reason}\): put a readable file or folder in its place"
+    ):
         refuse_unreadable_folders(root)
 
 

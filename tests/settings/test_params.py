@@ -35,6 +35,12 @@ def keys(tree, prefix=""):
             yield from keys(value, f"{prefix}{key}.")
 
 
+def test_a_root_that_links_to_itself_can_be_read(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    params = read_edited(tmp_path, ("root: data/sample", f"root: {tmp_path / 'loop'}"))
+    assert not params.uses_sample
+
+
 def test_the_committed_params_are_the_sample_preset():
     assert read_params(ROOT / "params.yaml") == read_params(ROOT / "presets" / "sample.yaml")
 

@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -84,8 +85,8 @@ REFUSED = {
     "control character": (instead("# side of", "# \x07"), "special characters are not allowed"),
     "backslashes": (instead("root: data/sample", r'root: "C:\data"'), "found unknown escape character 'd'"),
     "YAML 9": (f"%YAML 9.9\n---\n{PARAMS}", "found incompatible YAML document"),
-    "Latin-1": (PARAMS.replace("# side of", "# Größe").encode("latin-1"), "can't decode byte 0xf6"),
-    "UTF-16": (PARAMS.encode("utf-16"), "can't decode byte 0xff"),
+    "Latin-1": (PARAMS.replace("# side of", "# Größe").encode("latin-1"), "is not UTF-8 text: save it as UTF-8"),
+    "UTF-16": (PARAMS.encode("utf-16"), "is not UTF-8 text: save it as UTF-8"),
     "empty": ("", "the file should hold `key: value` lines"),
     "comments alone": ("# nothing\n", "the file should hold `key: value` lines"),
     "null": ("null\n", "the file should hold `key: value` lines"),
@@ -128,7 +129,7 @@ def test_what_is_not_read_is_not_written_for_the_same_reason(tmp_path, name):
 
 
 @pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8], ids=["without mark", "with mark"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
 def test_line_ends_and_byte_order_mark_stay(tmp_path, mark, end):
     path = tmp_path / "params.yaml"
     before = mark + PARAMS.replace("\n", end).encode()
@@ -136,13 +137,42 @@ def test_line_ends_and_byte_order_mark_stay(tmp_path, mark, end):
     write_params({"train.ask": True, "train.decisions": [{"epoch": 1, "save": False}]}, path)
     after = path.read_bytes()
     assert after.startswith(mark + b"#")
-    assert after.count(b"\r") == (after.count(b"\n") if end == "\r\n" else 0)
+    assert set(re.findall(b"\r\n|\r|\n", after)) == {end.encode()}
     changed = set(after.splitlines()) - set(before.splitlines())
     assert {line.split(b"#")[0].rstrip() for line in changed} == {
         b"  ask: true",
         b"  decisions:",
         b"  - {epoch: 1, save: false}",
     }
+
+
+def test_a_single_line_of_another_end_changes_no_other_line(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(PARAMS.replace("\n", "\r\n", 1).encode())
+    write_params({"train.ask": True}, path)
+    assert b"\r" not in path.read_bytes()
+
+
+def test_a_link_and_permissions_stay(tmp_path):
+    kept = tmp_path / "elsewhere" / "mine.yaml"
+    kept.parent.mkdir()
+    kept.write_text(PARAMS, encoding="utf-8")
+    kept.chmod(0o640)
+    path = tmp_path / "params.yaml"
+    path.symlink_to(kept)
+    write_params({"train.ask": True}, path)
+    assert path.is_symlink()
+    assert "ask: true" in kept.read_text(encoding="utf-8")
+    assert kept.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_write_protected_file_stays_as_it_is(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(PARAMS, encoding="utf-8")
+    path.chmod(0o444)
+    for action in (lambda: write_params({"train.ask": True}, path), lambda: refuse_unwritable(path)):
+        assert refusal(action).endswith(f"params.yaml is write-protected: `chmod u+w {path}`")
+    assert path.read_text(encoding="utf-8") == PARAMS
 
 
 def test_a_file_that_cannot_be_opened_is_one_line(tmp_path):
