@@ -1,5 +1,6 @@
 """The flows as deployments: what `make serve` offers to whoever starts runs on a page, by schedule or by the API."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pipeline.flows.rebuild import rebuild
 from pipeline.flows.refresh import refresh
 from pipeline.flows.sweep import sweep
 from pipeline.process.flow_run import WORKSPACE, workspace_tag
+from pipeline.process.server import HOME
 
 
 def serve_deployments(folder: Path, name: str | None) -> None:
@@ -34,7 +36,7 @@ def serve_deployments(folder: Path, name: str | None) -> None:
 def _deployment(flow: Flow[..., Any], name: str, folder: Path, client: SyncPrefectClient) -> Any:
     known = _known(f"{flow.name}/{name}", client)
     if known:
-        _refuse_other_workspace(known, flow.name, folder)
+        refuse_other_workspace(known, flow.name, folder)
     return flow.to_deployment(
         name,
         description=(flow.description or "").split("\n\n")[0],
@@ -51,8 +53,13 @@ def _known(deployment: str, client: SyncPrefectClient) -> DeploymentResponse | N
         return None
 
 
-def _refuse_other_workspace(known: DeploymentResponse, flow: str, folder: Path) -> None:
-    """Raise UserError when the deployment is another workspace's, unless that has gone from its place."""
+def refuse_other_workspace(known: DeploymentResponse, flow: str, folder: Path) -> None:
+    """Raise UserError when the deployment is another workspace's, unless that has gone from its place.
+
+    A server's files in this workspace know others only if the workspace is a copy.
+    """
+    if os.environ.get("PREFECT_HOME") == str(folder / HOME):
+        return
     own = workspace_tag(folder)
     machine = own.removesuffix(str(folder.resolve()))
     for tag in known.tags:

@@ -4,11 +4,16 @@ import signal
 import subprocess
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 import psutil
 import pytest
+from prefect.client.schemas.responses import DeploymentResponse
 
+from colorizer.core.errors import UserError
+from pipeline.deployments import refuse_other_workspace
+from pipeline.process.flow_run import workspace_tag
 from settings.params_file import read_params
 from tests.support.disturbed import ask_for_training, newest_epoch, training_process, wait_until
 from tests.support.prefect_server import PrefectServer
@@ -49,6 +54,17 @@ def test_a_deployed_run_is_started_cancelled_and_goes_on(committed, prefect):
     _, alive = psutil.wait_procs(started, timeout=30)
     assert not alive
     serving.wait()
+
+
+def test_a_copy_of_a_served_project_takes_over_what_it_brought_along(monkeypatch, tmp_path):
+    before, copy = tmp_path / "first" / "project", tmp_path / "project"
+    before.mkdir(parents=True)
+    brought = DeploymentResponse(name="project", flow_id=uuid4(), tags=[workspace_tag(before)])
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "of-both"))
+    with pytest.raises(UserError, match=r"the name project belongs to workspace:.*first/project: choose another"):
+        refuse_other_workspace(brought, "rebuild", copy)
+    monkeypatch.setenv("PREFECT_HOME", str(copy / "scratch" / "prefect"))
+    refuse_other_workspace(brought, "rebuild", copy)
 
 
 def test_schedules_outlast_a_restart_and_workspaces_on_one_server_do_not_mix(committed, prefect, tmp_path):
