@@ -9,14 +9,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 _PHOTOMETRIC, _WHITE_IS_ZERO = TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 0
+_STEP_OF_GREY = {"L;2": 85, "L;4": 17}  # what Pillow makes of a code of 1 in a PNG of 2 and of 4 bits
 
 
 def load_pixels(image: Image.Image, path: Path) -> None:
-    """Decode the pixels of `image`, opened from `path`; a transparent colour of 16 bits a channel becomes alpha."""
-    is_wide = isinstance(image, PngImagePlugin.PngImageFile) and image.tile[0].args == "RGB;16B"
+    """Decode the pixels of `image`, opened from `path`, and mend the transparent colour that Pillow gets wrong.
+
+    In a PNG of 16 bits a channel it becomes alpha; in a grey one of 2 or 4 bits it is scaled as the pixels are.
+    """
+    stored = image.tile[0].args if isinstance(image, PngImagePlugin.PngImageFile) else None
     image.load()
-    if is_wide and image.info.pop("transparency", None):
+    if stored == "RGB;16B" and image.info.pop("transparency", None):
         image.putalpha(Image.fromarray(_wide_alpha(path)))
+    elif stored in _STEP_OF_GREY and "transparency" in image.info:
+        step = _STEP_OF_GREY[stored]
+        image.info["transparency"] = image.info["transparency"] * step % (255 + step)  # of the code, the lowest bits
 
 
 def _wide_alpha(path: Path) -> NDArray[np.uint8]:

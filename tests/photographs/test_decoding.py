@@ -110,6 +110,26 @@ def test_a_transparent_colour_of_16_bits(tmp_path, orientation):
     assert (photograph.pixels == 1000 >> 8).all()
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_transparent_grey_of_few_bits(tmp_path, bits):
+    """Of a value that is too large the lowest bits count, as PNG's standard says."""
+    num_greys = 2**bits
+    codes = np.arange(max(num_greys, 8))[None] % num_greys
+    packed = np.packbits(np.unpackbits(codes.astype(np.uint8)[..., None], axis=-1)[..., -bits:].reshape(-1))
+    for transparent in {0, 1, num_greys // 2, num_greys - 1, num_greys + num_greys // 2, 2**16 - 1}:
+        chunks = {
+            b"IHDR": struct.pack(">IIBBBBB", codes.size, 1, bits, 0, 0, 0, 0),
+            b"tRNS": struct.pack(">H", transparent),
+            b"IDAT": zlib.compress(b"\0" + packed.tobytes()),
+            b"IEND": b"",
+        }
+        content = b"".join(chunk(kind, data) for kind, data in chunks.items())
+        (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+        photograph = read_photograph(tmp_path / "a.png")
+        assert np.array_equal(photograph.pixels, codes * 255 // (num_greys - 1))
+        assert np.array_equal(photograph.alpha == 0, codes == transparent % num_greys), transparent
+
+
 @pytest.mark.parametrize("suffix", [".tif", ".png", ".webp"])
 def test_an_alpha_channel_without_transparency_goes_into_a_jpeg(tmp_path, suffix):
     Image.fromarray(np.dstack([RGB, np.full_like(GREY, 255)])).save(tmp_path / f"a{suffix}", lossless=True)
