@@ -110,33 +110,41 @@ def _key(path: Path) -> str:
 def _refuse_equal_targets(jobs: Sequence[Job], out: Path, there: Path) -> None:
     """Raise UserError when two inputs would become one file, or a file and a folder of one name.
 
-    Only the file system knows which names are one. So files of names that are alike are made, empty, in a temporary
-    folder in `there`.
+    Links in `out` are followed. Only the file system knows which names are one. So files of names that are alike are
+    made, empty, in a temporary folder in `there`.
     """
-    targets = [(job.target.relative_to(out), job.source) for job in jobs]
+    base = Path(os.path.realpath(out))
+    place = cache(lambda folder: _below(base, Path(os.path.realpath(folder))))
+    targets = [(place(job.target.parent) / job.target.name, job) for job in jobs]
     files = Counter(_key(target) for target, _ in targets)
     folders = {_key(above) for target, _ in targets for above in target.parents}
     alike = [
-        (target, source)
-        for target, source in targets
+        (target, job)
+        for target, job in targets
         if files[_key(target)] > 1 or _key(target) in folders or any(_key(above) in files for above in target.parents)
     ]
     if not alike:
         return
     try:
         with tempfile.TemporaryDirectory(dir=there, prefix=".colorizer-") as trial:
-            for target, source in alike:
+            for target, job in alike:
                 file = Path(trial, target)
                 try:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.touch(exist_ok=False)
                 except (FileExistsError, NotADirectoryError):
-                    what = out / target if file.is_file() else "a file and a folder of one name"
+                    what = job.target if file.is_file() else "a file and a folder of one name"
                     raise UserError(
-                        f"two inputs would become {what}, the second is {source}: colour them into different folders"
+                        f"two inputs would become {what}, the second is {job.source}: colour them into different "
+                        "folders"
                     ) from None
     except OSError as error:
         raise UserError(f"{out} cannot be written to: {(error.strerror or '').lower()}") from error
+
+
+def _below(base: Path, folder: Path) -> Path:
+    """Give a folder's path from `base`; for one that lies elsewhere, one that no folder in `base` has."""
+    return folder.relative_to(base) if folder.is_relative_to(base) else Path(".elsewhere", *folder.parts[1:])
 
 
 def shard_of(jobs: Sequence[Job], shard: str | None) -> Sequence[Job]:

@@ -68,6 +68,38 @@ def test_a_folder_and_a_photograph_of_one_name(tmp_path):
         plan_jobs([album], tmp_path / "out", "png")
 
 
+@pytest.mark.parametrize(
+    ("links", "names"),
+    [
+        ({"s1": "s2"}, ["s1/a.jpg", "s2/a.jpg"]),
+        ({"s1": "."}, ["a.jpg", "s1/a.jpg"]),
+        ({"s1": ".."}, ["a.jpg", "s1/out/a.jpg"]),
+        ({"s1": "../elsewhere", "s2": "../elsewhere/deep"}, ["s1/deep/a.jpg", "s2/a.jpg"]),
+        ({"s1": "s2"}, ["s1/a.jpg", "s2/a.png/b.jpg"]),
+    ],
+)
+def test_links_in_the_output_make_no_two_inputs_one(tmp_path, links, names):
+    album = make(tmp_path / "album", *names)
+    out = make(tmp_path, "elsewhere/deep/b.png", "out/b.png") / "out"
+    if "s2" not in links:
+        make(out, "s2/b.png")
+    for link, target in links.items():
+        (out / link).symlink_to(target)
+    before = tree(tmp_path)
+    with pytest.raises(UserError, match=f"two inputs would become .*, the second is {album}/{names[1]}: colour them"):
+        plan_jobs([album], out, "png")
+    assert tree(tmp_path) == before
+    (album / names[0]).rename((album / names[0]).with_name("c.jpg"))
+    assert len(planned(album, out=out)) == 2
+
+
+def test_a_link_in_the_output_to_an_input_is_refused(tmp_path):
+    album, out = make(tmp_path / "album", "trip/a.png"), make(tmp_path / "out", "kept.png")
+    (out / "trip").symlink_to(album / "trip")
+    with pytest.raises(UserError, match=r"out/trip/a.png would overwrite an input: choose another folder with --out"):
+        plan_jobs([album], out, "png")
+
+
 def test_a_folder_in_the_way(tmp_path):
     make(tmp_path / "out", "a.png/x.png")
     with pytest.raises(UserError, match=r"out/a.png is a folder, so .*album/a.jpg cannot become it: choose another"):
