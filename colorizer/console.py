@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from colorizer.core.errors import UserError, is_out_of_memory, printable
+from colorizer.core.errors import UserError, is_out_of_memory, printable, refuse_empty_arguments
 from colorizer.core.files import explain_refusal
 
 
@@ -21,6 +21,7 @@ def run_app(app: typer.Typer) -> None:
     silence_libtiff()
     atexit.register(gc.freeze)  # what is left then goes with the process, without half a second of looking through it
     try:
+        refuse_empty_arguments(sys.argv[1:])
         app()
     except UserError as error:
         say(str(error))

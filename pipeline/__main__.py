@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import filelock
 import typer
 
-from colorizer.core.errors import UserError
+from colorizer.core.errors import UserError, refuse_empty_arguments
 from colorizer.core.files import explain_refusal
 from colorizer.models.registry import MODEL_PATH
 from colorizer.photographs.photographs import Format
@@ -187,6 +187,7 @@ def run_flow(name: str, **parameters: Any) -> None:
 def main() -> None:
     try:
         refuse_undecodable([*sys.argv[1:], str(Path.cwd())])
+        refuse_empty_arguments(sys.argv[1:])
         app()
     except UserError as error:
         sys.exit(f"pipeline: {error}")

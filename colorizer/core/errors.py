@@ -1,6 +1,7 @@
 """The error that stands for a user's mistake, as opposed to a bug."""
 
 import re
+from collections.abc import Sequence
 
 # Control characters, line breaks, what turns the direction of the text, and bytes that are no text.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -26,6 +27,12 @@ class UserError(ValueError):
 def printable(text: str) -> str:
     """Write control characters, which names of files may contain, as escapes: a line break becomes `\\n`."""
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def refuse_empty_arguments(arguments: Sequence[str]) -> None:
+    """Raise UserError when an argument of a command is empty, as by an unset variable: it would be the path `.`."""
+    if any(re.fullmatch("(--[a-z-]+=)?", argument) for argument in arguments):
+        raise UserError("an argument is empty: as a path it would be this folder; write . if that is meant")
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
@@ -120,6 +121,9 @@ def _decoding(path: Path) -> Iterator[None]:
 
 
 def _open(path: Path) -> Image.Image:
+    mode = path.stat().st_mode
+    if not (S_ISREG(mode) or S_ISDIR(mode)):
+        raise UserError(f"{path} is a pipe, a socket or a device: save what comes from it as a file")
     try:
         image = Image.open(path, formats=_FORMATS)
     except Image.UnidentifiedImageError as error:

@@ -88,7 +88,12 @@ def import_photographs(
         by_reason = {reason: skipped[reason] for reason in get_args(Reason) if skipped[reason]}
         if num_images == 0:
             listed = ", ".join(f"{number} {reason}" for reason, number in by_reason.items())
-            raise UserError(f"no image is left of {len(found)} photographs ({listed}): nothing was written")
+            with (folder / TABLE_FILE).open(encoding="utf-8", errors="surrogateescape", newline="") as table:
+                first = next(csv.DictReader(table))
+            raise UserError(
+                f"no image is left of {len(found)} photographs ({listed}): nothing was written; "
+                f"the first, {first['file']}, is {first['skipped']}"
+            )
     return Imported(num_images=num_images, skipped=by_reason)
 
 

@@ -73,8 +73,8 @@ def find_photographs(given: Path) -> list[tuple[Path, Path]]:
     for folder, folders, names in os.walk(given, onerror=_refuse, followlinks=True):
         folders[:] = [name for name in folders if not (name.startswith(".") or _leads_back(Path(folder, name)))]
         paths = [Path(folder, name) for name in names if not name.startswith(".")]
-        # A link to nowhere counts, and is told as one that cannot be read.
-        found += [path for path in paths if path.suffix.lower() in SUFFIXES and (path.is_file() or path.is_symlink())]
+        # Links to nowhere, pipes and the like count: whoever reads them tells.
+        found += [path for path in paths if path.suffix.lower() in SUFFIXES]
     if not found:
         raise UserError(f"{given} holds no photographs: expected files named *{', *'.join(sorted(SUFFIXES))}")
     return [(path, path.relative_to(given)) for path in sorted(found)]

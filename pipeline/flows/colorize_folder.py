@@ -29,8 +29,8 @@ _SECONDS_TO_CONNECT = 5
 
 @flow
 def colorize_folder(
-    photographs: str,
-    out: str,
+    photographs: Annotated[str, Field(min_length=1)],
+    out: Annotated[str, Field(min_length=1)],
     model: str = str(MODEL_PATH),
     strength: Annotated[float, Field(ge=0, le=4)] = 1.0,
     format: Format = "png",

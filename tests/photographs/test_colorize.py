@@ -1,7 +1,9 @@
 """`python -m colorizer colorize` as a person uses it, with the miniature's model."""
 
+import csv
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +120,25 @@ def test_names_of_any_bytes_and_links_to_nowhere(miniature, album, tmp_path):
     assert told.endswith(f"colorizer: 3 coloured in {tmp_path / 'out'}; 2 failed\n")
 
 
+PIPE = "is a pipe, a socket or a device: save what comes from it as a file"
+
+
+def test_a_pipe_is_told_and_not_waited_for(colorize, album, tmp_path):
+    os.mkfifo(album / "pipe.jpg")
+    (album / "trips" / "link.png").symlink_to(album / "pipe.jpg")
+    (album / "null.png").symlink_to(os.devnull)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(album / "socket.jpg"))
+    out = tmp_path / "out"
+    told = [f"{album}/{name} {PIPE}" for name in ("null.png", "pipe.jpg", "socket.jpg", "trips/link.png")]
+    assert colorize(album, "--out", out) == (1, [*told, f"3 coloured in {out}; 4 failed"])
+    assert colorize(album / "pipe.jpg", "--out", out) == (1, [told[1], f"0 coloured in {out}; 1 failed"])
+    for given, count in ((album, 7), (album / "pipe.jpg", 1)):
+        assert run_colorizer("import", given, "--out", tmp_path / str(count), "--size", "32") == (count == 1)
+    with (tmp_path / "7" / "photographs.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["skipped"] for row in csv.DictReader(file)].count(f"unreadable: {PIPE[3:]}") == 4
+
+
 def test_names_as_long_as_the_file_system_allows(colorize, album, tmp_path):
     """The temporary names of outputs are longer than theirs."""
     album = album.rename(tmp_path / "long")
@@ -215,6 +236,8 @@ def test_mistakes_are_told_in_one_line(colorize, album, tmp_path):
         (tmp_path / ("x" * 300), "--out", tmp_path / "out"): "file name too long",
         (album, "--out", tmp_path / "file"): "file is a file: a folder is needed",
         (album, "--out", tmp_path / "out", "--model", "generator#"): "generator# is not registered in",
+        ("", "--out", tmp_path / "out"): "an argument is empty: as a path it would be this folder; write . if that",
+        (album, "--out="): "an argument is empty",
         (tmp_path / "empty", "--out", tmp_path / "out"): "holds no photographs: expected files named",
         (album, "--out", tmp_path / "file" / "out"): "cannot be written to: not a directory",
         (album, "--out", tmp_path / "out", "--model", tmp_path / "no.safetensors"): "no.safetensors is missing: train",

@@ -220,7 +220,13 @@ def test_mistakes_are_one_clear_line(tmp_path, photographs):
     save(tmp_path / "poor" / "small.png", colors(0, 4, 4))
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     cases = [
-        (tmp_path / "poor", tmp_path / "out", {}, "no image is left of 2 photographs .1 too small, 1 near-grey."),
+        (
+            tmp_path / "poor",
+            tmp_path / "out",
+            {},
+            "no image is left of 2 photographs .1 too small, 1 near-grey.: "
+            "nothing was written; the first, grey.png, is near-grey: no colours$",
+        ),
         (photographs, tmp_path / "out", {"size": 3}, "images of 3 x 3 pixels are too small: at least 4 x 4"),
         (photographs, tmp_path / "file", {}, "file cannot be written to: file exists"),
         (photographs, tmp_path / "file" / "out", {}, "file/out cannot be written to: not a directory"),

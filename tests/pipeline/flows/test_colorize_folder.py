@@ -77,6 +77,15 @@ def test_a_killed_run_goes_on_and_a_bad_file_stops_nothing(committed, album, pre
     assert "zebra.jpg is not a JPEG" in state["message"]
 
 
+def test_an_empty_folder_is_not_this_one(miniature):
+    """As an unset variable of a shell gives it."""
+    told = miniature.run(*COMMAND, "", "--out", "out", check=False)
+    assert told.returncode == 1
+    assert (
+        told.stdout == "pipeline: an argument is empty: as a path it would be this folder; write . if that is meant\n"
+    )
+
+
 def test_a_cluster_that_is_not_there():
     from pipeline.flows.colorize_folder import task_runner
 
