@@ -10,7 +10,7 @@ from itertools import dropwhile, takewhile
 from pathlib import Path
 
 from colorizer.core.errors import UserError
-from colorizer.models.environment import child_environment
+from colorizer.models.environment import child_environment, unhide_proxies
 
 # What a user may have set for git, and what would change the result of a command or refuse it.
 _SETTINGS = {
@@ -53,7 +53,7 @@ def git_succeeds(folder: Path, *arguments: str) -> bool:
 def _run(command: str, folder: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
     environment, settings = child_environment(), []
     if command == "git":
-        environment["LC_ALL"] = "C"  # its reasons are searched for
+        environment = unhide_proxies(environment) | {"LC_ALL": "C"}  # its reasons are searched for
         settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
     try:
         return subprocess.run(

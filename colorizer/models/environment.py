@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
+from urllib.request import getproxies_environment
+
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def child_environment() -> dict[str, str]:
@@ -37,11 +40,36 @@ def _names_of_one_repository() -> Collection[str]:
 def bypass_proxies(*hosts: str) -> None:
     """Let this process and its children call this machine, and `hosts`, directly: adds them to `no_proxy`.
 
-    Call it before the first request: HTTP clients read the variables when they are made.
+    httpx makes no client at all if a proxy, or a host in `no_proxy`, is none that it takes. Such a one is left out of
+    the variables of lower case, which count for Python; see `unhide_proxies`. Call this before the first request: HTTP
+    clients read the variables when they are made.
     """
-    # Programs read the one or the other, and the lower one hides the upper one from Python's.
+    ours = ("localhost", "127.0.0.1", "::1", *hosts)
     listed = ",".join(os.environ.get(name, "") for name in ("no_proxy", "NO_PROXY"))
-    if "*" in listed.replace(" ", "").split(","):
-        return  # everything goes directly, which only a `*` alone says
-    direct = [*filter(None, map(str.strip, listed.split(","))), "localhost", "127.0.0.1", "::1", *hosts]
-    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(dict.fromkeys(direct))
+    direct = dict.fromkeys([*filter(None, map(str.strip, listed.split(","))), *ours])
+    if "*" in direct:  # for urllib only if it is alone
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = "*"
+        return
+    taken = [host for host in direct if host in ours or _is_taken(f"[{host}]") or _is_taken(f"*{host}")]
+    os.environ |= {"no_proxy": ",".join(taken), "NO_PROXY": ",".join(direct)}
+    for name in _PROXIES:
+        url = getproxies_environment().get(name.removesuffix("_proxy"), "")
+        if url and not _is_taken(url):
+            os.environ |= {name.upper(): url, name: ""}
+
+
+def unhide_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return `environment` with the proxies that `bypass_proxies` left out, for git, which takes more of them."""
+    hidden = [name for name in _PROXIES if environment.get(name) == "" and name.upper() in environment]
+    return {**environment, **{name: environment[name.upper()] for name in hidden}}
+
+
+def _is_taken(proxy: str) -> bool:
+    """Whether httpx takes this for the address of a proxy."""
+    import httpx  # takes 0.2 s, and most users have no proxy
+
+    try:
+        httpx.Proxy(proxy if "://" in proxy else f"http://{proxy}")
+    except (ValueError, httpx.InvalidURL):
+        return False
+    return True

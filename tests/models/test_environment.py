@@ -1,11 +1,24 @@
 """What children and HTTP clients find in the environment."""
 
+import socket
 import subprocess
+import threading
 from urllib.request import proxy_bypass
 
+import httpx
 import pytest
 
+from colorizer.models.commands import git_succeeds
 from colorizer.models.environment import bypass_proxies, child_environment
+
+
+@pytest.fixture
+def no_proxies(monkeypatch):
+    """No variable of a proxy; those that were there come back, whatever is set meanwhile."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        for spelling in (name, name.upper()):
+            monkeypatch.setenv(spelling, "")
+            monkeypatch.delenv(spelling)
 
 
 def test_a_child_is_not_led_away_from_its_folder(monkeypatch):
@@ -20,20 +33,67 @@ def test_a_child_is_not_led_away_from_its_folder(monkeypatch):
     assert environment["GIT_SSH_COMMAND"] == "something"
 
 
+@pytest.mark.parametrize("hosts", ["*", "one.example, *"])
 @pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
-def test_no_proxy_for_any_host_stays(monkeypatch, name):
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
+def test_no_proxy_for_any_host_stays(monkeypatch, no_proxies, name, hosts):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    monkeypatch.setenv(name, "*")
+    monkeypatch.setenv(name, hosts)
     bypass_proxies()
     assert proxy_bypass("example.org")
     assert proxy_bypass("127.0.0.1")
 
 
-def test_this_machine_is_called_directly_and_what_was_asked_for_still_is(monkeypatch):
+def test_this_machine_is_called_directly_and_what_was_asked_for_still_is(monkeypatch, no_proxies):
     monkeypatch.setenv("no_proxy", "one.example, ::1")
     monkeypatch.setenv("NO_PROXY", "two.example")
     bypass_proxies("10.0.0.7")
     expected = "one.example,::1,two.example,localhost,127.0.0.1,10.0.0.7"
     assert child_environment()["no_proxy"] == child_environment()["NO_PROXY"] == expected
+
+
+@pytest.mark.parametrize("name", ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "https_proxy"])
+@pytest.mark.parametrize("proxy", ["socks://127.0.0.1:1080", "socks4://127.0.0.1:1080", "foo://x", "http://proxy:port"])
+def test_a_proxy_that_httpx_does_not_take_ends_nothing(monkeypatch, no_proxies, name, proxy):
+    monkeypatch.setenv(name, proxy)
+    for _ in range(2):  # `serve`, and the flow run that it starts
+        bypass_proxies()
+        httpx.Client().close()
+    assert child_environment()[name.upper()] == proxy
+
+
+@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+@pytest.mark.parametrize("host", ["::1/128", "[::1]", "host:port", "bücher.example"])
+def test_a_host_that_httpx_does_not_take_ends_nothing(monkeypatch, no_proxies, name, host):
+    monkeypatch.setenv(name, f"one.example,{host}")
+    for _ in range(2):
+        bypass_proxies()
+        httpx.Client().close()
+    assert child_environment()["no_proxy"] == "one.example,localhost,127.0.0.1,::1"
+    assert host in child_environment()["NO_PROXY"].split(",")
+
+
+def test_proxies_that_httpx_takes_stay(monkeypatch, no_proxies):
+    proxies = {"http_proxy": "http://proxy:3128", "https_proxy": "proxy:3128", "ALL_PROXY": "socks5h://me:word@proxy"}
+    for name, value in proxies.items():
+        monkeypatch.setenv(name, value)
+    bypass_proxies()
+    assert {name: child_environment()[name] for name in proxies} == proxies
+    assert "all_proxy" not in child_environment()
+
+
+def test_git_calls_the_proxy_that_httpx_does_not_take(monkeypatch, no_proxies, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        asked = []
+
+        def answer() -> None:
+            connection, _ = proxy.accept()
+            with connection:
+                asked.append(connection.recv(8))
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        monkeypatch.setenv("ALL_PROXY", f"socks4://127.0.0.1:{proxy.getsockname()[1]}")
+        bypass_proxies()
+        assert not git_succeeds(tmp_path, "ls-remote", "http://192.0.2.1/models.git")
+        thread.join(timeout=30)
+    assert asked == [bytes([4, 1, 0, 80, 192, 0, 2, 1])]

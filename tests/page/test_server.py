@@ -54,7 +54,7 @@ def app(miniature, tmp_path_factory) -> Iterator[App]:
     (folder / "audit").mkdir()
     (folder / "audit" / "sitecustomize.py").write_text(AUDIT, encoding="utf-8")
     port = free_port()
-    nowhere = {"http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"}
+    nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "socks5://127.0.0.1:9", "ALL_PROXY": "socks://x:9"}
     process = start(workspace, port, PYTHONPATH=str(folder / "audit"), ASKED=str(folder / "asked"), **nowhere)
     yield App(f"http://127.0.0.1:{port}", folder / "asked", workspace)
     process.send_signal(signal.SIGINT)

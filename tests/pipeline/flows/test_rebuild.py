@@ -124,8 +124,9 @@ def test_stopped_in_every_way_it_leaves_nothing_running_and_resumes(committed, p
     alone = {
         "HOME": str(tmp_path / "home"),
         "http_proxy": nowhere,
-        "ALL_PROXY": "socks5://127.0.0.1:9",
-        "NO_PROXY": "example.org",
+        "https_proxy": "socks5://127.0.0.1:9",
+        "ALL_PROXY": "socks://127.0.0.1:9",
+        "NO_PROXY": "example.org,::1/128",
     }
     lock = (committed.path / "dvc.lock").read_bytes()
 
