@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from colorizer.core.errors import UserError, is_out_of_memory, printable, refuse_empty_arguments
+from colorizer.core.errors import UserError, printable, refuse_empty_arguments, within_memory
 from colorizer.core.files import explain_refusal
 
 
@@ -22,7 +22,8 @@ def run_app(app: typer.Typer) -> None:
     atexit.register(gc.freeze)  # what is left then goes with the process, without half a second of looking through it
     try:
         refuse_empty_arguments(sys.argv[1:])
-        app()
+        with within_memory("close other programs, or lower --size or --batch-size if the command has it"):
+            app()
     except UserError as error:
         say(str(error))
         sys.exit(1)
@@ -30,12 +31,6 @@ def run_app(app: typer.Typer) -> None:
         if error.filename is None and not explain_refusal(error):
             raise
         say(explain_refusal(error) or f"{error.filename}: {(error.strerror or '').lower()}")
-        sys.exit(1)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        told = " ".join(str(error).split())
-        say(f"out of memory: close other programs, or lower --size or --batch-size if the command has it ({told})")
         sys.exit(1)
     except KeyboardInterrupt:
         say("interrupted; what was written is whole")

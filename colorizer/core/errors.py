@@ -1,15 +1,18 @@
 """The error that stands for a user's mistake, as opposed to a bug."""
 
+import errno
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 # Control characters, line breaks, what turns the direction of the text, and bytes that are no text.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
-# What PyTorch, CUDA, oneDNN, OpenCV and ONNX Runtime say, whose errors are of no kind of their own.
+# What PyTorch, CUDA, oneDNN, OpenCV, ONNX Runtime and Python say, whose errors are of no kind of their own.
 _NO_MEMORY = re.compile(
     "allocate memory|out of memory|insufficient memory|failed to allocate|bad.alloc|alloc_failed"
-    "|storage size calculation|could not (create|execute) a prim",
+    "|storage size calculation|could not (create|execute) a prim|can't start new thread",
     re.IGNORECASE,
 )
 
@@ -24,6 +27,10 @@ class UserError(ValueError):
         super().__init__(printable(message))
 
 
+class OutOfMemoryError(UserError):
+    """Raised when there is too little memory for something, of which a smaller one may fit, or the same one later."""
+
+
 def printable(text: str) -> str:
     """Write control characters, which names of files may contain, as escapes: a line break becomes `\\n`."""
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
@@ -35,6 +42,28 @@ def refuse_empty_arguments(arguments: Sequence[str]) -> None:
         raise UserError("an argument is empty: as a path it would be this folder; write . if that is meant")
 
 
+@contextmanager
+def within_memory(advice: str, path: Path | None = None) -> Iterator[None]:
+    """Turn full memory, in whatever words a library says it, into an OutOfMemoryError: one line with what to do.
+
+    It names the file at `path`, or else what the library says.
+    """
+    try:
+        yield
+    except Exception as error:  # OpenCV's is of no other kind
+        if isinstance(error, UserError) or not is_out_of_memory(error):
+            raise
+        told = " ".join(str(error).split())
+        line = f"out of memory: {advice}"
+        if path:
+            line = f"{path}: {line}"
+        elif told:
+            line = f"{line} ({told})"
+        raise OutOfMemoryError(line) from error
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """True if NumPy, OpenCV, C++, ONNX Runtime or PyTorch, on the CPU or a GPU, did not get the memory it asked for."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno == errno.ENOMEM
     return isinstance(error, MemoryError) or bool(_NO_MEMORY.search(str(error)))

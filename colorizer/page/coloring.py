@@ -9,11 +9,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from colorizer.core.errors import UserError
+from colorizer.core.errors import UserError, within_memory
 from colorizer.data.sample import built_in_photographs
 from colorizer.models.model import Model, load_model
 from colorizer.models.registry import find_model, models_at_hand
-from colorizer.photographs.colorizing import Colorizer, within_memory
+from colorizer.photographs.colorizing import Colorizer
 from colorizer.photographs.decoding import read_photograph
 from colorizer.photographs.photographs import named, thumbnail, write_photograph
 
@@ -36,7 +36,7 @@ def color(photograph: Path, model: str, strength: float, folder: Path) -> Colore
     """Colour a photograph into a new folder inside `folder`. Raises UserError for a bad photograph or model."""
     started = time.monotonic()
     loaded = load_at_hand(model)
-    with within_memory(photograph):
+    with within_memory("close other programs, or take a smaller photograph", photograph):
         original = read_photograph(photograph)
         colored = Colorizer(model=loaded, size=loaded.info.training_size, strength=strength)(original)
         out = Path(tempfile.mkdtemp(dir=folder))

@@ -1,15 +1,13 @@
 """Colours a photograph of any size: predicts chroma at the size of the training, enlarges it, keeps the lightness."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from colorizer.core.errors import UserError, is_out_of_memory
+from colorizer.core.errors import UserError
 from colorizer.core.lab import NEUTRAL, Lightness, displayable_rgb, rgb_to_lightness, rgb_to_luma
 from colorizer.models.model import Model
 from colorizer.photographs.photographs import Photograph
@@ -83,19 +81,6 @@ class Colorizer:
         """Colour one photograph."""
         network_input = self.network_input(photograph)
         return self.recolor(photograph, network_input, self.predict(network_input[None])[0])
-
-
-@contextmanager
-def within_memory(path: Path) -> Iterator[None]:
-    """Turn the errors of running out of memory, over a photograph, into one UserError."""
-    try:
-        yield
-    except (MemoryError, RuntimeError, OSError, cv2.error) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise UserError(
-            f"{path}: the memory is full: end other programs and run again, make the photograph smaller, or --size"
-        ) from error
 
 
 def _small_lightness(pixels: NDArray[np.uint8], kind: Lightness, shape: tuple[int, int]) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from stat import S_ISDIR, S_ISREG
 
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
-from colorizer.core.errors import UserError
+from colorizer.core.errors import UserError, is_out_of_memory
 from colorizer.photographs.photographs import Photograph
 from colorizer.photographs.srgb import load_pixels, srgb_pixels
 
@@ -48,7 +48,7 @@ _DECODER_ERRORS = (
     ImageCms.PyCMSError,
 )
 
-_MACHINE_ERRORS = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # for which no file is to blame
+_MACHINE_ERRORS = (errno.EIO, errno.EMFILE, errno.ENFILE)  # for which no file is to blame
 
 Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, before any pixel is decoded
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_PROFILE_BYTES
@@ -109,7 +109,7 @@ def _decoding(path: Path) -> Iterator[None]:
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise UserError(f"{path} cannot be read: {(error.strerror or '').lower()}") from error
     except _DECODER_ERRORS as error:
-        if isinstance(error, OSError) and error.errno in _MACHINE_ERRORS:
+        if is_out_of_memory(error) or (isinstance(error, OSError) and error.errno in _MACHINE_ERRORS):
             raise
         if "MAX_TEXT_" in str(error):
             megabytes = MAX_PROFILE_BYTES // 2**20

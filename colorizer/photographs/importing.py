@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizer.core.errors import UserError, printable
+from colorizer.core.errors import UserError, printable, within_memory
 from colorizer.core.lab import mean_chroma, rgb_to_codes
 from colorizer.data.parallel import ordered_map
 from colorizer.data.raw import SMALLEST_SIDE
@@ -67,8 +67,8 @@ def import_photographs(
 
     `workers` threads decode; the files are the same bytes with any number. Of each image only a digest stays in memory.
     `on_photographs` is told how many more are done. Raises UserError when `size` is too small, when `out` holds arrays
-    and `force` is not set, when it cannot be written to, and when no image is left. Everything is put in place at the
-    end, so that a failure leaves `out` as it was.
+    and `force` is not set, when it cannot be written to, when there is too little memory, and when no image is left.
+    Everything is put in place at the end, so that a failure leaves `out` as it was.
     """
     if size < SMALLEST_SIDE:
         raise UserError(f"images of {size} x {size} pixels are too small: at least {SMALLEST_SIDE} x {SMALLEST_SIDE}")
@@ -100,7 +100,8 @@ def import_photographs(
 def _prepare(photograph: tuple[Path, Path], *, size: int, fit: Fit, min_chroma: float) -> tuple[Path, _Prepared]:
     """The relative path of a photograph, and what was prepared of it."""
     path, relative = photograph
-    return relative, _codes_or_skipped(path, size, fit, min_chroma)
+    with within_memory("close other programs, or leave the photograph out", path):  # not skipped: it may fit next time
+        return relative, _codes_or_skipped(path, size, fit, min_chroma)
 
 
 def _codes_or_skipped(path: Path, size: int, fit: Fit, min_chroma: float) -> _Prepared:

@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Callable
 
-from colorizer.core.errors import UserError, is_out_of_memory
+from colorizer.core.errors import UserError, within_memory
 from colorizer.core.files import explain_refusal
 from settings.params import Params
 from settings.params_file import read_params
@@ -26,7 +26,8 @@ def run_stage(stage: Callable[[Params], None]) -> None:
     gc.freeze()  # to search all that was imported for garbage, at the exit above all, would take half a second
     _log_to_standard_error(stage.__name__)
     try:
-        stage(read_params())
+        with within_memory(_RELIEF.get(stage.__name__, "close other programs")):
+            stage(read_params())
     except UserError as error:
         logger.error("%s", error)
         sys.exit(1)
@@ -34,12 +35,6 @@ def run_stage(stage: Callable[[Params], None]) -> None:
         if not explain_refusal(error):
             raise
         logger.error("%s", explain_refusal(error))
-        sys.exit(1)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        told = " ".join(str(error).split())
-        logger.error("out of memory: %s (%s)", _RELIEF.get(stage.__name__, "close other programs"), told)
         sys.exit(1)
     except KeyboardInterrupt:
         logger.error("interrupted; `dvc repro` goes on from the last finished stage and the last finished epoch")
