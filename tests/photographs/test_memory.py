@@ -1,6 +1,7 @@
 """A photograph for which the memory is too small is told in one line."""
 
 import resource
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,11 @@ import torch
 from PIL import Image
 
 from colorizer.core.errors import is_out_of_memory
+from colorizer.models.model import load_model
+from colorizer.models.registry import MODEL_PATH
+from colorizer.photographs.batch import colorize_photographs
+from colorizer.photographs.colorizing import Colorizer
+from colorizer.photographs.jobs import plan_jobs
 from tests.support.colorizer_command import run_colorizer
 from tests.support.workspace import Workspace
 
@@ -41,17 +47,32 @@ def test_a_photograph_too_large_for_the_memory(miniature, tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+class FullAtFirst(Colorizer):
+    """A colorizer on a machine that has memory for a photograph at the second try only, and never for a wide one."""
+
+    @cached_property
+    def tried(self) -> set[tuple[int, int]]:
+        return set()
+
+    def recolor(self, photograph, network_input, ab):
+        if photograph.size not in self.tried or photograph.size[1] == 99:
+            self.tried.add(photograph.size)
+            np.empty(2**58)
+        return super().recolor(photograph, network_input, ab)
+
+
 def test_it_costs_none_of_those_that_are_read_beside_it(miniature, tmp_path):
-    for number in range(4):
-        Image.new("RGB", (1000, 1000 + number)).save(tmp_path / f"{number}.jpg")
-    Image.new("RGB", (9990, 9990)).save(tmp_path / "large.jpg")
-    code, lines = run_within(400, miniature, "colorize", tmp_path, "--out", tmp_path / "out")
-    assert [line.partition(": out")[0] for line in lines] == [
-        f"colorizer: {tmp_path}/large.jpg",
-        f"colorizer: 4 coloured in {tmp_path}/out; 1 failed",
-    ]
-    assert code == 1
-    assert len(list((tmp_path / "out").iterdir())) == 4
+    model = load_model(miniature.path / MODEL_PATH)
+    for width in (40, 41, 42, 99):
+        Image.new("RGB", (width, 32)).save(tmp_path / f"{width}.png")
+    done: list[int] = []
+    jobs = plan_jobs([tmp_path], tmp_path / "out", "png")
+    colorizer = FullAtFirst(model=model, size=model.info.training_size)
+    summary = colorize_photographs(jobs, colorizer, "png", on_done=done.append, on_pair=lambda pair: None)
+    advice = "out of memory: close other programs, make the photograph smaller, or lower --size"
+    assert (summary.colored, summary.failed) == (3, [f"{tmp_path}/99.png: {advice}"])
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["40.png", "41.png", "42.png"]
+    assert sum(done) == 4
 
 
 def test_an_import_names_it_and_leaves_nothing_behind(miniature, tmp_path):
