@@ -1,5 +1,6 @@
 import _thread
 import itertools
+import signal
 import threading
 import time
 from contextlib import closing
@@ -40,6 +41,15 @@ def test_an_exception_comes_in_its_turn_and_ends_the_work():
     assert threading.active_count() <= before
 
 
+@pytest.fixture
+def python_handles_interrupts():
+    """As in a new process: launching torch's distributed training in this one leaves torch's own handler behind."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("python_handles_interrupts")
 def test_an_interrupt_ends_the_work():
     begun, before = [], threading.active_count()
 

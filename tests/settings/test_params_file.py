@@ -3,6 +3,7 @@
 import codecs
 import json
 import re
+import shlex
 from collections.abc import Callable
 
 import pytest
@@ -171,7 +172,7 @@ def test_a_write_protected_file_stays_as_it_is(tmp_path):
     path.write_text(PARAMS, encoding="utf-8")
     path.chmod(0o444)
     for action in (lambda: write_params({"train.ask": True}, path), lambda: refuse_unwritable(path)):
-        assert refusal(action).endswith(f"params.yaml is write-protected: `chmod u+w {path}`")
+        assert refusal(action).endswith(f"params.yaml is write-protected: `chmod u+w {shlex.quote(str(path))}`")
     assert path.read_text(encoding="utf-8") == PARAMS
 
 

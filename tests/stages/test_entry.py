@@ -51,7 +51,8 @@ def test_an_array_that_may_not_be_read_is_one_line(miniature, tmp_path):
     result = run(workspace, "locate")
     assert (result.returncode, result.stdout) == (
         1,
-        "locate: data/ab/ab2.npy cannot be read (permission denied): put a readable file in its place, or remove it\n",
+        "locate: data/ab/ab2.npy cannot be read (permission denied): put a readable file or folder in its "
+        "place, or remove it\n",
     )
 
 

@@ -18,7 +18,7 @@ def workspace(miniature, tmp_path_factory) -> Workspace:
         ("sample", {"sample__seed": LARGEST_SEED}, "16 training and 8 test crops"),
         ("sample", {"sample__train": "999999999999", "split__train": "999999999999"}, "lower sample.train"),
         ("sample", {"sample__min_chroma": "180"}, "gives 0 crops but 2 are asked of it"),
-        ("locate", {"root": "/dev/null"}, "/dev/null/l/gray_scale.npy is missing"),
+        ("locate", {"root": "/dev/null"}, "/dev/null cannot be read (it is neither a file nor a folder)"),
         ("locate", {"root": "x" * 300}, "is missing: put the greyscale images there"),
         ("load", {"max_outside_srgb": "0"}, "64 images"),
         ("split", {"split__train": "9" * 30}, "but there are 64: lower them"),
