@@ -1,6 +1,7 @@
 """The flows as deployments: what `make serve` offers to whoever starts runs on a page, by schedule or by the API."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ def serve_deployments(folder: Path, name: str | None) -> None:
     name = name or folder.name.translate(dict.fromkeys(map(ord, BANNED_CHARACTERS), "-"))
     with get_client(sync_client=True) as client:
         deployments = [_deployment(flow, name, folder, client) for flow in flows]
-    serve(*deployments)
+    with tempfile.TemporaryDirectory() as own:
+        tempfile.tempdir = own  # Prefect's folder in the common one belongs to whoever on this machine came first
+        serve(*deployments)
 
 
 def _deployment(flow: Flow[..., Any], name: str, folder: Path, client: SyncPrefectClient) -> Any:

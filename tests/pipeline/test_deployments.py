@@ -69,7 +69,9 @@ def test_a_copy_of_a_served_project_takes_over_what_it_brought_along(monkeypatch
 
 def test_schedules_outlast_a_restart_and_workspaces_on_one_server_do_not_mix(committed, prefect, tmp_path):
     first, second = committed.copy(tmp_path / "first"), committed.copy(tmp_path / "second, too")
-    end(serve(first, prefect))
+    occupied = tmp_path / "runner_storage"  # which another user of this machine has
+    occupied.touch()
+    end(serve(first, prefect, TMPDIR=str(tmp_path)))
     weekly = {"schedule": {"cron": "0 3 * * 1", "timezone": "Europe/Berlin"}, "active": False}
     prefect.ask(f"deployments/{deployment(prefect, first)['id']}/schedules", [weekly])
     both = [serve(first, prefect), serve(second, prefect)]
@@ -121,8 +123,8 @@ def has_ended(prefect: PrefectServer, run: str) -> bool:
     return prefect.run(run)["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
-def serve(workspace: Workspace, prefect: PrefectServer) -> subprocess.Popen:
-    serving = workspace.start(*SERVE, **prefect.environment)
+def serve(workspace: Workspace, prefect: PrefectServer, **environment: str) -> subprocess.Popen:
+    serving = workspace.start(*SERVE, **prefect.environment, **environment)
     wait_until(lambda: "being served" in workspace.printed or serving.poll() is not None)
     assert serving.poll() is None, workspace.printed
     return serving
@@ -133,7 +135,7 @@ def end(process: subprocess.Popen) -> None:
     process.wait(timeout=30)
 
 
-def test_a_worker_of_a_pool_carries_out_the_deployments_of_prefect_yaml(committed, prefect):
+def test_a_worker_of_a_pool_carries_out_the_deployments_of_prefect_yaml(committed, prefect, tmp_path):
     password = {"PREFECT_API_AUTH_STRING": prefect.password}  # the command has no other way to know it
 
     def run(*arguments: str) -> str:
@@ -142,7 +144,8 @@ def test_a_worker_of_a_pool_carries_out_the_deployments_of_prefect_yaml(committe
     run("work-pool", "create", "colorization", "--type", "process")
     assert "'refresh/pool' successfully created" in " ".join(run("--no-prompt", "deploy", "--all").split())
     worker = committed.start(
-        str(BIN / "prefect"), "worker", "start", "--pool", "colorization", **prefect.environment, **password
+        *(str(BIN / "prefect"), "worker", "start", "--pool", "colorization"),
+        **prefect.environment | password | {"TMPDIR": str(tmp_path)},
     )
     assert "finished successfully" in run(
         "deployment", "run", "rebuild/pool", "--watch", "--param", 'targets=["train"]'
