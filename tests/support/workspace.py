@@ -45,6 +45,9 @@ MINIATURE = {
 }
 
 
+_KEPT = ("HOME", "LANG", "LC_ALL", "PYTHONUTF8", "PYTHONCOERCECLOCALE", "TMPDIR")
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Commands run in an activated environment: the programs of .venv come first on the PATH."""
@@ -53,7 +56,7 @@ class Workspace:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         return kept | {"PATH": f"{BIN}:{UNACTIVATED}", "OMP_NUM_THREADS": "1"}
 
     def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
