@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.kill_training import is_publishing, is_training, kill_when, partial_files, wait_for, what_was_cut
 from tests.support.disturbed import ask_for_training, newest_epoch, results, wait_until
-from tests.support.workspace import BIN, Workspace
+from tests.support.workspace import BIN, Workspace, skip_beyond_ascii
 
 DVC = str(BIN / "dvc")
 
@@ -72,6 +72,7 @@ def test_with_a_falling_learning_rate_each_epoch_depends_on_how_many_there_are(w
 
 
 def test_an_experiment_in_a_temporary_folder_is_resumed_in_the_workspace(workspace, undisturbed):
+    skip_beyond_ascii(workspace.path)
     workspace.dvc("add", "data/l", "data/ab")  # or the copy would not have them
     workspace.git("add", "--all")
     process = workspace.start(DVC, "exp", "run", "--temp")

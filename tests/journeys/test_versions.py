@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from colorizer.networks.checkpoints import load_generator
 from tests.support.imports import ROOT
-from tests.support.workspace import MINIATURE, Workspace, make_workspace
+from tests.support.workspace import MINIATURE, Workspace, make_workspace, skip_beyond_ascii
 
 MODEL = "models/generator.safetensors"
 
@@ -18,7 +18,9 @@ MODEL = "models/generator.safetensors"
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory) -> tuple[Workspace, dict[str, str]]:
     """The workspace after the guide, and what every command printed."""
-    workspace = make_workspace(tmp_path_factory.mktemp("versions") / "colorization")
+    folder = tmp_path_factory.mktemp("versions") / "colorization"
+    skip_beyond_ascii(folder)
+    workspace = make_workspace(folder)
     smaller = {"split__train": MINIATURE["sample__train"], "split__test": MINIATURE["sample__test"]}
     workspace.edit_params(**MINIATURE | smaller)
     workspace.git("add", "--all")

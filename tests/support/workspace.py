@@ -15,6 +15,7 @@ from pathlib import Path
 import filelock
 import numpy as np
 import psutil
+import pytest
 from numpy.typing import NDArray
 
 from colorizer.data.raw import write_raw
@@ -43,6 +44,12 @@ MINIATURE = {
     "train__sheet_images": "2",
     "evaluate__sheet_images": "4",
 }
+
+
+def skip_beyond_ascii(path: Path) -> None:
+    """Skip a test whose folder has letters that the tool it needs, or the locale that it sets, cannot write."""
+    if not str(path).isascii():
+        pytest.skip(f"{path} has letters beyond ASCII, which DVC's temporary experiments and ASCII locales lack")
 
 
 _KEPT = ("HOME", "LANG", "LC_ALL", "PYTHONUTF8", "PYTHONCOERCECLOCALE", "TMPDIR")

@@ -16,7 +16,7 @@ from pipeline.workspace.plan import read_plan
 from tests.support.disturbed import ask_for_training, newest_epoch, results, training_process
 from tests.support.prefect_server import PrefectServer, new_home, start_server
 from tests.support.rebuilding import EVERYTHING, REBUILD, run_id, start
-from tests.support.workspace import UNACTIVATED
+from tests.support.workspace import UNACTIVATED, skip_beyond_ascii
 
 
 def test_ran_restored_and_unchanged_are_told_apart_and_why(committed, prefect):
@@ -56,8 +56,7 @@ def test_ran_restored_and_unchanged_are_told_apart_and_why(committed, prefect):
 
 
 def test_the_locale_decides_nothing(committed, prefect):
-    if not str(committed.path).isascii():
-        pytest.skip("the path of this test has letters that the locale lacks")
+    skip_beyond_ascii(committed.path)
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     committed.edit_params(evaluate__sheet_images="3")
     run = run_id(committed.run(*EVERYTHING, **prefect.environment, **ascii_only).stdout)

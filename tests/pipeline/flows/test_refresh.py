@@ -89,6 +89,7 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
 
     colleague.git("clone", "--quiet", ".", str(server.path.with_name("other")))
     other = Workspace(server.path.with_name("other"))
+    other.git("config", "user.name", "other")
     other.git("config", "user.email", "other@example.com")
     result = other.run(*REFRESH, **prefect.environment)
     assert "nothing changed; v0.1.0 stays promoted" in result.stdout  # it took up what the first server had published
