@@ -1,6 +1,7 @@
 """The flows as deployments: what `make serve` offers to whoever starts runs on a page, by schedule or by the API."""
 
 import os
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def refuse_other_workspace(known: DeploymentResponse, flow: str, folder: Path) -
             raise UserError(
                 f"on this server the name {known.name} belongs to {tag}: choose another for this workspace, "
                 "`python -m pipeline serve --name NAME`, or free it: "
-                f"`prefect deployment delete '{flow}/{known.name}'`"
+                f"`prefect deployment delete {shlex.quote(f'{flow}/{known.name}')}`"
             )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -104,7 +105,8 @@ def _load_onnx(path: Path) -> Model:
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
     if not path.is_file():
-        raise UserError(f"{path} is missing: make it with `python -m colorizer export --onnx {path}`")
+        command = f"python -m colorizer export --onnx {shlex.quote(str(path))}"
+        raise UserError(f"{path} is missing: make it with `{command}`")
     try:
         content = path.read_bytes()
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])

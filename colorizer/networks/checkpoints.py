@@ -1,5 +1,6 @@
 """The model as a file: a generator's weights with everything needed to use them and to know where they come from."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def load_generator(path: Path, device: torch.device) -> tuple[Generator, Normali
     Raises UserError when the file is missing, damaged or not a generator of this project.
     """
     if not path.is_file():
-        raise UserError(f"{path} is missing: train a model with `dvc repro train`, or fetch one with `dvc pull {path}`")
+        pull = f"dvc pull {shlex.quote(str(path))}"
+        raise UserError(f"{path} is missing: train a model with `dvc repro train`, or fetch one with `{pull}`")
     tensors, metadata = read_tensors(path)
     try:
         arguments = metadata["generator"]

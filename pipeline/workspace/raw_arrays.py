@@ -1,5 +1,6 @@
 """The raw arrays of a workspace: what they hold, as DVC hashes it, and how a copy of the workspace gets them."""
 
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -57,8 +58,8 @@ def refuse_unversioned_arrays(folder: Path, clone: Path) -> None:
         and not (clone / path).exists()
         and not _is_known(clone, path)
     ]:
-        names = " ".join(map(str, missing))
-        raise UserError(f"{missing[0]} is not under DVC, so a clone has no arrays: `dvc add {names}` and commit")
+        command = shlex.join(["dvc", "add", *map(str, missing)])
+        raise UserError(f"{missing[0]} is not under DVC, so a clone has no arrays: `{command}` and commit")
 
 
 def unversioned_arrays(folder: Path) -> list[Path]:
@@ -124,9 +125,10 @@ def _hash(folder: Path, path: Path, dvc_file: Path | None) -> str:
             [stage] = repo.stage.load_file(str(folder / dvc_file))
             [out] = [out for out in stage.outs if Path(out.fs_path) == folder.resolve() / path]
             if (folder / path).exists() and out.get_hash() != out.hash_info:
+                name = shlex.quote(str(dvc_file))
                 raise UserError(
-                    f"{path} is not what {dvc_file} names: take it with `dvc commit --force {dvc_file}`, or go back "
-                    f"with `dvc checkout {dvc_file}`"
+                    f"{path} is not what {dvc_file} names: take it with `dvc commit --force {name}`, or go back with "
+                    f"`dvc checkout {name}`"
                 )
             return out.hash_info.value
     except (OSError, UnicodeError, DvcException) as error:

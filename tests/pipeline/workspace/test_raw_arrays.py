@@ -1,6 +1,7 @@
 """What the raw arrays of a workspace hold, and what of them a sweep refuses."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from colorizer.core.errors import UserError
-from pipeline.workspace.raw_arrays import read_contents, refuse_other_contents, unversioned_arrays
+from pipeline.workspace.raw_arrays import (
+    read_contents,
+    refuse_other_contents,
+    refuse_unversioned_arrays,
+    unversioned_arrays,
+)
 from pipeline.workspace.workspaces import copy_workspace
 from tests.support.workspace import Workspace
 
@@ -21,11 +27,11 @@ def workspace(miniature, tmp_path) -> Workspace:
     return miniature.copy(tmp_path / "workspace")
 
 
-def change(folder: Path) -> None:
-    codes = np.load(folder / GREY)
+def change(folder: Path, array: Path = GREY) -> None:
+    codes = np.load(folder / array)
     codes[0, 0, 0] ^= 1
-    (folder / GREY).unlink()  # perhaps a link into DVC's cache
-    np.save(folder / GREY, codes)
+    (folder / array).unlink()  # perhaps a link into DVC's cache
+    np.save(folder / array, codes)
 
 
 def test_contents_are_those_that_dvc_records_wherever_the_arrays_lie(workspace, tmp_path):
@@ -56,6 +62,32 @@ def test_contents_are_those_that_dvc_records_wherever_the_arrays_lie(workspace, 
     assert changed["data/l"] != contents["data/l"]
     with pytest.raises(UserError, match=r"^data/l changed during the sweep, so scores cannot be compared: start it"):
         refuse_other_contents(path, changed)
+
+
+def test_the_commands_that_are_told_can_be_pasted(workspace, tmp_path):
+    root = Path("data", "it's $HOME, `here`")
+    (workspace.path / root).mkdir()
+    for name in ("l", "ab"):
+        (workspace.path / "data" / name).rename(workspace.path / root / name)
+    workspace.edit_params(root=json.dumps(str(root)))
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    shutil.copy(workspace.path / "params.yaml", clone)
+    with pytest.raises(UserError, match="is not under DVC") as told:
+        refuse_unversioned_arrays(workspace.path, clone)
+    paste(workspace, re.search("`(dvc add .*)` and commit", str(told.value)))
+    contents = read_contents(workspace.path)
+    change(workspace.path, root / "l/gray_scale.npy")
+    with pytest.raises(UserError, match=r"is not what .* names") as told:
+        read_contents(workspace.path)
+    command = re.search("`(dvc checkout .*)`", str(told.value))
+    paste(workspace, re.match("(.*)", f"{command[1]} --force"))
+    assert read_contents(workspace.path) == contents
+
+
+def paste(workspace: Workspace, command: re.Match[str] | None) -> None:
+    assert command
+    workspace.run("bash", "-c", command[1])
 
 
 def test_arrays_outside_are_read_too_and_the_sample_counts_by_its_params(workspace, tmp_path):
