@@ -14,9 +14,12 @@ from colorizer.models.environment import child_environment, unhide_proxies
 
 # What a user may have set for git, and what would change the result of a command or refuse it.
 _SETTINGS = {
+    "core.fsmonitor": "false",  # a program that says what changed
     "core.hooksPath": os.devnull,
+    "core.splitIndex": "as it is",  # DVC cannot read a split one
     "protocol.file.allow": "always",  # from the repository to its clone
     "protocol.version": "2",  # gives any commit
+    "push.pushOption": "",  # many servers refuse them
     "submodule.recurse": "false",
 }
 

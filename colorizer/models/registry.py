@@ -97,6 +97,7 @@ def fetch_registered(folder: Path, name: str) -> Path:
         )
     path = folder / FETCHED / f"{found[0].commit[:12]}.safetensors"
     if not path.exists():
+        _refuse_split_index(folder)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.stem}.partial.safetensors")
         partial.unlink(missing_ok=True)
@@ -104,3 +105,11 @@ def fetch_registered(folder: Path, name: str) -> Path:
         run_command("dvc", folder, "get", *version, "--out", str(partial.resolve()))
         partial.rename(path)
     return path
+
+
+def _refuse_split_index(folder: Path) -> None:
+    if git(folder, "rev-parse", "--shared-index-path"):
+        raise UserError(
+            f"git keeps the index of {folder.resolve()} in two files, for which DVC would wait for ever: join them "
+            "with `git config core.splitIndex false` and `git update-index --no-split-index`"
+        )

@@ -16,7 +16,9 @@ _SETTINGS = {
     "core.autocrlf": "false",  # the bytes of every file are those that were committed
     "core.eol": "lf",
     "core.attributesFile": os.devnull,
+    "core.excludesFile": os.devnull,  # DVC refuses files that git ignores
     "core.hooksPath": os.devnull,
+    "i18n.commitEncoding": "UTF-8",
     "commit.gpgSign": "false",  # nobody may be there to type a password
     "tag.gpgSign": "false",
 }

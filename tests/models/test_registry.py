@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shutil
 
 import pytest
@@ -81,3 +82,12 @@ def test_what_dvc_says_of_a_model_that_is_nowhere(registered):
         find_model(registered.path, "generator#prod")
     assert "generator.safetensors" in str(told.value)
     assert "dvc.org/support" not in str(told.value)
+
+
+def test_a_split_index_for_which_dvc_would_wait_for_ever_is_refused_with_what_joins_it(registered):
+    registered.git("update-index", "--split-index")
+    with pytest.raises(UserError, match="in two files, for which DVC would wait for ever") as told:
+        find_model(registered.path, "generator#prod")
+    for command in re.findall("`(.*?)`", str(told.value)):
+        registered.run("bash", "-c", command)
+    assert find_model(registered.path, "generator#prod").is_file()

@@ -17,6 +17,11 @@ SETTINGS = """
     autocrlf = true
     safecrlf = true
     hooksPath = {folder}/hooks
+    excludesFile = {folder}/ignored
+    fsmonitor = {folder}/nothing-changed
+    splitIndex = true
+[i18n]
+    commitEncoding = ISO-8859-1
 [commit]
     gpgSign = true
 [tag]
@@ -33,6 +38,7 @@ SETTINGS = """
     default = nothing
     followTags = true
     gpgSign = true
+    pushOption = ci.skip
 [status]
     short = true
     branch = true
@@ -65,5 +71,8 @@ def write_settings(folder: Path) -> dict[str, str]:
             hook = folder / place / name
             hook.write_text("#!/bin/sh\necho a hook refuses; exit 1\n", encoding="utf-8")
             hook.chmod(0o755)
+    (folder / "ignored").write_text("*.lock\n*.dvc\n", encoding="utf-8")
+    (folder / "nothing-changed").write_text("#!/bin/sh\nprintf 'since when\\0'\n", encoding="utf-8")
+    (folder / "nothing-changed").chmod(0o755)
     (folder / "gitconfig").write_text(SETTINGS.format(folder=folder), encoding="utf-8")
     return {"GIT_CONFIG_GLOBAL": str(folder / "gitconfig"), "GIT_CONFIG_SYSTEM": os.devnull}

@@ -106,6 +106,10 @@ def test_no_setting_of_the_user_changes_what_git_does(project, tmp_path, monkeyp
         clone = refresh(project.path, content, published=True)
     assert result(project) == ("2", ["generator@1", "generator@2", "mine", "ours"])
     assert result(Workspace(tmp_path / "origin.git")) == ("2", ["generator@1", "generator@2", "mine"])
+    assert project.git("log", "-1", "--format=%an", "refresh") == "Jörg Müller\n"
+    (project.path / "params.yaml").write_bytes(b"epochs: 2\n")
+    with pytest.raises(UserError, match=r"^not committed: params.yaml"):
+        refuse_changes(project.path)
     assert "name = Jörg Müller\n" in (clone.path / ".git/config").read_text(encoding="utf-8")
 
 
