@@ -8,6 +8,19 @@ from functools import cache
 from pathlib import Path
 from urllib.request import getproxies_environment
 
+# What git tells a hook or an alias, beside what `git rev-parse --local-env-vars` names.
+_OF_ONE_COMMAND = (
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_AUTHOR_DATE",
+    "GIT_COMMITTER_DATE",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_NAMESPACE",
+    "GIT_QUARANTINE_PATH",
+)
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
@@ -16,10 +29,12 @@ def child_environment() -> dict[str, str]:
 
     DVC runs a stage as `python -m stages.<name>` through a shell, which looks on the PATH, whether the .venv is
     activated or not. Left out is what would count for more than the folder in which a child runs: what git tells a hook
-    or an alias about its repository, and PYTHONSAFEPATH, with which Python would take an installed copy of the code.
+    or an alias about its repository, about the command under way and about the commit's author, and PYTHONSAFEPATH,
+    with which Python would take an installed copy of the code. GIT_COMMITTER_NAME and GIT_COMMITTER_EMAIL stay: hooks
+    are not told them, so they are the user's.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    dropped = {"PYTHONSAFEPATH", *_names_of_one_repository()}
+    dropped = {"PYTHONSAFEPATH", *_OF_ONE_COMMAND, *_names_of_one_repository()}
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return kept | {"PATH": path}
 

@@ -26,11 +26,13 @@ def test_a_child_is_not_led_away_from_its_folder(monkeypatch):
         ["git", "rev-parse", "--local-env-vars"], capture_output=True, encoding="utf-8"
     ).stdout.split()
     assert {"GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"} <= {*names}
-    for name in [*names, "PYTHONSAFEPATH", "GIT_SSH_COMMAND"]:
+    of_a_hook = ("GIT_AUTHOR_NAME", "GIT_COMMITTER_DATE", "GIT_LITERAL_PATHSPECS", "GIT_NAMESPACE")
+    of_the_user = ("GIT_SSH_COMMAND", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_CONFIG_GLOBAL")
+    for name in [*names, *of_a_hook, *of_the_user, "PYTHONSAFEPATH"]:
         monkeypatch.setenv(name, "something")
     environment = child_environment()
-    assert not {*names, "PYTHONSAFEPATH"} & {*environment}
-    assert environment["GIT_SSH_COMMAND"] == "something"
+    assert not {*names, *of_a_hook, "PYTHONSAFEPATH"} & {*environment}
+    assert {environment[name] for name in of_the_user} == {"something"}
 
 
 @pytest.mark.parametrize("hosts", ["*", "one.example, *"])

@@ -87,11 +87,26 @@ def test_a_hook_and_an_alias_of_a_linked_worktree_leave_it_alone(project, tmp_pa
     hook.chmod(0o755)
     (linked.path / "new.txt").write_text("new\n", encoding="utf-8")
     linked.git("add", "new.txt")
-    told = linked.git("commit", "--message=new", "new.txt")
+    theirs = ("--author=Somebody Else <else@localhost>", "--date=2001-02-03T04:05:06Z")
+    told = linked.git("--namespace=space", "commit", "--message=new", *theirs, "new.txt")
     assert "Traceback" not in told
+    assert linked.git("log", "-1", "--format=%an %ae %as", "side") == "Somebody Else else@localhost 2001-02-03\n"
+    author, date = linked.git("log", "-1", "--format=%an %ae%n%as", "refresh").splitlines()
+    assert author == "test test@localhost"
+    assert date > "2001-02-03"
     assert result(linked) == ("2", ["generator@1", "generator@2", "mine"])
     assert linked.git("branch", "--show-current") == "side\n"
     assert not linked.git("status", "--short")
+
+
+def test_who_commits_by_the_environment_is_the_author_too(project, monkeypatch):
+    for name in ("user.name", "user.email"):
+        project.git("config", "--unset", name)
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "CI")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "ci@localhost")
+    refresh(project.path, "1")
+    assert project.git("log", "-1", "--format=%an %ae %cn %ce", "refresh") == "CI ci@localhost CI ci@localhost\n"
 
 
 def test_no_setting_of_the_user_changes_what_git_does(project, tmp_path, monkeypatch):
