@@ -11,7 +11,6 @@ from prefect.artifacts import create_table_artifact
 from prefect.events import emit_event
 from prefect.states import Completed, State
 from prefect.task_runners import ThreadPoolTaskRunner
-from ruamel.yaml import YAML
 
 from colorizer.core.errors import UserError
 from colorizer.models.commands import git
@@ -23,7 +22,7 @@ from pipeline.process.commands import run_command, run_dvc
 from pipeline.process.flow_run import end_in_one_line, end_without_server, holding
 from pipeline.workspace.plan import read_plan
 from pipeline.workspace.promotion import STAGE, Criterion, judge, promote, promoted
-from pipeline.workspace.raw_arrays import refuse_unversioned_arrays
+from pipeline.workspace.raw_arrays import read_dvc_file, refuse_unversioned_arrays
 from pipeline.workspace.repository import Clone, fetch_published, publish_refs, refuse_changes, resolve
 from pipeline.workspace.stage_runs import Build, run_stages
 from pipeline.workspace.workspaces import has_remote, share_cache
@@ -100,7 +99,7 @@ def _bring_data(folder: Path, copy: Path, children: Children) -> None:
     fetch = ("pull", "--run-cache") if has_remote(copy) else ("checkout",)
     run_dvc(children, copy, *fetch, "--allow-missing")
     tracked = git(copy, "ls-files", "-z", "*.dvc").split("\0")
-    if imports := [name for name in tracked if name and YAML(typ="safe").load(copy / name).get("frozen")]:
+    if imports := [name for name in tracked if name and read_dvc_file(copy / name).get("frozen")]:
         run_dvc(children, copy, "update", *imports)
     refuse_unversioned_arrays(folder, copy)
 

@@ -4,8 +4,10 @@ import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from colorizer.core.errors import UserError
 from settings.params_file import read_params
@@ -104,10 +106,21 @@ def _added(folder: Path, path: Path) -> tuple[Path, Path] | None:
         if above.is_absolute() and not above.is_relative_to(folder.resolve()):
             break
         for file in sorted((folder / above).glob("*.dvc")):
-            for out in YAML(typ="safe").load(file)["outs"] if file.is_file() else []:
+            for out in read_dvc_file(file).get("outs", []) if file.is_file() else []:
                 if above / out["path"] in (path, *path.parents):
                     return file.relative_to(folder), above / out["path"]
     return None
+
+
+def read_dvc_file(path: Path) -> dict[str, Any]:
+    """Read a file of `dvc add` or `dvc import`, which is empty in part after a full disk. Raises UserError then."""
+    try:
+        content = YAML(typ="safe").load(path)
+        if all("path" in out for out in content["outs"]):
+            return content
+    except (YAMLError, ValueError, TypeError, KeyError):
+        pass
+    raise UserError(f"{path} is damaged: get it back with git, or add again what it stands for")
 
 
 def _hash(folder: Path, path: Path, dvc_file: Path | None) -> str:

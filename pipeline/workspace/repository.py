@@ -86,6 +86,8 @@ class Clone:
             plain = ("--no-checkout", "--no-reject-shallow", "--origin", "origin", "--template", "")
             git(folder, "clone", "--quiet", *plain, str(folder), str(partial.resolve()))
             partial.rename(path)
+        for stale in (path / ".git").rglob("*.lock"):  # of a git that was killed: no other run is under way here
+            stale.unlink()
         for name, value in settings.items():
             git(path, "config", "--replace-all", name, value)
         # Tags too are those of the repository: what a run that was killed did not hand over is forgotten.

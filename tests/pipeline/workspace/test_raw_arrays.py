@@ -85,6 +85,13 @@ def test_the_commands_that_are_told_can_be_pasted(workspace, tmp_path):
     assert read_contents(workspace.path) == contents
 
 
+@pytest.mark.parametrize("content", ["", "- 1\n", "outs: 3\n", "outs: [3]\n", "outs: [{md5: 0}]\n", "outs: [\n", "3\n"])
+def test_a_damaged_file_of_dvc_is_named(workspace, content):
+    (workspace.path / "data/l.dvc").write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=r"data/l\.dvc is damaged: get it back with git"):
+        read_contents(workspace.path)
+
+
 def paste(workspace: Workspace, command: re.Match[str] | None) -> None:
     assert command
     workspace.run("bash", "-c", command[1])

@@ -202,3 +202,11 @@ def test_a_clone_cut_off_while_it_was_made_is_made_anew(project):
     shutil.move(clone.path, clone.path.with_name(".refresh.partial"))
     refresh(project.path, "2")
     assert result(project) == ("2", ["generator@1", "generator@2", "mine"])
+
+
+def test_what_a_killed_git_has_locked_in_the_clone_blocks_nothing(project):
+    clone = refresh(project.path, "1")
+    for name in ("index.lock", "config.lock", "HEAD.lock", "refs/heads/refresh.lock"):
+        (clone.path / ".git" / name).touch()
+    refresh(project.path, "2")
+    assert result(project) == ("2", ["generator@1", "generator@2", "mine"])
