@@ -91,7 +91,9 @@ def reason_in(printed: Sequence[str]) -> str:
 
 
 def add_advice(told: str) -> str:
-    """Add what to do to what DVC says, where DVC does not tell."""
+    """Add what to do to what DVC and git say, where they do not tell."""
+    if "not a git repository" in told:  # the project came as an archive
+        return f"{told}; make it one: `git init`, `git add --all` and `git commit --message start`"
     if "RWLock-file" in told:
         return f"{told}; delete this file while no dvc runs"
     if re.search(rf"\[Errno ({errno.ENOENT}|{errno.EACCES}|{errno.EISDIR}|{errno.ELOOP}|{errno.ENXIO})\]", told):

@@ -1,8 +1,12 @@
 """What a command is told and what is told of its failure."""
 
+import re
+import shutil
+
 import pytest
 
-from colorizer.models.commands import reason_in
+from colorizer.core.errors import UserError
+from colorizer.models.commands import reason_in, run_command
 from tests.support.workspace import BIN
 
 
@@ -23,7 +27,8 @@ from tests.support.workspace import BIN
         (
             "❌ Unexpected error: . is not a git repository\nPlease report it here running with '--traceback' flag:\n"
             "<https://github.com/iterative/gto/issues>",
-            "Unexpected error: . is not a git repository",
+            "Unexpected error: . is not a git repository; make it one: `git init`, `git add --all` and `git commit "
+            "--message start`",
         ),
         (
             "Collecting\nERROR: unexpected error - no room\n\nHaving any troubles? Hit us up at https://dvc.org/support",
@@ -35,6 +40,19 @@ from tests.support.workspace import BIN
 )
 def test_the_reason_is_told_and_not_the_last_line(printed, reason):
     assert reason_in(printed.splitlines()) == reason
+
+
+@pytest.mark.parametrize("command", [("git", "rev-parse", "HEAD"), ("dvc", "status")])
+def test_a_project_from_an_archive_is_made_a_repository_by_what_is_told(miniature, tmp_path, command):
+    workspace = miniature.copy(tmp_path / "unpacked")
+    shutil.rmtree(workspace.path / ".git")
+    with pytest.raises(UserError, match="not a git repository") as told:
+        run_command(command[0], workspace.path, *command[1:])
+    user = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@localhost"}
+    user |= {name.replace("AUTHOR", "COMMITTER"): value for name, value in user.items()}
+    for line in re.findall("`(.*?)`", str(told.value)):
+        workspace.run("bash", "-c", line, **user)
+    run_command(command[0], workspace.path, *command[1:])
 
 
 def test_an_empty_lock_file_of_dvc_is_told_with_the_fix(miniature, tmp_path):
