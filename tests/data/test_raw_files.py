@@ -102,16 +102,6 @@ def test_the_root_is_a_folder(tmp_path, kind):
         refuse_unreadable_folders(tmp_path / "root")
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may enter every folder")
-def test_a_folder_above_that_cannot_be_entered_is_named(root):
-    root.chmod(0o600)
-    try:
-        with pytest.raises(UserError, match=r"cannot be entered \(permission denied\): change its permissions"):
-            refuse_unreadable_folders(root / "data")
-    finally:
-        root.chmod(0o700)
-
-
 def test_a_name_that_is_no_text_is_told_before_dvc_reads_it(root):
     (root / "ab" / os.fsdecode(b"\xff.txt")).touch()
     with pytest.raises(UserError, match=r"the name of .*ab/.udcff\.txt is no text in this locale: rename it"):

@@ -56,6 +56,20 @@ def test_an_array_that_may_not_be_read_is_one_line(miniature, tmp_path):
     )
 
 
+def test_a_folder_above_the_arrays_that_may_not_be_entered_is_one_line(miniature, tmp_path):
+    workspace = miniature.copy(tmp_path / "clone")
+    outer = workspace.path / "outer"
+    (outer / "inner").mkdir(parents=True)
+    workspace.edit_params(root="outer/inner")
+    outer.chmod(0o600)
+    result = run(workspace, "locate")
+    outer.chmod(0o700)
+    assert (result.returncode, result.stdout) == (
+        1,
+        "locate: outer cannot be entered (permission denied): change its permissions\n",
+    )
+
+
 def test_that_answers_cannot_be_kept_is_told_before_the_first_epoch(miniature, tmp_path):
     workspace = miniature.copy(tmp_path / "clone")
     workspace.edit_params(learning_rate="0.002")
