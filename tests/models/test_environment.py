@@ -1,5 +1,6 @@
 """What children and HTTP clients find in the environment."""
 
+import os
 import socket
 import subprocess
 import threading
@@ -64,7 +65,7 @@ def test_a_proxy_that_httpx_does_not_take_ends_nothing(monkeypatch, no_proxies, 
 
 
 @pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
-@pytest.mark.parametrize("host", ["::1/128", "[::1]", "host:port", "bücher.example"])
+@pytest.mark.parametrize("host", ["::1/128", "[::1]", "host:port", os.fsdecode("bücher.example".encode())])
 def test_a_host_that_httpx_does_not_take_ends_nothing(monkeypatch, no_proxies, name, host):
     monkeypatch.setenv(name, f"one.example,{host}")
     for _ in range(2):
