@@ -1,12 +1,16 @@
-"""The environment variables that child processes and HTTP clients look at."""
+"""What child processes, HTTP clients and servers find on this machine: environment variables, and ports."""
 
+import errno
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from urllib.request import getproxies_environment
+
+from colorizer.core.errors import UserError
 
 # What git tells a hook or an alias, beside what `git rev-parse --local-env-vars` names.
 _OF_ONE_COMMAND = (
@@ -88,3 +92,14 @@ def _is_taken(proxy: str) -> bool:
     except (ValueError, httpx.InvalidURL):
         return False
     return True
+
+
+def refuse_taken_port(host: str, port: int, advice: str) -> None:
+    """Raise UserError, with the reason and `advice`, when a server could not listen at a port of this machine."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        reason = (error.strerror or "").lower().partition(" (while attempting")[0]
+        if error.errno == errno.EADDRINUSE:
+            reason = "another program listens there"
+        raise UserError(f"port {port} of {host} is not available ({reason}): {advice}") from error

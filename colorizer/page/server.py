@@ -4,7 +4,6 @@ Runs offline: neither the page nor the server asks another host.
 """
 
 import os
-import socket
 import tempfile
 import threading
 from contextlib import suppress
@@ -12,7 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from colorizer.core.errors import UserError
-from colorizer.models.environment import bypass_proxies
+from colorizer.models.environment import bypass_proxies, refuse_taken_port
 from colorizer.models.registry import models_at_hand
 from colorizer.page.coloring import write_examples
 
@@ -40,23 +39,12 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _check_port(host: str, port: int) -> None:
-    """Raise UserError if the port is not available. Gradio would find out only after seconds."""
-    try:
-        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
-    except OSError as error:
-        reason = (error.strerror or "").lower()
-        raise UserError(
-            f"port {port} of {host} is not available ({reason}): choose another with --port or --host"
-        ) from error
-
-
 def serve(host: str, port: int) -> None:
     """Serve the page until interrupted. Raises UserError when there is no model or the port is taken."""
     login = check_access(host)
     if not models_at_hand(Path.cwd()):
         raise UserError("there is no model yet: train one with `make repro`, or fetch one with `dvc pull`")
-    _check_port(host, port)
+    refuse_taken_port(host, port, "choose another with --port or --host")  # Gradio finds out only after seconds
     bypass_proxies(host)  # Gradio calls the page once
     # Before Gradio is imported: it looks up its vendors' hosts otherwise.
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}

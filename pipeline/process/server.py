@@ -1,7 +1,6 @@
 """A Prefect server to report to: the one that PREFECT_API_URL names, or a temporary one that ends with this process."""
 
 import base64
-import errno
 import os
 import re
 import socket
@@ -16,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from colorizer.core.errors import UserError
-from colorizer.models.environment import bypass_proxies
+from colorizer.models.environment import bypass_proxies, refuse_taken_port
 from pipeline.process.children import Child
 
 LOOPBACK = "127.0.0.1"
@@ -63,7 +62,7 @@ def temporary_server(folder: Path, port: int) -> Iterator[Callable[[], None]]:
     PREFECT_HOME if that is set. PREFECT_API_URL names the server from here on. What this gives waits until the server
     answers, and raises UserError if it does not.
     """
-    _refuse_taken_port(port)
+    refuse_taken_port(LOOPBACK, port, f"choose another one, for example PREFECT_API_URL=http://{LOOPBACK}:4300/api")
     page = f"http://{LOOPBACK}:{port}"
     os.environ["PREFECT_API_URL"] = f"{page}/api"
     make_home(folder)
@@ -109,17 +108,6 @@ def _reason(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Exit): ", line)]
     return next(reversed(errors or list(filter(str.strip, lines))), f"no answer in {SECONDS_TO_START} s").strip()
-
-
-def _refuse_taken_port(port: int) -> None:
-    try:
-        socket.create_server((LOOPBACK, port)).close()
-    except OSError as error:
-        reason = "another program listens there" if error.errno == errno.EADDRINUSE else (error.strerror or "").lower()
-        raise UserError(
-            f"port {port} of {LOOPBACK} is not available ({reason}): choose another one, for example "
-            f"PREFECT_API_URL=http://{LOOPBACK}:4300/api"
-        ) from None
 
 
 def answers(url: str) -> bool:

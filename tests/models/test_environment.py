@@ -9,8 +9,9 @@ from urllib.request import proxy_bypass
 import httpx
 import pytest
 
+from colorizer.core.errors import UserError
 from colorizer.models.commands import git_succeeds
-from colorizer.models.environment import bypass_proxies, child_environment
+from colorizer.models.environment import bypass_proxies, child_environment, refuse_taken_port
 
 
 @pytest.fixture
@@ -100,3 +101,15 @@ def test_git_calls_the_proxy_that_httpx_does_not_take(monkeypatch, no_proxies, t
         assert not git_succeeds(tmp_path, "ls-remote", "http://192.0.2.1/models.git")
         thread.join(timeout=30)
     assert asked == [bytes([4, 1, 0, 80, 192, 0, 2, 1])]
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [("127.0.0.1", "another program listens there"), ("192.0.2.1", ".* assign requested address")],
+)
+def test_a_port_where_no_server_can_listen_is_told_with_the_reason(host, reason):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(UserError, match=rf"^port {port} of {host} is not available \({reason}\): choose another$"):
+            refuse_taken_port(host, port, "choose another")
+    refuse_taken_port("127.0.0.1", port, "")
