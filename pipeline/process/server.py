@@ -39,19 +39,30 @@ def connected(folder: Path, *, stay: bool = False) -> Iterator[Callable[[], None
     if not settings.exists():
         raise UserError(f"{settings} is missing: start this in the project's folder")
     url = os.environ.get("PREFECT_API_URL") or tomllib.loads(settings.read_text(encoding="utf-8"))["api"]["url"]
-    address = urlsplit(url)
+    host, port = _address(url)
     if answers(url):
         os.environ["PREFECT_API_URL"] = url
         _refuse_wrong_password(url, os.environ.get("PREFECT_API_AUTH_STRING", ""))
         yield lambda: None
-    elif stay and address.hostname in LOOPBACK_NAMES and address.port:
-        with temporary_server(folder, address.port) as wait:
+    elif stay and host in LOOPBACK_NAMES and port:
+        with temporary_server(folder, port) as wait:
             yield wait
     elif "PREFECT_API_URL" in os.environ:
         raise UserError(f"no Prefect server answers at {url}: start it, or unset PREFECT_API_URL for a temporary one")
     else:
         with temporary_server(folder, free_port()) as wait:
             yield wait
+
+
+def _address(url: str) -> tuple[str, int | None]:
+    """Host and port of a server's URL."""
+    try:
+        address = urlsplit(url)
+        if address.scheme in ("http", "https") and address.hostname:
+            return address.hostname, address.port
+    except ValueError:
+        pass
+    raise UserError(f"{url!r} is no address of a Prefect server: it is like http://127.0.0.1:4200/api")
 
 
 @contextmanager

@@ -4,6 +4,8 @@ import os
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import pytest
+
 from pipeline.process.server import make_home
 from tests.support.imports import ROOT
 from tests.support.workspace import BIN, Workspace
@@ -47,3 +49,14 @@ def test_a_port_that_another_program_has_is_named(committed):
         other.shutdown()
     assert (result.returncode, result.stdout.count("\n")) == (1, 1)
     assert f"port {other.server_port} of 127.0.0.1 is not available (another program listens there)" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "http://127.0.0.1:port/api", "http://127.0.0.1:99999/api", "http://[::1/api"]
+)
+def test_what_is_no_address_of_a_server_is_refused_in_one_line(committed, url):
+    result = committed.run(*PIPELINE, "serve", PREFECT_API_URL=url, check=False)
+    assert (result.returncode, result.stdout) == (
+        1,
+        f"pipeline: '{url}' is no address of a Prefect server: it is like http://127.0.0.1:4200/api\n",
+    )
