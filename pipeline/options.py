@@ -1,4 +1,4 @@
-"""Read the texts of --set, --grid and --candidate, whose values are written in YAML."""
+"""Check what stands on the command line, and read --set, --grid and --candidate, whose values are in YAML."""
 
 import sys
 from collections.abc import Sequence

@@ -26,7 +26,7 @@ def find_chroma_files(root: Path) -> list[Path]:
                 raise UserError(f"{path} and {found[number]} are both batch {number}: remove one of them")
             refuse_unreadable(path)
             found[number] = path
-        elif match := _ALMOST.fullmatch(path.name):
+        elif _ALMOST.fullmatch(path.name):
             name = f"ab{int(path.stem[2:])}.npy"
             raise UserError(f"{path} is not called {name}: rename it, or remove it if it is no chroma batch")
     if found:

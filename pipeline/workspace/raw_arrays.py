@@ -106,14 +106,14 @@ def _added(folder: Path, path: Path) -> tuple[Path, Path] | None:
         if above.is_absolute() and not above.is_relative_to(folder.resolve()):
             break
         for file in sorted((folder / above).glob("*.dvc")):
-            for out in read_dvc_file(file).get("outs", []) if file.is_file() else []:
+            for out in read_dvc_file(file)["outs"] if file.is_file() else []:
                 if above / out["path"] in (path, *path.parents):
                     return file.relative_to(folder), above / out["path"]
     return None
 
 
 def read_dvc_file(path: Path) -> dict[str, Any]:
-    """Read a file of `dvc add` or `dvc import`, which is empty in part after a full disk. Raises UserError then."""
+    """Read a file of `dvc add` or `dvc import`. Raises UserError when it is damaged, as by a full disk."""
     try:
         content = YAML(typ="safe").load(path)
         if all("path" in out for out in content["outs"]):
