@@ -15,7 +15,7 @@ from colorizer.core.errors import UserError
 from pipeline.deployments import refuse_other_workspace
 from pipeline.process.flow_run import workspace_tag
 from settings.params_file import read_params
-from tests.support.disturbed import ask_for_training, newest_epoch, training_process, wait_until
+from tests.support.disturbed import ask_for_training, newest_epoch, running, training_process, wait_until
 from tests.support.prefect_server import PrefectServer
 from tests.support.workspace import BIN, Workspace
 
@@ -42,8 +42,7 @@ def test_a_deployed_run_is_started_cancelled_and_goes_on(committed, prefect):
     wait_until(lambda: "waiting for its end" in prefect.logs(waiting), pause=0.2)
     training.resume()
     prefect.ask(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
-    psutil.wait_procs([training], timeout=10)
-    assert not training.is_running()
+    assert not running([training], seconds=10)
     wait_until(lambda: has_ended(prefect, run), pause=0.2)
     assert prefect.run(run)["state"]["type"] == "CANCELLED"
 
@@ -51,8 +50,7 @@ def test_a_deployed_run_is_started_cancelled_and_goes_on(committed, prefect):
     assert not has_ended(prefect, waiting), committed.printed
     started = psutil.Process(serving.pid).children(recursive=True)
     serving.send_signal(signal.SIGTERM)
-    _, alive = psutil.wait_procs(started, timeout=30)
-    assert not alive
+    assert not running(started, seconds=30)
     serving.wait()
 
 

@@ -1,8 +1,8 @@
-"""Helpers for tests that interrupt a training: change its params, find its process, read its files."""
+"""Helpers for tests that interrupt a training: change its params, find or kill its process, read its files."""
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
@@ -37,6 +37,22 @@ def training_process(workspace: Workspace) -> psutil.Process:
     return psutil.Process(json.loads(newest.read_text(encoding="utf-8"))["process"])
 
 
+def kill_at(event: str, part_of_path: str) -> dict[str, str]:
+    """Environment in which a command's whole process group is killed at this moment: see kill_at/sitecustomize.py."""
+    return {"PYTHONPATH": str(Path(__file__).parent / "kill_at"), "KILL_AT": f"{event} {part_of_path}"}
+
+
+def running(processes: Iterable[psutil.Process], *, seconds: float) -> list[psutil.Process]:
+    """Those of the processes that still run after so many seconds; returns as soon as none does.
+
+    One that has ended and was not collected by its new parent, init, yet has ended all the same.
+    """
+    deadline = time.monotonic() + seconds
+    while (left := [process for process in processes if not _has_ended(process)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
+
+
 def wait_until(condition: Callable[[], object], *, seconds: float = 60, pause: float = 0.02) -> None:
     """Poll `condition` every `pause` seconds; fail after `seconds`. Use a longer pause where polling itself is slow."""
     deadline = time.monotonic() + seconds
@@ -47,3 +63,10 @@ def wait_until(condition: Callable[[], object], *, seconds: float = 60, pause: f
 
 def _folders(workspace: Workspace) -> list[Path]:
     return [path.parent for path in workspace.path.glob("scratch/*/owner.json")]
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

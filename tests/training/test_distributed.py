@@ -17,7 +17,7 @@ from colorizer.training.distributed import ProcessGroup, launch, process_group
 from colorizer.training.gan import DivergedError
 from colorizer.training.training_data import open_training_data
 from settings import paths
-from tests.support.disturbed import ask_for_training, newest_epoch, results, wait_until
+from tests.support.disturbed import ask_for_training, newest_epoch, results, running, wait_until
 from tests.support.workspace import BIN
 from tests.training.test_gan import CPU, gan_for
 
@@ -120,8 +120,7 @@ def test_the_ranks_end_with_their_launcher_even_while_they_start(committed):
     wait_until(lambda: len(ranks_of(process.pid)) == 2)
     ranks = ranks_of(process.pid)
     process.kill()
-    for rank in ranks.values():
-        wait_until(lambda rank=rank: not rank.is_running() or rank.status() == psutil.STATUS_ZOMBIE, seconds=60)
+    assert not running(ranks.values(), seconds=60)
 
 
 def diverge() -> str:

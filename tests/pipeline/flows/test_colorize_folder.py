@@ -10,7 +10,7 @@ from PIL import Image
 
 from colorizer.core.errors import UserError
 from colorizer.data.sample import built_in_photographs
-from tests.support.disturbed import wait_until
+from tests.support.disturbed import running, wait_until
 from tests.support.rebuilding import run_id
 from tests.support.workspace import BIN, Workspace
 
@@ -62,8 +62,7 @@ def test_a_killed_run_goes_on_and_a_bad_file_stops_nothing(committed, album, pre
     children = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    _, alive = psutil.wait_procs(children, timeout=5)
-    assert not alive
+    assert not running(children, seconds=5)
     done = {path: path.stat().st_mtime_ns for path in (committed.path / "out").rglob("[!.]*.png")}
     assert 2 <= len(done) < 6
 

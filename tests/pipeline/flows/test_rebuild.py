@@ -13,7 +13,7 @@ from colorizer.core.errors import UserError
 from pipeline.process.children import Children
 from pipeline.workspace.overrides import set_params
 from pipeline.workspace.plan import read_plan
-from tests.support.disturbed import ask_for_training, newest_epoch, results, training_process
+from tests.support.disturbed import ask_for_training, newest_epoch, results, running, training_process
 from tests.support.prefect_server import PrefectServer, new_home, start_server
 from tests.support.rebuilding import EVERYTHING, REBUILD, run_id, start
 from tests.support.workspace import UNACTIVATED, skip_beyond_ascii
@@ -138,8 +138,7 @@ def test_stopped_in_every_way_it_leaves_nothing_running_and_resumes(committed, p
         started = psutil.Process(process.pid).children(recursive=True)
         assert any("stages.train" in child.cmdline() for child in started)
         how(process, run)
-        _, alive = psutil.wait_procs(started, timeout=seconds)
-        assert not alive
+        assert not running(started, seconds=seconds)
         assert not partial_files(committed.path)
         assert (committed.path / "dvc.lock").read_bytes() == lock
         return process.wait(timeout=60)

@@ -10,7 +10,7 @@ import pytest
 
 from colorizer.models.registry import find_model
 from pipeline.workspace.promotion import Version, judge
-from tests.support.disturbed import ask_for_training, newest_epoch, wait_until
+from tests.support.disturbed import ask_for_training, newest_epoch, running, wait_until
 from tests.support.git_settings import write_settings
 from tests.support.imports import ROOT
 from tests.support.rebuilding import run_id
@@ -64,7 +64,7 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
     wait_until(lambda: killed.poll() is not None or newest_epoch(clone) >= 1)
     started = psutil.Process(killed.pid).children(recursive=True)
     killed.kill()
-    assert not psutil.wait_procs(started, timeout=5)[1]
+    assert not running(started, seconds=5)
     run = refresh("of v0.1.0 on the same test images; v0.2.0 is promoted")
     assert "train: resuming after epoch" in prefect.logs(run)
     comparison = json.loads(prefect.artifacts(run)["comparison"]["data"])

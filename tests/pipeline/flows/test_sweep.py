@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 
 from settings.params_file import read_params
-from tests.support.disturbed import newest_epoch, wait_until
+from tests.support.disturbed import newest_epoch, running, wait_until
 from tests.support.rebuilding import REBUILD, run_id
 from tests.support.workspace import BIN, FOREIGN_NAME, Workspace
 
@@ -36,8 +36,7 @@ def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed,
         wait_until(lambda: process.poll() is not None or newest_epoch(long_workspace()) >= epoch)
         started = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(how)
-        _, alive = psutil.wait_procs(started, timeout=5)
-        assert not alive
+        assert not running(started, seconds=5)
         return process.wait(timeout=30)
 
     assert stop(signal.SIGINT, epoch=1) == 130
