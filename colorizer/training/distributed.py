@@ -115,14 +115,17 @@ def process_group(device: torch.device) -> Iterator[ProcessGroup]:
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     backend = "nccl" if device.type == "cuda" else "gloo"
+    world_size = int(os.environ["WORLD_SIZE"])
     rendezvous = os.environ.get(_RENDEZVOUS)
-    place = {"init_method": rendezvous, "rank": rank, "world_size": int(os.environ["WORLD_SIZE"])} if rendezvous else {}
+    place: dict[str, Any] = {}  # torchrun's ranks find each other by its own environment variables
+    if rendezvous:  # no file:// URL: PyTorch does not decode it, so a blank in the path would be another path
+        place = {"store": distributed.FileStore(rendezvous, world_size), "rank": rank, "world_size": world_size}
     try:
-        distributed.init_process_group(backend, timeout=_COLLECTIVE_TIMEOUT, **place)  # type: ignore[arg-type]
+        distributed.init_process_group(backend, timeout=_COLLECTIVE_TIMEOUT, **place)
         # Two groups of NCCL at the same time may lock each other out.
         reduce_group = distributed.new_group(timeout=_COLLECTIVE_TIMEOUT) if backend == "gloo" else None
         object_group = distributed.new_group(backend="gloo", timeout=_BROADCAST_TIMEOUT)
-        yield ProcessGroup(rank, int(os.environ["WORLD_SIZE"]), reduce_group, object_group)
+        yield ProcessGroup(rank, world_size, reduce_group, object_group)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # `launch` was interrupted too and passes it on
         raise
@@ -158,7 +161,7 @@ def launch(num_processes: int, entrypoint: Callable[..., Any] | str, *arguments:
         if any(address.address == "127.0.0.1" for address in addresses):
             os.environ.setdefault("GLOO_SOCKET_IFNAME", name)
     with tempfile.TemporaryDirectory(prefix="colorizer-") as folder:
-        os.environ[_RENDEZVOUS] = Path(folder, "ranks").as_uri()
+        os.environ[_RENDEZVOUS] = str(Path(folder, "ranks"))
         config = LaunchConfig(
             min_nodes=1,
             max_nodes=1,

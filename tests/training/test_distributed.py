@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 
 import numpy as np
 import psutil
@@ -18,7 +19,7 @@ from colorizer.training.gan import DivergedError
 from colorizer.training.training_data import open_training_data
 from settings import paths
 from tests.support.disturbed import ask_for_training, newest_epoch, results, running, wait_until
-from tests.support.workspace import BIN
+from tests.support.workspace import BIN, FOREIGN_NAME
 from tests.training.test_gan import CPU, gan_for
 
 
@@ -64,7 +65,9 @@ def train_as_rank(store):
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one(photographs):
+def test_two_processes_train_as_one_wherever_temporary_files_lie(photographs, tmp_path, monkeypatch):
+    (tmp_path / FOREIGN_NAME).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / FOREIGN_NAME))
     store = photographs[:29]
     one, expected = train_two_epochs(ProcessGroup(), store)
     ranks = launch(2, train_as_rank, store)
