@@ -29,7 +29,8 @@ def followed(tmp_path_factory) -> tuple[Workspace, dict[str, str]]:
     script = "set -e\n" + "".join(
         f"cat <<'EOF'\n$ {line}\nEOF\n{line}\n" for block in blocks for line in block.splitlines()
     )
-    printed = workspace.run("bash", "-c", script, COLUMNS="200").stdout
+    terminal = {"COLUMNS": "200", "PYTHONIOENCODING": "utf-8"}  # DVC draws its tables beyond ASCII
+    printed = workspace.run("bash", "-c", script, **terminal).stdout
     commands: dict[str, str] = {}
     for command, text in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", printed, re.MULTILINE):
         commands[command] = commands.get(command, "") + text

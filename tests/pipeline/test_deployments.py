@@ -134,16 +134,17 @@ def end(process: subprocess.Popen) -> None:
 
 
 def test_a_worker_of_a_pool_carries_out_the_deployments_of_prefect_yaml(committed, prefect, tmp_path):
-    password = {"PREFECT_API_AUTH_STRING": prefect.password}  # the command has no other way to know it
+    # The command has no other way to know the password, and draws boxes beyond ASCII.
+    terminal = {"PREFECT_API_AUTH_STRING": prefect.password, "PYTHONIOENCODING": "utf-8"}
 
     def run(*arguments: str) -> str:
-        return committed.run(str(BIN / "prefect"), *arguments, **prefect.environment, **password).stdout
+        return committed.run(str(BIN / "prefect"), *arguments, **prefect.environment, **terminal).stdout
 
     run("work-pool", "create", "colorization", "--type", "process")
     assert "'refresh/pool' successfully created" in " ".join(run("--no-prompt", "deploy", "--all").split())
     worker = committed.start(
         *(str(BIN / "prefect"), "worker", "start", "--pool", "colorization"),
-        **prefect.environment | password | {"TMPDIR": str(tmp_path)},
+        **prefect.environment | terminal | {"TMPDIR": str(tmp_path)},
     )
     assert "finished successfully" in run(
         "deployment", "run", "rebuild/pool", "--watch", "--param", 'targets=["train"]'

@@ -22,6 +22,7 @@ def open_page(url: str, path: str = "/") -> Iterator[Page]:
         page.on("request", lambda request: asked.add(request.url))
         page.on("websocket", lambda socket: asked.add(socket.url.replace("ws", "http", 1)))
         page.add_init_script("localStorage.setItem('color-scheme', '\"light\"')")
+        page.set_default_timeout(120_000)  # a server that is busy with other tests may take its time
         page.goto(f"{url}{path}")
         yield page
         browser.close()
