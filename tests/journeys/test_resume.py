@@ -38,16 +38,21 @@ def killed(workspace: Workspace, event: str, part_of_path: str) -> tuple[str, st
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_bytes_and_only_then_trains_anew(workspace, undisturbed):
+    generator = random.Random(0)
+
+    def kill_after(epoch: int) -> None:
+        process = start_training(workspace)
+        wait_for(process, lambda: newest_epoch(workspace) >= epoch)
+        until = time.monotonic() + generator.uniform(0, 0.2)
+        assert kill_when(process, lambda: time.monotonic() > until)
+        assert newest_epoch(workspace) >= epoch
+
+    kill_after(epoch=0)
     kind, trace = killed(workspace, "os.rename", ".state-0002")
     assert kind == "state"
     assert trace.endswith("newest whole state state-0001.safetensors")
-    generator = random.Random(0)
-    for finished in (1, 2):
-        process = start_training(workspace)
-        wait_for(process, lambda finished=finished: newest_epoch(workspace) > finished)
-        until = time.monotonic() + generator.uniform(0, 0.2)
-        assert kill_when(process, lambda until=until: time.monotonic() > until)
-        assert newest_epoch(workspace) > finished
+    kill_after(epoch=2)
+    kill_after(epoch=3)
 
     assert killed(workspace, "os.link", "epoch-0003")[0] == "publishing"
     assert "resuming after epoch" in workspace.printed

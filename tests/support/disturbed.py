@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import psutil
@@ -42,7 +42,7 @@ def kill_at(event: str, part_of_path: str) -> dict[str, str]:
     return {"PYTHONPATH": str(Path(__file__).parent / "kill_at"), "KILL_AT": f"{event} {part_of_path}"}
 
 
-def running(processes: Iterable[psutil.Process], *, seconds: float) -> list[psutil.Process]:
+def running(processes: Collection[psutil.Process], *, seconds: float) -> list[psutil.Process]:
     """Those of the processes that still run after so many seconds; returns as soon as none does.
 
     One that has ended and was not collected by its new parent, init, yet has ended all the same.
