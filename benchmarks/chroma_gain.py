@@ -20,11 +20,12 @@ from colorizer.core.store import open_store
 from colorizer.models.registry import MODEL_PATH
 from colorizer.networks.checkpoints import generate_chroma, load_generator
 from colorizer.networks.devices import choose_device, choose_precision
+from colorizer.networks.pooled_features import PooledFeatures
 from colorizer.scoring.evaluation import evaluate_images
 
 GAINS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3]
 SCORES = ["psnr", "ssim", "ciede2000", "ab_error"]
-SCORES += ["colourfulness", "colourfulness_gap", "histogram_distance", "combined_score"]
+SCORES += ["colourfulness", "colourfulness_gap", "histogram_distance", "combined_score", "frechet_distance"]
 
 
 def main() -> None:
@@ -43,7 +44,12 @@ def main() -> None:
         predict = partial(generate_chroma, generator, normalization, device=device, precision=precision)
         with Progress("score", total=len(images)) as progress:
             evaluation = evaluate_images(
-                store, images, amplified(predict, options.gains), batch_size=64, on_images=progress.advance
+                store,
+                images,
+                amplified(predict, options.gains),
+                batch_size=64,
+                on_images=progress.advance,
+                pooled_features=PooledFeatures(device),
             )
         for gain, scores in evaluation.summary().items():
             if gain != "truth":

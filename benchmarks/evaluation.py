@@ -25,8 +25,8 @@ from benchmarks.textbook import seconds_of
 from colorizer.core.lab import Normalization, Predict, codes_to_lab, codes_to_rgb
 from colorizer.core.store import open_store
 from colorizer.networks.checkpoints import generate_chroma, save_generator
-from colorizer.networks.generator import Generator
 from colorizer.networks.layers import max_num_downs
+from colorizer.networks.unet import UNet
 from colorizer.scoring.evaluation import constant_chroma, evaluate_images
 from colorizer.scoring.metrics import colorfulness, psnr
 
@@ -50,10 +50,10 @@ def by_scikit_image(codes: NDArray[np.uint8], methods: dict[str, Predict]) -> No
                 np.histogram2d(lab[..., 1].ravel(), lab[..., 2].ravel(), bins=22)
 
 
-def make_generator(size: int) -> Generator:
+def make_generator(size: int) -> UNet:
     """Half of the recipe's width, as presets/photos64.yaml has it."""
     torch.manual_seed(0)
-    return Generator(width=32, num_downs=max_num_downs(size), upsampling="transposed").eval()
+    return UNet(width=32, num_downs=max_num_downs(size), upsampling="transposed").eval()
 
 
 def prepare(workspace: Path, root: Path, images: int, size: int) -> None:

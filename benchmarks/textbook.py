@@ -29,8 +29,8 @@ from colorizer.data.raw import open_raw
 from colorizer.data.sample import make_sample
 from colorizer.networks.devices import Precision, choose_precision
 from colorizer.networks.discriminator import Discriminator
-from colorizer.networks.generator import Generator
 from colorizer.networks.layers import max_num_downs
+from colorizer.networks.unet import UNet
 from colorizer.training.batches import Batch, TrainingBatches
 from colorizer.training.gan import GAN
 from colorizer.training.recipe import Recipe
@@ -124,12 +124,12 @@ def recipe(options: dict) -> Recipe:
     return Recipe(learning_rate=options["learning_rate"], betas=(betas[0], betas[1]), l1_weight=options["l1_weight"])
 
 
-def networks(options: dict, size: int) -> tuple[Generator, Discriminator]:
+def networks(options: dict, size: int) -> tuple[UNet, Discriminator]:
     torch.manual_seed(options["seed"])
-    num_downs = options["generator"]["num_downs"]
-    generator = Generator(
-        **options["generator"] | {"num_downs": max_num_downs(size) if num_downs == "auto" else num_downs}
-    )
+    arguments = {name: options["generator"][name] for name in ("width", "num_downs", "upsampling", "resolution")}
+    if arguments["num_downs"] == "auto":
+        arguments["num_downs"] = max_num_downs(size)
+    generator = UNet(**arguments)
     return generator, Discriminator(**options["discriminator"], image_shape=(size, size))
 
 

@@ -21,8 +21,8 @@ from benchmarks.data_stages import BIN, PROJECT, write_stand_in
 from colorizer.core.lab import Normalization
 from colorizer.networks.checkpoints import save_generator
 from colorizer.networks.discriminator import Discriminator
-from colorizer.networks.generator import Generator
 from colorizer.networks.layers import max_num_downs
+from colorizer.networks.unet import UNet
 from colorizer.training.batches import to_batch
 from colorizer.training.gan import GAN
 from colorizer.training.recipe import Recipe
@@ -43,7 +43,7 @@ def main() -> None:
 def measure_checkpoints(folder: Path, size: int) -> None:
     """One epoch's files of the paper recipe, written and read by themselves."""
     gan = GAN(
-        Generator(width=64, num_downs=max_num_downs(size), upsampling="transposed"),
+        UNet(width=64, num_downs=max_num_downs(size), upsampling="transposed"),
         Discriminator(width=64, num_downs=4, conditional=False, output="image", image_shape=(size, size)),
         Recipe(learning_rate=2e-4, betas=(0.5, 0.999), l1_weight=1.0),
         device=torch.device("cpu"),

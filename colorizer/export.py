@@ -62,7 +62,7 @@ def export_onnx(model: Path, out: Path) -> Check:
     if model.suffix == ".onnx":
         raise UserError(f"{model} is an export already: export a .safetensors file of the pipeline")
     generator, normalization, metadata = load_generator(model, torch.device("cpu"))
-    info = model_info(metadata)
+    info = model_info(generator, metadata)
     exported = _trace(_CodesToCodes(generator, normalization).eval(), info.side_multiple)
     exported.doc_string = _USE.format(codes=_CODES[info.lightness_is], info=info)
     entry = exported.metadata_props.add()

@@ -74,10 +74,21 @@ def _count_or_auto(value: object) -> object:
 
 
 class GeneratorParams(Section):
+    encoder: Literal["plain", "efficientnet-lite0"]
+    encoder_size: Annotated[int, Field(ge=64, le=1024)]
     width: Width
     num_downs: Annotated[int | Literal["auto"], BeforeValidator(_count_or_auto)]
     upsampling: Literal["transposed", "resize"]
     resolution: Literal["full", "half"]
+
+    @model_validator(mode="after")
+    def _encoder_fits(self) -> Self:
+        if self.encoder != "plain" and (self.num_downs != "auto" or self.upsampling != "resize"):
+            raise ValueError(
+                f"the encoder {self.encoder} halves the size as often as it does, and its decoder resizes: "
+                "set num_downs to auto and upsampling to resize"
+            )
+        return self
 
 
 class DiscriminatorParams(Section):
@@ -103,6 +114,7 @@ class Train(Section):
     l1_pretrain_epochs: Annotated[int, Field(ge=0)]
     batch_size: Count
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    encoder_learning_rate: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     decay_epochs: Annotated[int, Field(ge=0)]
     betas: Annotated[tuple[MomentumDecay, MomentumDecay], Field(strict=False)]
     l1_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -132,6 +144,15 @@ class Train(Section):
             raise ValueError(
                 "l1_pretrain_epochs without an l1_weight would learn nothing: set l1_weight above 0, or "
                 "l1_pretrain_epochs to 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _encoder_has_weights(self) -> Self:
+        if self.encoder_learning_rate and self.generator.encoder == "plain":
+            raise ValueError(
+                "encoder_learning_rate is that of a pretrained encoder, but the generator's encoder is plain: set it "
+                "to 0, or generator.encoder to efficientnet-lite0"
             )
         return self
 

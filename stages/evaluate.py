@@ -16,6 +16,7 @@ from colorizer.core.progress import Progress
 from colorizer.core.store import open_store, read_image_numbers
 from colorizer.networks.checkpoints import generate_chroma, load_generator
 from colorizer.networks.devices import open_device
+from colorizer.networks.pooled_features import PooledFeatures
 from colorizer.report.failures import where_it_fails, worst_by_kind
 from colorizer.report.figures import plot_histograms, plot_history, save_figure
 from colorizer.report.html import report_page
@@ -63,6 +64,7 @@ def evaluate(params: Params) -> None:
             },
             batch_size=options.batch_size,
             on_images=progress.advance,
+            pooled_features=PooledFeatures(device),
         )
 
     failures = where_it_fails(evaluation.scores)

@@ -86,6 +86,7 @@ def lead(gan: GAN, data: TrainingData, options: Train) -> None:
             monitor=options.monitor,
             sheet_images=options.sheet_images,
             log=paths.TRAIN_LOG,
+            device=gan.device,
             check_parent=check_parent,
         )
         try:

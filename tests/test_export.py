@@ -20,7 +20,10 @@ from colorizer.core.lab import Normalization, rgb_to_lightness
 from colorizer.export import LARGEST_DIFFERENCE
 from colorizer.models.model import load_model
 from colorizer.networks.checkpoints import load_generator, save_generator
+from colorizer.networks.efficientnet import load_efficientnet_lite0
 from colorizer.networks.generator import Generator
+from colorizer.networks.pretrained_unet import PretrainedUNet
+from colorizer.networks.unet import UNet
 from tests.support.colorizer_command import run_colorizer
 from tests.support.imports import ROOT
 
@@ -46,34 +49,51 @@ np.save(sys.argv[3], session.run(None, {"lightness": codes})[0])
 """
 
 
-@pytest.fixture(scope="module")
-def transposed(tmp_path_factory) -> Path:
-    """A generator of the paper's kind, with random weights that are large enough to show."""
-    path = tmp_path_factory.mktemp("model") / "generator.safetensors"
-    torch.manual_seed(0)
-    generator = Generator(width=4, num_downs=4, upsampling="transposed")
-    with torch.no_grad():
-        for parameter in generator.parameters():
-            parameter.mul_(4)
+def saved(generator: Generator, folder: Path) -> Path:
     facts = {"params": {}, "inputs": {}, "code": {}, "environment": {}}
+    path = folder / "generator.safetensors"
     save_generator(path, generator, Normalization(), image_shape=(32, 48), epoch=3, scores={}, facts=facts)
     return path
 
 
 @pytest.fixture(scope="module")
-def exported(miniature, transposed, tmp_path_factory) -> dict[str, tuple[Path, Path]]:
-    """Both kinds of upsampling: the model and its export."""
+def transposed(tmp_path_factory) -> Path:
+    """A generator of the paper's kind, with random weights that are large enough to show."""
+    torch.manual_seed(0)
+    generator = UNet(width=4, num_downs=4, upsampling="transposed")
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.mul_(4)
+    return saved(generator, tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def pretrained(photographs, tmp_path_factory) -> Path:
+    """A generator with a pretrained encoder, and statistics of photographs in its batch norm."""
+    torch.manual_seed(0)
+    generator = PretrainedUNet(encoder_size=64, image_size=32, width=4, resolution="half")
+    generator.encoder = load_efficientnet_lite0()
+    with torch.no_grad():
+        for _ in range(20):
+            generator(torch.from_numpy(photographs[:, None, :, :, 0] / np.float32(127.5) - 1))
+    return saved(generator, tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def exported(miniature, transposed, pretrained, tmp_path_factory) -> dict[str, tuple[Path, Path]]:
+    """Every kind of generator: the model and its export."""
     folder = tmp_path_factory.mktemp("onnx")
     pairs = {"resize": (miniature.path / "models/generator.safetensors", folder / "resize.onnx")}
     pairs["transposed"] = (transposed, folder / "transposed.onnx")
+    pairs["pretrained"] = (pretrained, folder / "pretrained.onnx")
     for model, out in pairs.values():
         assert run_colorizer("export", "--model", model, "--onnx", out) == 0
     return pairs
 
 
-@pytest.mark.parametrize("upsampling", ["resize", "transposed"])
-def test_it_gives_what_pytorch_gives(exported, upsampling):
-    model, out = exported[upsampling]
+@pytest.mark.parametrize("kind", ["resize", "transposed", "pretrained"])
+def test_it_gives_what_pytorch_gives(exported, kind):
+    model, out = exported[kind]
     _, normalization, _ = load_generator(model, torch.device("cpu"))
     ours, theirs = load_model(model, "cpu", "fp32"), load_model(out)
     assert ours.info == theirs.info

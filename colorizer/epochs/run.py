@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -19,8 +20,9 @@ from colorizer.epochs.decisions import Decisions
 from colorizer.epochs.epoch_log import log_epoch
 from colorizer.epochs.retention import epochs_to_keep
 from colorizer.epochs.scratch import ResumePoint, Scratch
-from colorizer.epochs.validation import score_finite
+from colorizer.epochs.validation import Validator
 from colorizer.networks.checkpoints import generate_chroma, save_generator
+from colorizer.networks.pooled_features import PooledFeatures
 from colorizer.scoring.sheets import comparison_sheet
 from colorizer.training.diagnostics import diagnose
 from colorizer.training.gan import GAN, DivergedError
@@ -48,8 +50,8 @@ class Run:
     """Keeps the history of a training, a row per finished epoch, and the files of each epoch in its scratch folder.
 
     keep: which checkpoints are kept, as in `retention`. monitor: the validation score that chooses the model.
-    sheet_images: how many images a sample sheet shows. `check_parent` is called after every step and while scoring; it
-    may end the training by raising.
+    sheet_images: how many images a sample sheet shows. device: where the validation computes. `check_parent` is called
+    after every step and while scoring; it may end the training by raising.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Run:
         monitor: str,
         sheet_images: int,
         log: Path,
+        device: torch.device,
         check_parent: Callable[[], None],
     ) -> None:
         self.data, self.scratch, self.decisions, self.facts, self.recipe = data, scratch, decisions, facts, recipe
@@ -72,6 +75,14 @@ class Run:
         self.state = resume_point.state if resume_point else None
         self._keep, self._monitor, self._sheet_images, self._log = keep, monitor, sheet_images, log
         self._check_parent = check_parent
+        validates = len(data.validation) > 0
+        self._validate = Validator(
+            store=data.store,
+            images=data.validation if validates else self._images_on_sheet,
+            batch_size=recipe.batch_size,
+            on_step=check_parent,
+            pooled_features=PooledFeatures(device) if validates else None,
+        )
 
     @property
     def epochs_left(self) -> int:
@@ -112,9 +123,7 @@ class Run:
 
     def validate(self, gan: GAN) -> dict[str, dict[str, float]]:
         """Score the averaged generator on the validation images, or else on those of the sample sheet."""
-        images = self.data.validation if len(self.data.validation) else self._images_on_sheet
-        predict, batch_size = self._predict(gan), self.recipe.batch_size
-        return score_finite(predict, self.data.store, images, batch_size=batch_size, on_step=self._check_parent)
+        return self._validate(self._predict(gan))
 
     def save(self, epoch: TrainedEpoch, gan: GAN, scores: dict[str, dict[str, float]]) -> list[str]:
         """Add the epoch to the history and write its checkpoint, its sample sheet and the state to resume from.

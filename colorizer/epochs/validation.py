@@ -1,32 +1,49 @@
-"""Scores a generator on validation images, and finds a training that has diverged without a sign in the losses."""
+"""Scores generators on validation images, and finds a training that has diverged without a sign in the losses."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colorizer.core.lab import Predict
+from colorizer.networks.pooled_features import PooledFeatures
 from colorizer.scoring.evaluation import evaluate_images
 from colorizer.training.gan import DivergedError
 
 
-def score_finite(
-    predict: Predict,
-    store: NDArray[np.uint8],
-    images: NDArray[np.int64],
-    *,
-    batch_size: int,
-    on_step: Callable[[], None],
-) -> dict[str, dict[str, float]]:
-    """Score the `model` and the `truth` on images of the store. Raises DivergedError when the output is not finite."""
+@dataclass(kw_only=True)
+class Validator:
+    """Scores one generator after the other on the same images of the store (N, H, W, 3).
 
-    def predict_finite(lightness: NDArray[np.uint8]) -> NDArray[np.float32]:
-        chroma = predict(lightness)
-        if not np.isfinite(chroma).all():
-            raise DivergedError("training diverged: the output is not finite")
-        return chroma
+    `pooled_features` are those for the Fréchet distance, which is left out without them. `on_step` is called after
+    each batch.
+    """
 
-    evaluation = evaluate_images(
-        store, images, {"model": predict_finite}, batch_size=batch_size, on_images=lambda count: on_step()
-    )
-    return evaluation.summary()
+    store: NDArray[np.uint8]
+    images: NDArray[np.int64]
+    batch_size: int
+    on_step: Callable[[], None]
+    pooled_features: PooledFeatures | None
+    _true_features: NDArray[np.float64] | None = field(default=None, init=False)
+
+    def __call__(self, predict: Predict) -> dict[str, dict[str, float]]:
+        """Score the `model` and the `truth`. Raises DivergedError when the model's output is not finite."""
+
+        def predict_finite(lightness: NDArray[np.uint8]) -> NDArray[np.float32]:
+            chroma = predict(lightness)
+            if not np.isfinite(chroma).all():
+                raise DivergedError("training diverged: the output is not finite")
+            return chroma
+
+        evaluation = evaluate_images(
+            self.store,
+            self.images,
+            {"model": predict_finite},
+            batch_size=self.batch_size,
+            on_images=lambda count: self.on_step(),
+            pooled_features=self.pooled_features,
+            true_features=self._true_features,
+        )
+        self._true_features = evaluation.features.get("truth")
+        return evaluation.summary()

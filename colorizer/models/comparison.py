@@ -34,10 +34,20 @@ def score_models(
         raise UserError(f"{images} names no images")
     if numbers.min() < 0 or numbers.max() >= len(codes):
         raise UserError(f"{images} names images that {store} does not hold: its images are 0 to {len(codes) - 1}")
+    from colorizer.networks.devices import choose_device  # PyTorch takes seconds to import
+    from colorizer.networks.pooled_features import PooledFeatures
+
     methods = {
         f"model{number}": load_model(path, device, precision).predict for number, path in enumerate(models.values())
     }
     with Progress("score", total=len(numbers)) as progress:
-        evaluation = evaluate_images(codes, numbers, methods, batch_size=batch_size, on_images=progress.advance)
+        evaluation = evaluate_images(
+            codes,
+            numbers,
+            methods,
+            batch_size=batch_size,
+            on_images=progress.advance,
+            pooled_features=PooledFeatures(choose_device(device)),
+        )
     summary = evaluation.summary()
     return {name: summary[method] for name, method in zip(models, methods, strict=True)}

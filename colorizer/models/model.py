@@ -17,6 +17,7 @@ from colorizer.core.lab import Lightness, Normalization, Predict
 
 if TYPE_CHECKING:
     from colorizer.networks.devices import PrecisionOrAuto  # imports PyTorch, which takes seconds
+    from colorizer.networks.generator import Generator
 
 ONNX_METADATA = "colorizer"  # the key under which an ONNX file holds its `ModelInfo`, and the digest of its bytes
 NO_DIGEST = "0" * 64  # placeholder for the digest while it is computed
@@ -64,13 +65,12 @@ def load_model(path: Path, device: str = "auto", precision: "PrecisionOrAuto" = 
     raise UserError(f"{path} is not a model: expected a .safetensors file of the pipeline or an .onnx export of one")
 
 
-def model_info(metadata: dict) -> ModelInfo:
-    """Build the `ModelInfo` of a generator from the metadata of its file."""
-    num_downs = metadata["generator"]["num_downs"]
+def model_info(generator: "Generator", metadata: dict) -> ModelInfo:
+    """Build the `ModelInfo` of a generator and the metadata of its file."""
     # Older files have no image_shape. They were trained on about this size, with the largest possible num_downs.
-    image_shape = metadata.get("image_shape", [2 ** (num_downs + 1)])
+    image_shape = metadata.get("image_shape", [2 * generator.side_multiple])
     return ModelInfo(
-        side_multiple=2**num_downs,
+        side_multiple=generator.side_multiple,
         training_size=min(image_shape),
         lightness_is=Normalization(**metadata["normalization"]).lightness_is,
         epoch=metadata["epoch"],
@@ -91,7 +91,7 @@ def _load_safetensors(path: Path, device: str, precision: "PrecisionOrAuto") -> 
             device=chosen,
             precision=choose_precision(precision, chosen),
         ),
-        info=model_info(metadata),
+        info=model_info(generator, metadata),
         identity=_identity(metadata["training"], metadata["epoch"]),
     )
 

@@ -1,97 +1,20 @@
-"""The generator: a U-Net that predicts chroma from lightness.
+"""The generators that can be trained: one that learns to see from your images alone, one that has learnt to before."""
 
-Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (2017); Ronneberger et al.,
-"U-Net" (2015).
-"""
+from typing import Any
 
-from typing import Literal
+from colorizer.networks.pretrained_unet import PretrainedUNet
+from colorizer.networks.unet import UNet
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
-
-from colorizer.networks.layers import init_weights
-
-Upsampling = Literal["transposed", "resize"]
-Resolution = Literal["full", "half"]
+Generator = UNet | PretrainedUNet
 
 
-class Generator(nn.Module):
-    """U-Net: lightness (N, 1, H, W) in [-1, 1] -> chroma (N, 2, H, W) in (-1, 1), for any H, W >= 2 ** num_downs.
+def build_generator(*, encoder: str = "plain", **arguments: Any) -> Generator:
+    """Build a generator from its constructor arguments and the name of its encoder: `plain` or `efficientnet-lite0`.
 
-    Every encoder level halves the size (convolution, batch norm, LeakyReLU) and doubles the channels, from `width`
-    up to 8 x width; every decoder level doubles the size (batch norm, ReLU) and takes the encoder's features of that
-    size beside its own. `upsampling` is `transposed` convolution, or `resize`: nearest neighbour, then a convolution,
-    which leaves no checkerboard. With `resolution` half the network ends at half the size: so does its output in
-    training mode, `chroma_shape`, and in evaluation mode it is enlarged bilinearly.
+    All weights are random; `load_efficientnet_lite0` has those of the pretrained encoder.
     """
-
-    def __init__(self, *, width: int, num_downs: int, upsampling: Upsampling, resolution: Resolution = "full") -> None:
-        super().__init__()
-        self.arguments = {"width": width, "num_downs": num_downs, "upsampling": upsampling, "resolution": resolution}
-        self.resolution = resolution
-        channels = [1] + [width * min(2**level, 8) for level in range(num_downs)]
-        self.encoder = nn.ModuleList(_Down(channels[level], channels[level + 1]) for level in range(num_downs))
-        self.decoder = nn.ModuleList(
-            _Up(channels[level + 1] * (1 if level == num_downs - 1 else 2), channels[level], upsampling)
-            for level in reversed(range(1, num_downs))
-        )
-        last = upsampling if resolution == "full" else "resize"
-        self.to_chroma = _upsample(channels[1] * (1 if num_downs == 1 else 2), 2, last, bias=True)
-        self.apply(init_weights)
-
-    def forward(self, lightness: Tensor) -> Tensor:
-        sizes, skips, x = [], [], lightness
-        for down in self.encoder:
-            sizes.append(x.shape[-2:])
-            x = down(x)
-            skips.append(x)  # (N, C, H / 2, W / 2), ...
-        skips.pop()
-        for up in self.decoder:
-            x = torch.cat([up(x, sizes.pop()), skips.pop()], dim=1)
-        if self.resolution == "full":
-            return torch.tanh(_upsample_to(self.to_chroma, x, sizes.pop()))
-        chroma = torch.tanh(self.to_chroma(x))
-        return chroma if self.training else functional.interpolate(chroma, size=sizes.pop(), mode="bilinear")
-
-    def chroma_shape(self, image_shape: tuple[int, int]) -> tuple[int, int]:
-        """Height and width of the chroma that is trained on images of this height and width."""
-        height, width = image_shape
-        return image_shape if self.resolution == "full" else (height // 2, width // 2)
-
-
-class _Down(nn.Module):
-    """Convolution, batch norm, LeakyReLU: (N, C, H, W) -> (N, C', H // 2, W // 2)."""
-
-    def __init__(self, channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(channels, out_channels, 4, stride=2, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(out_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.leaky_relu(self.norm(self.convolution(x)), 0.2, inplace=True)
-
-
-class _Up(nn.Module):
-    """Upsampling, batch norm, ReLU: (N, C, h, w) -> (N, C', H, W), where h = H // 2 and w = W // 2."""
-
-    def __init__(self, channels: int, out_channels: int, upsampling: Upsampling) -> None:
-        super().__init__()
-        self.upsample = _upsample(channels, out_channels, upsampling, bias=False)
-        self.norm = nn.BatchNorm2d(out_channels)
-
-    def forward(self, x: Tensor, size: torch.Size) -> Tensor:
-        return functional.relu(self.norm(_upsample_to(self.upsample, x, size)), inplace=True)
-
-
-def _upsample(channels: int, out_channels: int, upsampling: Upsampling, *, bias: bool) -> nn.Module:
-    if upsampling == "transposed":
-        return nn.ConvTranspose2d(channels, out_channels, 4, stride=2, padding=1, bias=bias)
-    return nn.Conv2d(channels, out_channels, 3, padding=1, bias=bias)
-
-
-def _upsample_to(layer: nn.Module, x: Tensor, size: torch.Size) -> Tensor:
-    """Double the size, to exactly `size`: an odd side needs one more row or column."""
-    if isinstance(layer, nn.ConvTranspose2d):
-        return layer(x, output_size=list(size))
-    return layer(functional.interpolate(x, size=size, mode="nearest"))
+    if encoder == "plain":
+        return UNet(**arguments)
+    if encoder == "efficientnet-lite0":
+        return PretrainedUNet(**arguments)
+    raise ValueError(f"there is no encoder {encoder}")

@@ -12,6 +12,7 @@ COLUMNS = (
     ("colourfulness_gap", "gap ↓", 3),
     ("histogram_distance", "AB hist. ↓", 3),
     ("combined_score", "combined ↓", 3),
+    ("frechet_distance", "Fréchet ↓", 1),
 )
 METHODS = (("model", "this model"), ("mean_chroma", "mean chroma"), ("grey", "grey"), ("truth", "truth"))
 

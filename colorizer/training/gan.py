@@ -4,7 +4,7 @@ Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial N
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,8 +15,10 @@ from torch.nn import functional
 from colorizer.core.errors import UserError
 from colorizer.networks.devices import Precision, autocast
 from colorizer.networks.discriminator import Discriminator
-from colorizer.networks.generator import Generator
+from colorizer.networks.efficientnet import load_efficientnet_lite0
+from colorizer.networks.generator import Generator, build_generator
 from colorizer.networks.layers import check_num_downs, max_num_downs
+from colorizer.networks.pretrained_unet import PretrainedUNet
 from colorizer.training.batch_norm import synchronize_batch_norm
 from colorizer.training.batches import Batch
 from colorizer.training.distributed import SINGLE, ProcessGroup
@@ -36,8 +38,10 @@ class DivergedError(UserError):
 class GAN:
     """Generator and discriminator with an Adam optimizer each; training changes them in place.
 
-    `ema.module` is the moving average of the generator: the network that is saved, scored and shown. In a training
-    of several processes every process holds the same networks and takes its part of each batch.
+    A pretrained encoder has an optimizer of its own, unless the recipe's `encoder_learning_rate` is 0: then it is
+    frozen, and no gradients are computed in it. `ema.module` is the moving average of the generator: the network that
+    is saved, scored and shown. In a training of several processes every process holds the same networks and takes its
+    part of each batch.
     """
 
     def __init__(
@@ -55,7 +59,14 @@ class GAN:
                 synchronize_batch_norm(network, group, device)
             network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.generator, self.discriminator, self.recipe = generator, discriminator, recipe
-        self.generator_optimizer = ChannelsLastAdam(generator.parameters(), recipe.learning_rate, recipe.betas)
+        encoder = list(generator.encoder.parameters()) if isinstance(generator, PretrainedUNet) else []
+        if recipe.encoder_learning_rate == 0:
+            for weight in encoder:
+                weight.requires_grad_(False)
+        pretrained = set(encoder)
+        decoder = [weight for weight in generator.parameters() if weight not in pretrained]
+        self.generator_optimizer = ChannelsLastAdam(decoder, recipe.learning_rate, recipe.betas)
+        self.encoder_optimizer = ChannelsLastAdam(encoder, recipe.encoder_learning_rate, recipe.betas)
         self.discriminator_optimizer = ChannelsLastAdam(discriminator.parameters(), recipe.learning_rate, recipe.betas)
         self.ema = EMA(generator, recipe.ema_decay)
         self.device, self.precision, self.group = device, precision, group
@@ -78,6 +89,9 @@ class GAN:
         """
         for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
             optimizer.learning_rate = learning_rate
+        self.encoder_optimizer.learning_rate = self.recipe.encoder_learning_rate * (
+            learning_rate / self.recipe.learning_rate
+        )
         self.generator.train()
         self.discriminator.train()
         self.ema.num_updates = first_step
@@ -103,7 +117,7 @@ class GAN:
             # (1) The discriminator maximizes log D(real) + log(1 - D(fake)).
             real_logits, fake_logits = self._logits(self._discriminator, lightness, real, fake.detach())
             losses["discriminator_loss"] = discriminator_loss(real_logits, fake_logits)
-            self._update(self.discriminator_optimizer, losses["discriminator_loss"], batch)
+            self._update([self.discriminator_optimizer], losses["discriminator_loss"], batch)
 
             # (2) The generator maximizes log D(fake) and stays near the truth.
             with _frozen(self.discriminator):
@@ -111,7 +125,8 @@ class GAN:
             losses["adversarial_loss"] = adversarial_loss(fake_logits)
             if self.recipe.swd_weight:
                 losses["swd_loss"] = swd_loss(fake, real)
-        self._update(self.generator_optimizer, self.recipe.generator_loss(losses), batch)
+        loss = self.recipe.generator_loss(losses)
+        self._update([self.generator_optimizer, self.encoder_optimizer], loss, batch)
         self.ema.update(self.generator)
         return {name: loss.detach() for name, loss in losses.items()}
 
@@ -124,12 +139,14 @@ class GAN:
         with autocast(self.precision, self.device):
             return [discriminator(lightness, chroma).to(chroma.dtype) for chroma in chromas]
 
-    def _update(self, optimizer: ChannelsLastAdam, loss: Tensor, batch: Batch) -> None:
+    def _update(self, optimizers: Sequence[ChannelsLastAdam], loss: Tensor, batch: Batch) -> None:
         # Gradients are averaged over processes, whose parts of the batch may differ by one image.
         share = len(batch.lightness) * self.group.world_size / batch.num_images
-        optimizer.zero_grad()
+        for optimizer in optimizers:
+            optimizer.zero_grad()
         (loss * share).backward()
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
 
 
 def build_gan(
@@ -144,18 +161,28 @@ def build_gan(
 ) -> GAN:
     """Build both networks for images of this height and width; the recipe's seed alone decides their initial weights.
 
-    `generator` and `discriminator` are the networks' arguments; a generator's `num_downs` of `auto` is as many as the
-    images allow. Raises UserError when they allow fewer than are given.
+    `generator` and `discriminator` are the sections of params.yaml: a generator's `num_downs` of `auto` is as many as
+    the images allow. Raises UserError when they allow fewer than are given, or the pretrained weights are missing.
     """
-    size = min(image_shape)
-    num_downs = max_num_downs(size) if generator["num_downs"] == "auto" else generator["num_downs"]
-    check_num_downs(num_downs, size, "train.generator.num_downs")
     torch.manual_seed(recipe.seed)
-    net_g = Generator(**{**generator, "num_downs": num_downs})
+    net_g = _build_generator(min(image_shape), **generator)
     chroma_shape = net_g.chroma_shape(image_shape)
     check_num_downs(discriminator["num_downs"], min(chroma_shape), "train.discriminator.num_downs")
     net_d = Discriminator(**discriminator, image_shape=chroma_shape)
     return GAN(net_g, net_d, recipe, device=device, precision=precision, group=group)
+
+
+def _build_generator(
+    image_size: int, *, encoder: str, encoder_size: int, num_downs: int | str, upsampling: str, **shared: Any
+) -> Generator:
+    """Build the generator for images of this shorter side, with pretrained weights where its encoder has them."""
+    if encoder == "plain":
+        halvings = max_num_downs(image_size) if num_downs == "auto" else int(num_downs)
+        check_num_downs(halvings, image_size, "train.generator.num_downs")
+        return build_generator(encoder=encoder, num_downs=halvings, upsampling=upsampling, **shared)
+    generator = build_generator(encoder=encoder, encoder_size=encoder_size, image_size=image_size, **shared)
+    generator.encoder = load_efficientnet_lite0()
+    return generator
 
 
 def _resized(batch: Batch, size: torch.Size) -> tuple[Tensor, Tensor]:

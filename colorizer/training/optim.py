@@ -31,6 +31,8 @@ class ChannelsLastAdam:
     def step(self) -> None:
         """Update every weight that has a gradient, in place."""
         gradients = [(weight, weight.grad) for weight in self.weights if weight.grad is not None]
+        if not gradients:
+            return
         for weight, _ in gradients:
             if weight not in self.state:
                 step = torch.zeros((), dtype=torch.float32, device=weight.device)

@@ -12,8 +12,9 @@ class Recipe:
 
     seed: decides the initial weights and the order of the images. l1_pretrain_epochs: the first of the `epochs`, which
     train the generator on L1 alone. learning_rate, betas: of Adam, for both networks; the rate falls to 0 in the last
-    `decay_epochs`. l1_weight, swd_weight: of these losses beside the adversarial one. ema_decay: of the generator's
-    moving average, per step; 0 keeps none. flip: whether a random half of the images is mirrored.
+    `decay_epochs`. encoder_learning_rate: that of a pretrained encoder, which falls in step; 0 freezes the encoder.
+    l1_weight, swd_weight: of these losses beside the adversarial one. ema_decay: of the generator's moving average, per
+    step; 0 keeps none. flip: whether a random half of the images is mirrored.
     """
 
     seed: int = 0
@@ -21,6 +22,7 @@ class Recipe:
     l1_pretrain_epochs: int = 0
     batch_size: int = 16
     learning_rate: float
+    encoder_learning_rate: float = 0.0
     decay_epochs: int = 0
     betas: tuple[float, float]
     l1_weight: float

@@ -58,13 +58,14 @@ def _tensors(gan: GAN) -> dict[str, Tensor]:
 
 
 def _networks(gan: GAN) -> dict[str, torch.nn.Module]:
-    networks = {"generator": gan.generator, "discriminator": gan.discriminator}
+    networks: dict[str, torch.nn.Module] = {"generator": gan.generator, "discriminator": gan.discriminator}
     return networks | {"average": gan.ema.module} if gan.ema.decay else networks
 
 
 def _optimizers(gan: GAN) -> dict[str, ChannelsLastAdam]:
     return {
         "generator_optimizer": gan.generator_optimizer,
+        "encoder_optimizer": gan.encoder_optimizer,
         "discriminator_optimizer": gan.discriminator_optimizer,
     }
 

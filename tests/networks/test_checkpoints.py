@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from colorizer.core.errors import UserError
 from colorizer.core.lab import Normalization
 from colorizer.networks.checkpoints import generate_chroma, load_generator, save_generator
-from colorizer.networks.generator import Generator
+from colorizer.networks.unet import UNet
 
 CPU = torch.device("cpu")
 
@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def generator():
     torch.manual_seed(0)
-    return Generator(width=4, num_downs=3, upsampling="resize")
+    return UNet(width=4, num_downs=3, upsampling="resize")
 
 
 def test_a_saved_generator_colours_the_same(tmp_path, photographs, generator):
@@ -48,9 +48,9 @@ def test_equal_generators_are_equal_bytes(tmp_path, generator):
     """Saved by another process and by this one."""
     script = (
         "import sys, torch; from pathlib import Path; from colorizer.networks.checkpoints import save_generator;"
-        "from colorizer.core.lab import Normalization; from colorizer.networks.generator import Generator;"
+        "from colorizer.core.lab import Normalization; from colorizer.networks.unet import UNet;"
         "torch.manual_seed(0);"
-        "generator = Generator(width=4, num_downs=3, upsampling='resize');"
+        "generator = UNet(width=4, num_downs=3, upsampling='resize');"
         "save_generator(Path(sys.argv[1]), generator, Normalization(),"
         " image_shape=(8, 8), epoch=1, scores={}, facts={})"
     )

@@ -3,8 +3,10 @@ import torch
 
 from colorizer.core.errors import UserError
 from colorizer.networks.discriminator import Discriminator
-from colorizer.networks.generator import Generator
+from colorizer.networks.efficientnet import load_efficientnet_lite0
 from colorizer.networks.layers import check_num_downs, max_num_downs
+from colorizer.networks.pretrained_unet import PretrainedUNet
+from colorizer.networks.unet import UNet
 
 UPSAMPLINGS = ("transposed", "resize")
 
@@ -13,7 +15,7 @@ UPSAMPLINGS = ("transposed", "resize")
 @pytest.mark.parametrize("shape", [(32, 32), (37, 51), (33, 16), (47, 31)])
 def test_chroma_has_the_size_of_lightness(upsampling, shape):
     for resolution in ("full", "half"):
-        generator = Generator(width=4, num_downs=4, upsampling=upsampling, resolution=resolution)
+        generator = UNet(width=4, num_downs=4, upsampling=upsampling, resolution=resolution)
         lightness = torch.randn(2, 1, *shape)
         assert generator(lightness).shape == (2, 2, *generator.chroma_shape(shape))
         chroma = generator.eval()(lightness)
@@ -24,9 +26,34 @@ def test_chroma_has_the_size_of_lightness(upsampling, shape):
 @pytest.mark.parametrize("upsampling", UPSAMPLINGS)
 @pytest.mark.parametrize("num_downs", [1, 2, 5])
 def test_gradient_reaches_every_weight_of_the_generator(upsampling, num_downs):
-    generator = Generator(width=4, num_downs=num_downs, upsampling=upsampling)
+    generator = UNet(width=4, num_downs=num_downs, upsampling=upsampling)
     generator(torch.randn(2, 1, 64, 64)).square().sum().backward()
     assert [name for name, weight in generator.named_parameters() if weight.grad is None or not weight.grad.any()] == []
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (61, 75), (48, 96)])
+@pytest.mark.parametrize(("encoder_size", "image_size"), [(128, 64), (96, 64), (64, 64), (256, 64), (64, 128)])
+@pytest.mark.parametrize("resolution", ["full", "half"])
+def test_a_pretrained_unet_has_the_size_of_lightness_too(resolution, encoder_size, image_size, shape):
+    generator = PretrainedUNet(encoder_size=encoder_size, image_size=image_size, width=4, resolution=resolution)
+    lightness = torch.rand(2, 1, *shape) * 2 - 1
+    assert generator(lightness).shape == (2, 2, *generator.chroma_shape(shape))
+    assert generator.eval()(lightness).shape == (2, 2, *shape)
+
+
+@pytest.mark.parametrize("resolution", ["full", "half"])
+def test_gradient_reaches_every_weight_of_a_pretrained_unet(resolution):
+    generator = PretrainedUNet(encoder_size=128, image_size=64, width=4, resolution=resolution)
+    generator.encoder = load_efficientnet_lite0()
+    generator(torch.rand(2, 1, 64, 64) * 2 - 1).square().sum().backward()
+    assert [name for name, weight in generator.named_parameters() if weight.grad is None or not weight.grad.any()] == []
+
+
+def test_the_encoder_sees_whole_pixels_at_the_multiple_of_sides():
+    for encoder_size, image_size, multiple in ((128, 64, 16), (224, 224, 32), (96, 64, 64), (256, 64, 8)):
+        generator = PretrainedUNet(encoder_size=encoder_size, image_size=image_size, width=4, resolution="half")
+        assert generator.side_multiple == multiple
+        assert multiple * encoder_size % (32 * image_size) == 0
 
 
 @pytest.mark.parametrize("conditional", [False, True])

@@ -12,12 +12,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorizer.core.lab import Normalization
-from colorizer.epochs.validation import score_finite
+from colorizer.epochs.validation import Validator
 from colorizer.networks.discriminator import Discriminator
-from colorizer.networks.generator import Generator
+from colorizer.networks.efficientnet import load_efficientnet_lite0
+from colorizer.networks.unet import UNet
 from colorizer.training.batches import TrainingBatches, to_batch
 from colorizer.training.distributed import SINGLE
-from colorizer.training.gan import GAN, DivergedError
+from colorizer.training.gan import GAN, DivergedError, build_gan
 from colorizer.training.losses import adversarial_loss, l1_loss, swd_loss
 from colorizer.training.recipe import Recipe
 from tests.conftest import NO_GPU
@@ -29,13 +30,27 @@ EPOCH = {"learning_rate": 2e-4, "adversarial": True, "first_step": 0}
 
 def gan_for(size, *, learning_rate=2e-4, device=CPU, dtype=torch.float32, precision="fp32", group=SINGLE, **recipe):
     torch.manual_seed(0)
-    generator = Generator(width=8, num_downs=3, upsampling="transposed")
+    generator = UNet(width=8, num_downs=3, upsampling="transposed")
     discriminator = Discriminator(width=8, num_downs=3, conditional=False, output="image", image_shape=(size, size))
     return GAN(
         generator.to(dtype),
         discriminator.to(dtype),
         Recipe(**{"learning_rate": learning_rate, "betas": (0.5, 0.999), "l1_weight": 100.0} | recipe),
         device=device,
+        precision=precision,
+        group=group,
+    )
+
+
+def pretrained_gan(*, group=SINGLE, precision="fp32", **recipe):
+    """For images of 32 px."""
+    generator = {"encoder": "efficientnet-lite0", "encoder_size": 64, "width": 8, "num_downs": "auto"}
+    return build_gan(
+        generator | {"upsampling": "resize", "resolution": "half"},
+        {"width": 8, "num_downs": 2, "conditional": True, "output": "patch"},
+        Recipe(**{"learning_rate": 1e-3, "betas": (0.5, 0.999), "l1_weight": 100.0, "ema_decay": 0.9} | recipe),
+        image_shape=(32, 32),
+        device=CPU,
         precision=precision,
         group=group,
     )
@@ -54,7 +69,7 @@ def first(batches):
 
 def test_at_half_resolution_the_truth_is_the_mean_of_four_pixels(photographs):
     torch.manual_seed(0)
-    generator = Generator(width=8, num_downs=3, upsampling="resize", resolution="half")
+    generator = UNet(width=8, num_downs=3, upsampling="resize", resolution="half")
     discriminator = Discriminator(width=8, num_downs=2, conditional=True, output="image", image_shape=(16, 16))
     recipe = Recipe(learning_rate=1e-3, betas=(0.5, 0.999), l1_weight=100.0)
     gan = GAN(generator, discriminator, recipe, device=CPU)
@@ -241,6 +256,42 @@ def test_l1_pretrain_epochs_leave_the_discriminator_alone(photographs):
     assert all(torch.equal(value, before[name]) for name, value in gan.discriminator.state_dict().items())
 
 
+def test_a_frozen_encoder_stays_as_it_was_published(photographs):
+    gan, published = pretrained_gan(), load_efficientnet_lite0().state_dict()
+    before = copy.deepcopy(gan.generator.state_dict())
+    gan.step(first(batches_of(photographs)), adversarial=True)
+    for network in (gan.generator, gan.ema.module):
+        assert all(torch.equal(weight, published[name]) for name, weight in network.encoder.state_dict().items())
+    assert all(weight.grad is None for weight in gan.generator.encoder.parameters())
+    assert not gan.encoder_optimizer.state
+    after = gan.generator.state_dict()
+    changed = {name.split(".")[0] for name in after if not torch.equal(after[name], before[name])}
+    assert changed == {"normalize", "edges", "decoder", "to_chroma"}
+
+
+def test_a_pretrained_encoder_learns_at_its_own_rate(photographs):
+    gan, published = pretrained_gan(encoder_learning_rate=1e-3), load_efficientnet_lite0().state_dict()
+    gan.fit(batches_of(photographs[:8]), learning_rate=gan.recipe.learning_rate / 2, adversarial=False, first_step=0)
+    steps = [
+        (weight - published[name]).abs().max().item() for name, weight in gan.generator.encoder.state_dict().items()
+    ]
+    assert max(steps) == pytest.approx(5e-4, rel=0.01)  # Adam's first step is the rate
+    assert min(steps) > 0
+
+
+def test_a_generator_with_a_pretrained_encoder_learns_colours(photographs):
+    gan = pretrained_gan()
+    losses = [
+        gan.fit(batches_of(photographs, epoch=epoch), learning_rate=1e-3, adversarial=epoch > 6, first_step=0)
+        for epoch in range(1, 9)
+    ]
+    assert losses[-1]["l1_loss"] < 0.8 * losses[0]["l1_loss"]
+    batch = first(batches_of(photographs))
+    expected = copy.deepcopy(gan).step(batch, adversarial=False)["l1_loss"].item()
+    gan.precision = "bf16"
+    assert gan.step(batch, adversarial=False)["l1_loss"].item() == pytest.approx(expected, rel=0.02)
+
+
 def test_one_batch_can_be_learned_by_heart(photographs):
     gan = gan_for(32, learning_rate=2e-3)
     batch = to_batch(photographs[:4], Normalization(), CPU)
@@ -279,8 +330,11 @@ def test_divergence_is_reported(photographs):
     def predict(lightness):
         return np.full((*lightness.shape, 2), np.nan, np.float32)
 
+    validator = Validator(
+        store=photographs, images=np.arange(4), batch_size=4, on_step=lambda: None, pooled_features=None
+    )
     with pytest.raises(DivergedError, match="the output is not finite"):
-        score_finite(predict, photographs, np.arange(4), batch_size=4, on_step=lambda: None)
+        validator(predict)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_GPU)

@@ -6,18 +6,26 @@ import torch
 from colorizer.networks.safetensors_file import DamagedFileError
 from colorizer.training.gan import DivergedError
 from colorizer.training.training_state import check_finite, load_state, save_state
-from tests.training.test_gan import EPOCH, batches_of, gan_for
+from tests.training.test_gan import EPOCH, batches_of, gan_for, pretrained_gan
 
 
 def train(gan, photographs, epoch):
     gan.fit(batches_of(photographs, epoch=epoch), **EPOCH | {"adversarial": epoch > 1})
 
 
-@pytest.mark.parametrize("ema_decay", [0.9, 0.0])
+GANS = {
+    "with average": lambda: gan_for(32, ema_decay=0.9),
+    "without": lambda: gan_for(32),
+    "frozen encoder": pretrained_gan,
+    "pretrained encoder": lambda: pretrained_gan(encoder_learning_rate=1e-4),
+}
+
+
+@pytest.mark.parametrize("kind", GANS)
 @pytest.mark.parametrize("done", [1, 2])
-def test_training_goes_on_to_the_bit(tmp_path, photographs, ema_decay, done):
+def test_training_goes_on_to_the_bit(tmp_path, photographs, kind, done):
     """After an epoch of L1 alone, when the discriminator's Adam has no moments yet, and after one of both."""
-    unbroken, stopped, resumed = (gan_for(32, ema_decay=ema_decay) for _ in range(3))
+    unbroken, stopped, resumed = (GANS[kind]() for _ in range(3))
     for epoch in (1, 2, 3):
         train(unbroken, photographs, epoch)
     for epoch in range(1, done + 1):
