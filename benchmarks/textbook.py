@@ -107,9 +107,9 @@ class Ours:
                 epoch=epoch,
                 device=CPU,
             )
-            for _, (lightness, chroma, num_images) in zip(range(whole), batches, strict=False):
+            for _, batch in zip(range(whole), batches, strict=False):
                 waited = batches.seconds_waited
-                batch = Batch(lightness.to(self.dtype), chroma.to(self.dtype), num_images)
+                batch = Batch(batch.lightness.to(self.dtype), batch.chroma.to(self.dtype), batch.num_images)
                 losses = self.gan.step(batch, adversarial=True)
                 yield (
                     losses["discriminator_loss"].item(),

@@ -67,6 +67,10 @@ class Split(Section):
         return self
 
 
+class Encode(Section):
+    cache_features: bool
+
+
 def _count_or_auto(value: object) -> object:
     if value != "auto" and not (type(value) is int and value >= 1):
         raise ValueError("Input should be auto or a whole number of at least 1")
@@ -178,6 +182,7 @@ class Params(Section):
     sample: Sample
     normalize: Normalize
     split: Split
+    encode: Encode
     train: Train
     evaluate: Evaluate
 

@@ -8,6 +8,7 @@ LAB_STORE = Path("data/lab.npy")
 NORMALIZATION, AB_HISTOGRAM = Path("data/normalization.json"), Path("data/ab_histogram.csv")
 TRAIN_IMAGES, VALIDATION_IMAGES = Path("data/split/train.csv"), Path("data/split/validation.csv")
 TEST_IMAGES = Path("data/split/test.csv")
+ENCODED_IMAGES = Path("data/encoded.npy")
 
 MODEL, CHECKPOINTS = Path("models/generator.safetensors"), Path("models/checkpoints")
 

@@ -5,7 +5,7 @@ end.
 """
 
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 
 from colorizer.epochs.decision import Decision
@@ -15,6 +15,8 @@ from colorizer.epochs.publishing import Outputs, publish, refuse_edits, resume_o
 from colorizer.epochs.run import Run
 from colorizer.epochs.scratch import open_scratch
 from colorizer.networks.devices import environment, open_device
+from colorizer.networks.encoded_images import open_encoded
+from colorizer.networks.pretrained_unet import PretrainedUNet
 from colorizer.training.distributed import check_ranks, is_rank, launch, process_group, share_threads
 from colorizer.training.gan import GAN, build_gan
 from colorizer.training.recipe import Recipe
@@ -49,6 +51,14 @@ def train(params: Params) -> None:
             precision=precision,
             group=group,
         )
+        if isinstance(gan.generator, PretrainedUNet):
+            encoded = open_encoded(
+                paths.ENCODED_IMAGES,
+                num_images=len(data.images),
+                flip=options.flip,
+                num_features=gan.generator.num_features(data.image_shape),
+            )
+            data = replace(data, encoded=encoded)
         if group.rank == 0:
             lead(gan, data, options)
         else:

@@ -1,6 +1,10 @@
-"""The pixel store: one uint8 .npy file (N, H, W, 3) of L, A, B codes, written once, memory-mapped after."""
+"""The pixel store: one uint8 .npy file (N, H, W, 3) of L, A, B codes, written once, memory-mapped after.
+
+Features of the images are kept the same way, as float16 (rows, D).
+"""
 
 import csv
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -9,7 +13,7 @@ from typing import BinaryIO
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write
@@ -17,24 +21,25 @@ from colorizer.core.files import atomic_write
 _FLUSH_BYTES = 32 * 2**20
 
 
-def write_store(path: Path, chunks: Iterable[NDArray[np.uint8]], shape: tuple[int, int, int, int]) -> None:
-    """Write chunks (n, H, W, 3) uint8 to a .npy file of `shape`, one at a time; `path` appears only when it is whole.
+def write_store(path: Path, chunks: Iterable[NDArray], shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> None:
+    """Write chunks (n, ...) of this dtype to a .npy file of `shape`, one at a time; `path` appears only when whole.
 
     Raises UserError when the disk is too small, before the first byte is written or when it fills up meanwhile.
     """
-    needed = int(np.prod(shape, dtype=np.int64))
+    needed = math.prod(shape) * np.dtype(dtype).itemsize
     path.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(path.parent).free
     if free < needed:
         raise UserError(
             f"{path} needs {needed / 1e9:.2f} GB but only {free / 1e9:.2f} GB are free on its disk: make room"
         )
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
     with atomic_write(path) as partial, partial.open("xb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        np.lib.format.write_array_header_1_0(file, header)
         written = flushed = 0
         for chunk in chunks:
-            file.write(np.ascontiguousarray(chunk).data)
-            written += chunk.size
+            file.write(np.ascontiguousarray(chunk, dtype).data)
+            written += chunk.size * np.dtype(dtype).itemsize
             if written - flushed >= _FLUSH_BYTES:
                 _begin_to_flush(file, flushed, written - flushed)
                 flushed = written

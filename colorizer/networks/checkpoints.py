@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from colorizer.core.errors import UserError
 from colorizer.core.lab import Normalization
 from colorizer.networks.devices import Precision, autocast
-from colorizer.networks.generator import Generator, build_generator
+from colorizer.networks.generator import Generator, rebuild_generator
 from colorizer.networks.safetensors_file import DamagedFileError, read_tensors, write_tensors
 
 
@@ -54,7 +54,7 @@ def load_generator(path: Path, device: torch.device) -> tuple[Generator, Normali
         arguments = metadata["generator"]
         if "halvings" in arguments:  # as files of version 1.0 call it
             arguments["num_downs"] = arguments.pop("halvings")
-        generator = build_generator(**arguments)
+        generator = rebuild_generator(**arguments)
         generator.load_state_dict(tensors)
         normalization = Normalization(**metadata["normalization"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -22,8 +22,9 @@ class PretrainedUNet(nn.Module):
 
     The encoder looks at the lightness enlarged bilinearly by encoder_size / image_size: at `encoder_size` for images
     whose shorter side is `image_size`, those of the training. Every decoder level takes the encoder's features of its
-    size beside what comes from below; at the last one a convolution of the lightness itself is added, which keeps the
-    edges. It has `width` channels, each level below twice as many, up to 8 x width. `resolution` is as in `UNet`.
+    size beside what comes from below. The last level, of the output's size, takes a convolution of the lightness
+    itself instead: it knows where the edges are. It has `width` channels, each level below twice as many, up to
+    8 x width. `resolution` is as in `UNet`.
     """
 
     def __init__(self, *, encoder_size: int, image_size: int, width: int, resolution: Resolution) -> None:
@@ -39,11 +40,11 @@ class PretrainedUNet(nn.Module):
         self.side_multiple = math.lcm(32 * image_size, encoder_size) // encoder_size
         self.resolution = resolution
         self._encoder_size, self._image_size = encoder_size, image_size
-        # The first features that are not larger than the output.
+        # The first level whose features are smaller than the output.
         output_size = image_size if resolution == "full" else image_size / 2
-        self._first = next(level for level in range(len(CHANNELS)) if encoder_size / 2 ** (level + 1) <= output_size)
+        self._first = next(level for level in range(len(CHANNELS)) if encoder_size / 2 ** (level + 1) < output_size)
         skips = CHANNELS[self._first :]
-        channels = [width * min(2**level, 8) for level in range(len(skips))]
+        channels = [width * min(2**level, 8) for level in range(len(skips) + 1)]
 
         self.encoder = EfficientNetLite0()
         self.normalize = nn.ModuleList(nn.BatchNorm2d(skip) for skip in skips)
@@ -52,50 +53,70 @@ class PretrainedUNet(nn.Module):
         else:
             edges = nn.Conv2d(1, _EDGE_CHANNELS, 4, stride=2, padding=1, bias=False)
         self.edges = nn.Sequential(edges, nn.BatchNorm2d(_EDGE_CHANNELS), nn.LeakyReLU(0.2, inplace=True))
-        below = [*channels[1:], 0]
-        beside = [_EDGE_CHANNELS] + [0] * (len(skips) - 1)
-        self.decoder = nn.ModuleList(
-            _Level(skip + lower + edge, out)
-            for skip, lower, edge, out in zip(skips, below, beside, channels, strict=True)
-        )
-        self.to_chroma = nn.Conv2d(channels[0], 2, 3, padding=1)
+        below, beside = [*channels[1:], 0], [_EDGE_CHANNELS, *skips]
+        self.decoder = nn.ModuleList(_Level(*sizes) for sizes in zip(below, beside, channels, strict=True))
+        self.to_chroma = nn.Conv2d(width, 2, 3, padding=1)
         for part in (self.edges, self.decoder, self.to_chroma):
             part.apply(init_weights)
 
-    def forward(self, lightness: Tensor) -> Tensor:
+    def forward(self, lightness: Tensor, encoded: Tensor | None = None) -> Tensor:
+        """Predict chroma; `encoded` is what `encode` made of the same lightness, if it is known already."""
         height, width = lightness.shape[-2:]
         size = (height, width) if self.resolution == "full" else (height // 2, width // 2)
-        features = self._features(lightness)
-        x = self.decoder[-1](features.pop())
+        features = self._features(lightness) if encoded is None else self._unflatten(encoded, (height, width))
+        skips = [normalize(x) for normalize, x in zip(self.normalize, features, strict=True)]
+        x = self.decoder[-1](skips.pop())
         for level in reversed(self.decoder[1:-1]):
-            skip = features.pop()
+            skip = skips.pop()
             x = level(torch.cat([_resize(x, skip.shape[-2:]), skip], dim=1))
-        last = [_resize(x, size), _resize(features.pop(), size), self.edges(lightness)]
-        chroma = torch.tanh(self.to_chroma(self.decoder[0](torch.cat(last, dim=1))))
+        x = self.decoder[0](torch.cat([_resize(x, size), self.edges(lightness)], dim=1))
+        chroma = torch.tanh(self.to_chroma(x))
         return chroma if self.training else _resize(chroma, (height, width))
 
-    def _features(self, lightness: Tensor) -> list[Tensor]:
-        """What the encoder sees, from `_first` on, with batch norm: its channels differ much in size."""
-        size = [side * self._encoder_size // self._image_size for side in lightness.shape[-2:]]
-        features = self.encoder(_resize(lightness, size).expand(-1, 3, -1, -1))[self._first :]
-        return [normalize(x) for normalize, x in zip(self.normalize, features, strict=True)]
+    def encode(self, lightness: Tensor) -> Tensor:
+        """Compute what the decoder needs of lightness (N, 1, H, W): all features of an image in a row, (N, D)."""
+        return torch.cat([x.permute(0, 2, 3, 1).flatten(1) for x in self._features(lightness)], dim=1)
+
+    def num_features(self, image_shape: tuple[int, int]) -> int:
+        """D of `encode` for images of this height and width."""
+        return sum(math.prod(shape) for shape in self._feature_shapes(image_shape))
 
     def chroma_shape(self, image_shape: tuple[int, int]) -> tuple[int, int]:
         """Height and width of the chroma that is trained on images of this height and width."""
         height, width = image_shape
         return image_shape if self.resolution == "full" else (height // 2, width // 2)
 
+    def _features(self, lightness: Tensor) -> list[Tensor]:
+        enlarged = _resize(lightness, self._enlarged(lightness.shape[-2:]))
+        return self.encoder(enlarged.expand(-1, 3, -1, -1))[self._first :]
+
+    def _unflatten(self, encoded: Tensor, image_shape: tuple[int, int]) -> list[Tensor]:
+        shapes = self._feature_shapes(image_shape)
+        parts = encoded.split([math.prod(shape) for shape in shapes], dim=1)
+        return [part.unflatten(1, shape).permute(0, 3, 1, 2) for part, shape in zip(parts, shapes, strict=True)]
+
+    def _feature_shapes(self, image_shape: tuple[int, int]) -> list[tuple[int, int, int]]:
+        """Height, width and channels of each of the features."""
+        rows, columns = self._enlarged(image_shape)
+        return [
+            (-(-rows // 2 ** (level + 1)), -(-columns // 2 ** (level + 1)), CHANNELS[level])
+            for level in range(self._first, len(CHANNELS))
+        ]
+
+    def _enlarged(self, image_shape: Sequence[int]) -> list[int]:
+        return [side * self._encoder_size // self._image_size for side in image_shape]
+
 
 class _Level(nn.Sequential):
-    """Convolution, batch norm, ReLU: (N, C, H, W) -> (N, C', H, W)."""
+    """Convolution, batch norm, ReLU: (N, below + beside, H, W) -> (N, C, H, W)."""
 
-    def __init__(self, channels: int, out_channels: int) -> None:
+    def __init__(self, below: int, beside: int, out_channels: int) -> None:
         super().__init__(
-            nn.Conv2d(channels, out_channels, 3, padding=1, bias=False),
+            nn.Conv2d(below + beside, out_channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
         )
 
 
 def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    return x if x.shape[-2:] == size else functional.interpolate(x, size=list(size), mode="bilinear")
+    return x if x.shape[-2:] == tuple(size) else functional.interpolate(x, size=list(size), mode="bilinear")

@@ -17,20 +17,22 @@ from colorizer.training.distributed import SINGLE, ProcessGroup
 class Batch(NamedTuple):
     """Lightness (n, 1, H, W) and true chroma (n, 2, H, W), float32 in [-1, 1], both channels last.
 
-    `num_images` is that of the whole batch, of which this process may have a part only.
+    `num_images` is that of the whole batch, of which this process may have a part only. `encoded` (n, D) is what a
+    frozen encoder made of the lightness, if that is known.
     """
 
     lightness: Tensor
     chroma: Tensor
     num_images: int
+    encoded: Tensor | None = None
 
 
 class TrainingBatches:
     """Iterates over the training images of one epoch in batches: each image once, shuffled by (seed, epoch).
 
     Batches are read one ahead in a thread. With `flip`, a random half of the images, on average, is mirrored left to
-    right, also by (seed, epoch). Each rank gets its part of every batch. `seconds_waited` is how long the iteration
-    waited for reads.
+    right, also by (seed, epoch). Each rank gets its part of every batch. `encoded` are the features of `images` and of
+    the same mirrored, as `open_encoded` returns them. `seconds_waited` is how long the iteration waited for reads.
     """
 
     def __init__(
@@ -45,11 +47,13 @@ class TrainingBatches:
         epoch: int,
         device: torch.device,
         group: ProcessGroup = SINGLE,
+        encoded: NDArray[np.float16] | None = None,
     ) -> None:
         random = np.random.Generator(np.random.Philox(key=[seed, epoch]))
-        self._order = random.permutation(images)
+        self._order = random.permutation(len(images))
         self._mirrored = random.random(len(images)) < 0.5 if flip else np.zeros(len(images), bool)
-        self._store, self._normalization, self._batch_size = store, normalization, batch_size
+        self._store, self._images, self._encoded = store, images, encoded
+        self._normalization, self._batch_size = normalization, batch_size
         self._device, self._group = device, group
         self.seconds_waited = 0.0
 
@@ -59,20 +63,28 @@ class TrainingBatches:
             upcoming = reader.submit(self._read, 0)
             for start in starts:
                 asked = time.perf_counter()
-                codes = upcoming.result()
+                codes, encoded = upcoming.result()
                 self.seconds_waited += time.perf_counter() - asked
                 if start + self._batch_size < len(self._order):
                     upcoming = reader.submit(self._read, start + self._batch_size)
                 num_images = min(self._batch_size, len(self._order) - start)
-                yield to_batch(codes, self._normalization, self._device, num_images)
+                batch = to_batch(codes, self._normalization, self._device, num_images)
+                if encoded is not None:
+                    batch = batch._replace(encoded=encoded.to(self._device, non_blocking=True).float())
+                yield batch
 
-    def _read(self, start: int) -> Tensor:
-        """Codes (n, H, W, 3) uint8 of this process's part of the batch that begins at `start`."""
+    def _read(self, start: int) -> tuple[Tensor, Tensor | None]:
+        """Codes (n, H, W, 3) uint8 and features (n, D) float16 of this process's part of the batch from `start` on."""
         part = slice(start + self._group.rank, start + self._batch_size, self._group.world_size)
-        codes = self._store[self._order[part]]
-        mirrored = self._mirrored[part]
+        rows, mirrored = self._order[part], self._mirrored[part]
+        codes = self._store[self._images[rows]]
         codes[mirrored] = codes[mirrored, :, ::-1]
-        read = torch.from_numpy(codes)
+        if self._encoded is None:
+            return self._pinned(codes), None
+        return self._pinned(codes), self._pinned(self._encoded[rows + mirrored * len(self._images)])
+
+    def _pinned(self, values: NDArray) -> Tensor:
+        read = torch.from_numpy(values)
         return read.pin_memory() if self._device.type == "cuda" else read  # copied while the GPU computes
 
 

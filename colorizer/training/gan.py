@@ -15,9 +15,8 @@ from torch.nn import functional
 from colorizer.core.errors import UserError
 from colorizer.networks.devices import Precision, autocast
 from colorizer.networks.discriminator import Discriminator
-from colorizer.networks.efficientnet import load_efficientnet_lite0
 from colorizer.networks.generator import Generator, build_generator
-from colorizer.networks.layers import check_num_downs, max_num_downs
+from colorizer.networks.layers import check_num_downs
 from colorizer.networks.pretrained_unet import PretrainedUNet
 from colorizer.training.batch_norm import synchronize_batch_norm
 from colorizer.training.batches import Batch
@@ -110,7 +109,7 @@ class GAN:
         Without `adversarial`, update only G and the EMA, on L1. Returns the mean losses of this process's images as
         detached scalars.
         """
-        fake = self._generate(batch.lightness)  # (n, 2, H, W), or half of that size
+        fake = self._generate(batch)  # (n, 2, H, W), or half of that size
         lightness, real = _resized(batch, fake.shape[-2:])
         losses = {"l1_loss": l1_loss(fake, real)}
         if adversarial:
@@ -130,9 +129,10 @@ class GAN:
         self.ema.update(self.generator)
         return {name: loss.detach() for name, loss in losses.items()}
 
-    def _generate(self, lightness: Tensor) -> Tensor:
+    def _generate(self, batch: Batch) -> Tensor:
+        known = [] if batch.encoded is None else [batch.encoded]
         with autocast(self.precision, self.device):
-            return self._generator(lightness).to(lightness.dtype)
+            return self._generator(batch.lightness, *known).to(batch.lightness.dtype)
 
     def _logits(self, discriminator: nn.Module, lightness: Tensor, *chromas: Tensor) -> list[Tensor]:
         """Return the logits for each chroma."""
@@ -161,28 +161,15 @@ def build_gan(
 ) -> GAN:
     """Build both networks for images of this height and width; the recipe's seed alone decides their initial weights.
 
-    `generator` and `discriminator` are the sections of params.yaml: a generator's `num_downs` of `auto` is as many as
-    the images allow. Raises UserError when they allow fewer than are given, or the pretrained weights are missing.
+    `generator` holds the arguments of `build_generator`, and `discriminator` those of `Discriminator`. Raises UserError
+    when they do not fit the images, or pretrained weights are missing.
     """
     torch.manual_seed(recipe.seed)
-    net_g = _build_generator(min(image_shape), **generator)
+    net_g = build_generator(image_shape, **generator)
     chroma_shape = net_g.chroma_shape(image_shape)
     check_num_downs(discriminator["num_downs"], min(chroma_shape), "train.discriminator.num_downs")
     net_d = Discriminator(**discriminator, image_shape=chroma_shape)
     return GAN(net_g, net_d, recipe, device=device, precision=precision, group=group)
-
-
-def _build_generator(
-    image_size: int, *, encoder: str, encoder_size: int, num_downs: int | str, upsampling: str, **shared: Any
-) -> Generator:
-    """Build the generator for images of this shorter side, with pretrained weights where its encoder has them."""
-    if encoder == "plain":
-        halvings = max_num_downs(image_size) if num_downs == "auto" else int(num_downs)
-        check_num_downs(halvings, image_size, "train.generator.num_downs")
-        return build_generator(encoder=encoder, num_downs=halvings, upsampling=upsampling, **shared)
-    generator = build_generator(encoder=encoder, encoder_size=encoder_size, image_size=image_size, **shared)
-    generator.encoder = load_efficientnet_lite0()
-    return generator
 
 
 def _resized(batch: Batch, size: torch.Size) -> tuple[Tensor, Tensor]:

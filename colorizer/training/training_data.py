@@ -17,12 +17,16 @@ from colorizer.training.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingData:
-    """Codes of all images (N, H, W, 3) uint8, memory-mapped, and the numbers of those that train and that validate."""
+    """Codes of all images (N, H, W, 3) uint8, memory-mapped, and the numbers of those that train and that validate.
+
+    `encoded` are the features of the training images, as `open_encoded` returns them.
+    """
 
     store: NDArray[np.uint8]
     normalization: Normalization
     images: NDArray[np.int64]
     validation: NDArray[np.int64]
+    encoded: NDArray[np.float16] | None = None
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -41,6 +45,7 @@ class TrainingData:
             epoch=epoch,
             device=device,
             group=group,
+            encoded=self.encoded,
         )
 
 

@@ -44,7 +44,7 @@ def train_two_epochs(group: ProcessGroup, store) -> tuple:
             group=group,
         )
         means = gan.fit(
-            (Batch(lightness.double(), chroma.double(), count) for lightness, chroma, count in batches),
+            (Batch(lightness.double(), chroma.double(), count) for lightness, chroma, count, _ in batches),
             learning_rate=2e-4,
             adversarial=epoch > 1,
             first_step=0,

@@ -73,7 +73,7 @@ def test_at_half_resolution_the_truth_is_the_mean_of_four_pixels(photographs):
     discriminator = Discriminator(width=8, num_downs=2, conditional=True, output="image", image_shape=(16, 16))
     recipe = Recipe(learning_rate=1e-3, betas=(0.5, 0.999), l1_weight=100.0)
     gan = GAN(generator, discriminator, recipe, device=CPU)
-    lightness, chroma, _ = batch = first(batches_of(photographs))
+    lightness, chroma, *_ = batch = first(batches_of(photographs))
     small = chroma.reshape(8, 2, 16, 2, 16, 2).mean(dim=(3, 5))
     expected = l1_loss(copy.deepcopy(generator)(lightness), small).item()
     losses = gan.step(batch, adversarial=True)
@@ -87,7 +87,7 @@ def test_the_learning_rate_falls_in_equal_steps_in_the_last_epochs():
 
 
 def test_a_batch_is_normalised_pixels(photographs):
-    lightness, chroma, num_images = to_batch(photographs[[5, 2]], Normalization(), CPU)
+    lightness, chroma, num_images, _ = to_batch(photographs[[5, 2]], Normalization(), CPU)
     assert num_images == 2
     assert lightness.shape == (2, 1, 32, 32)
     assert chroma.shape == (2, 2, 32, 32)
@@ -99,7 +99,7 @@ def test_every_image_comes_once_in_an_order_of_seed_and_epoch():
     store = np.arange(50, dtype=np.uint8)[:, None, None, None] * np.ones((2, 2, 3), np.uint8)
 
     def order(**options):
-        codes = [(lightness[:, 0, 0, 0] + 1) * 127.5 for lightness, _, _ in batches_of(store, **options)]
+        codes = [(lightness[:, 0, 0, 0] + 1) * 127.5 for lightness, *_ in batches_of(store, **options)]
         return torch.cat(codes).round().int().tolist()
 
     assert sorted(order()) == list(range(50))
@@ -109,7 +109,7 @@ def test_every_image_comes_once_in_an_order_of_seed_and_epoch():
 
 def test_flipping_mirrors_half_of_the_images_with_their_colours(photographs):
     plain = first(batches_of(photographs, batch_size=64))
-    lightness, chroma, _ = first(batches_of(photographs, batch_size=64, flip=True))
+    lightness, chroma, *_ = first(batches_of(photographs, batch_size=64, flip=True))
     mirrored = [torch.equal(image, original.flip(-1)) for image, original in zip(lightness, plain[0], strict=True)]
     assert 16 < sum(mirrored) < 48
     for index, is_mirrored in enumerate(mirrored):
@@ -148,7 +148,7 @@ def test_the_step_follows_the_recipe(photographs):
     before = copy.deepcopy(gan)
     losses = gan.step(batch, adversarial=True)
 
-    lightness, chroma, _ = batch
+    lightness, chroma, *_ = batch
     generated = before.generator(lightness)
     assert losses["l1_loss"].item() == pytest.approx(l1_loss(generated, chroma).item(), rel=1e-5)
     # The generator is judged by the discriminator after its update.
@@ -166,7 +166,7 @@ def test_a_step_costs_no_more_than_it_needs(photographs, adversarial, passes):
     The discriminator goes back to its weights for real and generated chroma, but not for the generator's sake.
     """
     gan, batch = gan_for(32), first(batches_of(photographs))
-    lightness, chroma, _ = batch
+    lightness, chroma, *_ = batch
     operations = []
     for network, inputs in ((gan.generator, (lightness,)), (gan.discriminator, (lightness, chroma))):
         with FlopCounterMode(display=False) as forward, torch.no_grad():
