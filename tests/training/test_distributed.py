@@ -3,6 +3,7 @@
 import os
 import signal
 import tempfile
+from functools import partial
 
 import numpy as np
 import psutil
@@ -20,16 +21,23 @@ from colorizer.training.training_data import open_training_data
 from settings import paths
 from tests.support.disturbed import ask_for_training, newest_epoch, results, running, wait_until
 from tests.support.workspace import BIN, FOREIGN_NAME
-from tests.training.test_gan import CPU, gan_for
+from tests.training.test_gan import CPU, gan_for, pretrained_gan
 
 
-def train_two_epochs(group: ProcessGroup, store) -> tuple:
+def train_two_epochs(group: ProcessGroup, store, pretrained: bool) -> tuple:
     """One of L1 alone and one of both losses, mirrored and averaged; the last batch of five cannot be halved.
 
-    In float64: in float32, Adam makes more of the rounding with every step.
+    On a pretrained encoder, whose features are known before, or without one. In float64: in float32, Adam makes more
+    of the rounding with every step.
     """
     torch.set_num_threads(1)
-    gan = gan_for(32, ema_decay=0.9, dtype=torch.float64, group=group)
+    make = pretrained_gan if pretrained else partial(gan_for, 32)
+    gan = make(ema_decay=0.9, dtype=torch.float64, group=group)
+    encoded = None
+    if pretrained:
+        lightness = torch.from_numpy(store[:, None, :, :, 0] / 127.5 - 1)
+        with torch.no_grad():
+            encoded = torch.cat([gan.generator.encode(seen) for seen in (lightness, lightness.flip(-1))]).numpy()
     losses = []
     for epoch in (1, 2):
         batches = TrainingBatches(
@@ -42,9 +50,10 @@ def train_two_epochs(group: ProcessGroup, store) -> tuple:
             epoch=epoch,
             device=CPU,
             group=group,
+            encoded=encoded,
         )
         means = gan.fit(
-            (Batch(lightness.double(), chroma.double(), count) for lightness, chroma, count, _ in batches),
+            (Batch(*(x.double() if isinstance(x, torch.Tensor) else x for x in batch)) for batch in batches),
             learning_rate=2e-4,
             adversarial=epoch > 1,
             first_step=0,
@@ -60,8 +69,8 @@ def networks_of(gan) -> dict[str, dict[str, np.ndarray]]:
 
 def train_as_rank(store):
     with process_group(CPU) as group:
-        gan, losses = train_two_epochs(group, store)
-        return group.world_size, networks_of(gan), losses
+        trained = [train_two_epochs(group, store, pretrained) for pretrained in (False, True)]
+        return group.world_size, [(networks_of(gan), losses) for gan, losses in trained]
 
 
 @pytest.mark.slow
@@ -69,16 +78,18 @@ def test_two_processes_train_as_one_wherever_temporary_files_lie(photographs, tm
     (tmp_path / FOREIGN_NAME).mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / FOREIGN_NAME))
     store = photographs[:29]
-    one, expected = train_two_epochs(ProcessGroup(), store)
+    alone = [train_two_epochs(ProcessGroup(), store, pretrained) for pretrained in (False, True)]
     ranks = launch(2, train_as_rank, store)
     assert sorted(ranks) == [0, 1]
-    for world_size, networks, losses in ranks.values():
+    for world_size, trained in ranks.values():
         assert world_size == 2
-        for epoch, means in zip(losses, expected, strict=True):
-            assert epoch == pytest.approx(means, rel=1e-9)
-        for name, weights in networks_of(one).items():
-            for key, weight in weights.items():
-                np.testing.assert_allclose(networks[name][key], weight, rtol=1e-6, atol=1e-8, err_msg=f"{name} {key}")
+        for (networks, losses), (one, expected) in zip(trained, alone, strict=True):
+            for epoch, means in zip(losses, expected, strict=True):
+                assert epoch == pytest.approx(means, rel=1e-9)
+            for name, weights in networks_of(one).items():
+                for key, weight in weights.items():
+                    where = f"{name} {key}"
+                    np.testing.assert_allclose(networks[name][key], weight, rtol=1e-6, atol=1e-8, err_msg=where)
 
 
 def test_after_an_interrupt_and_after_the_death_of_a_process_it_goes_on(committed):

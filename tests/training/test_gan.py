@@ -15,10 +15,11 @@ from colorizer.core.lab import Normalization
 from colorizer.epochs.validation import Validator
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.efficientnet import load_efficientnet_lite0
+from colorizer.networks.pretrained_unet import PretrainedUNet
 from colorizer.networks.unet import UNet
 from colorizer.training.batches import TrainingBatches, to_batch
 from colorizer.training.distributed import SINGLE
-from colorizer.training.gan import GAN, DivergedError, build_gan
+from colorizer.training.gan import GAN, DivergedError
 from colorizer.training.losses import adversarial_loss, l1_loss, swd_loss
 from colorizer.training.recipe import Recipe
 from tests.conftest import NO_GPU
@@ -42,16 +43,17 @@ def gan_for(size, *, learning_rate=2e-4, device=CPU, dtype=torch.float32, precis
     )
 
 
-def pretrained_gan(*, group=SINGLE, precision="fp32", **recipe):
-    """For images of 32 px."""
-    generator = {"encoder": "efficientnet-lite0", "encoder_size": 64, "width": 8, "num_downs": "auto"}
-    return build_gan(
-        generator | {"upsampling": "resize", "resolution": "half"},
-        {"width": 8, "num_downs": 2, "conditional": True, "output": "patch"},
+def pretrained_gan(*, dtype=torch.float32, group=SINGLE, **recipe):
+    """On a pretrained encoder, for images of 32 px."""
+    torch.manual_seed(0)
+    generator = PretrainedUNet(encoder_size=64, image_size=32, width=8, resolution="half")
+    generator.encoder = load_efficientnet_lite0()
+    discriminator = Discriminator(width=8, num_downs=2, conditional=True, output="patch", image_shape=(16, 16))
+    return GAN(
+        generator.to(dtype),
+        discriminator.to(dtype),
         Recipe(**{"learning_rate": 1e-3, "betas": (0.5, 0.999), "l1_weight": 100.0, "ema_decay": 0.9} | recipe),
-        image_shape=(32, 32),
         device=CPU,
-        precision=precision,
         group=group,
     )
 
