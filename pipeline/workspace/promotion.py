@@ -11,7 +11,7 @@ from colorizer.models.registry import MODEL, Version, list_tags, versions
 STAGE = "prod"
 _FIRST = "v0.1.0"
 
-Criterion = Literal["combined_score", "ab_error", "ciede2000", "histogram_distance", "psnr", "ssim"]
+Criterion = Literal["combined_score", "ab_error", "ciede2000", "frechet_distance", "histogram_distance", "psnr", "ssim"]
 _LARGER_IS_BETTER = ("psnr", "ssim")
 
 
