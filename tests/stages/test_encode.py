@@ -56,6 +56,17 @@ def test_kept_features_change_nothing_but_the_time(workspace):
     assert model.predict(np.zeros((1, 48, 32), np.uint8)).shape == (1, 48, 32, 2)
 
 
+def test_a_longer_training_goes_on_to_the_bit(workspace, tmp_path):
+    unbroken = workspace.copy(tmp_path / "unbroken")
+    for one, runs in ((unbroken, ("2",)), (workspace, ("1", "2"))):
+        one.stage("encode")
+        for epochs in runs:
+            one.edit_params(epochs=epochs)
+            output = one.stage("train").stdout
+    assert "resuming after epoch 1" in output
+    assert (workspace.path / MODEL).read_bytes() == (unbroken.path / MODEL).read_bytes()
+
+
 def test_an_encoder_that_learns_has_no_features_to_keep(workspace):
     workspace.edit_params(encoder_learning_rate="0.0001")
     assert "no features to keep" in workspace.stage("encode").stdout
