@@ -59,9 +59,8 @@ class GAN:
             network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.generator, self.discriminator, self.recipe = generator, discriminator, recipe
         encoder = list(generator.encoder.parameters()) if isinstance(generator, PretrainedUNet) else []
-        if recipe.encoder_learning_rate == 0:
-            for weight in encoder:
-                weight.requires_grad_(False)
+        for weight in encoder:
+            weight.requires_grad_(recipe.encoder_learning_rate > 0)
         pretrained = set(encoder)
         decoder = [weight for weight in generator.parameters() if weight not in pretrained]
         self.generator_optimizer = ChannelsLastAdam(decoder, recipe.learning_rate, recipe.betas)
