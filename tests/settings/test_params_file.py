@@ -13,7 +13,8 @@ from colorizer.core.errors import UserError
 from settings.params_file import read_params, refuse_unwritable, write_params
 from tests.support.imports import ROOT
 
-PARAMS = (ROOT / "params.yaml").read_text(encoding="utf-8")
+PARAMS = re.sub(r"\n  epochs: \d+\n", "\n  epochs: 24\n", (ROOT / "params.yaml").read_text(encoding="utf-8"))
+PARAMS = re.sub(r"\n  learning_rate: [\d.]+", "\n  learning_rate: 0.0006", PARAMS)
 EPOCHS, RATE, BETAS, KEEP = "\n  epochs: 24\n", "learning_rate: 0.0006", "betas: [0.5, 0.999]", "keep: all"
 
 
