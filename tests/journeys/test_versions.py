@@ -22,7 +22,7 @@ def followed(tmp_path_factory) -> tuple[Workspace, dict[str, str]]:
     skip_beyond_ascii(folder)
     workspace = make_workspace(folder)
     smaller = {"split__train": MINIATURE["sample__train"], "split__test": MINIATURE["sample__test"]}
-    workspace.edit_params(**MINIATURE | smaller)
+    workspace.edit_params(**MINIATURE | smaller | {"learning_rate": "0.001"})
     workspace.git("add", "--all")
     workspace.git("commit", "--quiet", "--message=miniature")
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/versions.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -51,7 +51,7 @@ def recorded(workspace, revision, path):
 def test_versions_differ_and_can_be_compared(followed):
     workspace, printed = followed
     assert recorded(workspace, "first", MODEL) != recorded(workspace, "second", MODEL)
-    assert re.search(r"train.learning_rate +0.0006 +0.0008", printed["dvc params diff first second"])
+    assert re.search(r"train.learning_rate +0.001 +0.0008", printed["dvc params diff first second"])
     assert re.search(r"model.psnr +\d", printed["dvc metrics diff first second"])
 
 
@@ -68,7 +68,7 @@ def test_one_epoch_can_be_fetched(followed):
     workspace, _ = followed
     _, _, metadata = load_generator(workspace.path / "first-epoch-2.safetensors", torch.device("cpu"))
     assert metadata["epoch"] == 2
-    assert metadata["training"]["params"]["train.learning_rate"] == 0.0006
+    assert metadata["training"]["params"]["train.learning_rate"] == 0.001
 
 
 def test_one_epoch_can_be_checked_out_alone(followed):
