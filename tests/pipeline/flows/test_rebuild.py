@@ -21,11 +21,11 @@ from tests.support.workspace import UNACTIVATED, skip_beyond_ascii
 
 def test_ran_restored_and_unchanged_are_told_apart_and_why(committed, prefect):
     run = run_id(committed.run(*EVERYTHING, **prefect.environment).stdout)
-    assert prefect.run(run)["state"]["message"] == "8 unchanged"
+    assert prefect.run(run)["state"]["message"] == "9 unchanged"
     tasks = prefect.task_runs(run)
     assert {task["state"]["name"] for task in tasks.values()} == {"Unchanged"}
     assert {before["id"] for before in tasks["train"]["task_inputs"]["after"]} == {
-        tasks[name]["id"] for name in ("concatenate", "normalize", "split")
+        tasks[name]["id"] for name in ("concatenate", "encode", "normalize", "split")
     }
 
     settings = ("--set", "train.learning_rate=0.002", "--set", "evaluate.sheet_images=2")
@@ -39,7 +39,8 @@ def test_ran_restored_and_unchanged_are_told_apart_and_why(committed, prefect):
     assert "epoch 2/2" in logs
     artifacts = {key: artifact["data"] for key, artifact in prefect.artifacts(run).items()}
     table = {row["stage"]: row for row in json.loads(artifacts["stages"])}
-    assert list(table) == ["sample", "locate", "load", "split", "concatenate", "normalize", "train", "evaluate"]
+    data_stages = ["sample", "locate", "load", "split", "concatenate", "normalize"]
+    assert list(table) == [*data_stages, "encode", "train", "evaluate"]
     assert table["train"]["outcome"] == "ran"
     assert float(table["train"]["seconds"]) > 1
     [psnr] = [row for row in json.loads(artifacts["metrics"]) if row["metric"] == "model.psnr"]
