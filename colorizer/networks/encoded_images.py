@@ -26,8 +26,10 @@ def encode_images(
     precision: Precision,
     on_images: Callable[[int], None],
 ) -> Iterator[NDArray[np.float16]]:
-    """Yield the features of images of the store (N, H, W, 3), in chunks (n, D); with `flip`, those of all images
-    mirrored left to right after them. `on_images` is told how many more images are done.
+    """Yield the features of images of the store (N, H, W, 3), in chunks (n, D).
+
+    With `flip`, those of all images mirrored left to right come after them. `on_images` is told how many more images
+    are done.
     """
     generator = generator.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for mirrored in (False, True) if flip else (False,):

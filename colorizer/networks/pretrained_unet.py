@@ -62,7 +62,7 @@ class PretrainedUNet(nn.Module):
     def forward(self, lightness: Tensor, encoded: Tensor | None = None) -> Tensor:
         """Predict chroma; `encoded` is what `encode` made of the same lightness, if it is known already."""
         height, width = lightness.shape[-2:]
-        size = (height, width) if self.resolution == "full" else (height // 2, width // 2)
+        size = self.chroma_shape((height, width))
         features = self._features(lightness) if encoded is None else self._unflatten(encoded, (height, width))
         skips = [normalize(x) for normalize, x in zip(self.normalize, features, strict=True)]
         x = self.decoder[-1](skips.pop())

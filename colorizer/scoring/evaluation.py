@@ -55,9 +55,9 @@ class Evaluation:
         return pd.DataFrame(self.columns)
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Summarise methods: mean scores, colourfulness gap, histogram distance, tint, combined score, and, where
-        features are known, the Fréchet distance.
+        """Summarise methods: mean scores, colourfulness gap, histogram and Fréchet distance, tint, combined score.
 
+        The Fréchet distance is left out where no features are known.
         The gap is |out - truth| / truth. Of the truth: colourfulness and tint. The tint tells one hue alone, such as
         brown, from colours that balance.
         The combined score weighs error and colour: AB error relative to leaving the image grey + histogram distance +
@@ -113,6 +113,7 @@ def evaluate_images(
     are those of the images (N, d), if they are known already.
     """
     parts: list[_Part] = []
+    histograms = {name: np.zeros((22, 22)) for name in (*methods, "truth")}
     features: dict[str, list[NDArray[np.float64]]] = {}
     cores = os.cpu_count() or 1
     step = max(1, min(-(-batch_size // cores), _TASK_PIXELS // (store.shape[1] * store.shape[2])))
@@ -129,14 +130,16 @@ def evaluate_images(
                 for name in methods if true_features is not None else (*methods, "truth"):
                     rgb = np.concatenate([part.rgb[name] for part in done])
                     features.setdefault(name, []).append(pooled_features(rgb))
-            parts += [part._replace(rgb={}) for part in done]
+            for part in done:
+                for name in histograms:
+                    histograms[name] += part.histograms[name]
+                parts.append(part._replace(histograms={}, rgb={}))
             on_images(len(truth))
-    names = (*methods, "truth")
     pooled = {name: np.concatenate(batches) for name, batches in features.items()}
     return Evaluation(
         columns={"image": images} | {name: np.concatenate([p.scores[name] for p in parts]) for name in parts[0].scores},
-        histograms={name: np.sum([part.histograms[name] for part in parts], axis=0, dtype=float) for name in names},
-        colors={name: np.concatenate([part.colors[name] for part in parts]) for name in names},
+        histograms=histograms,
+        colors={name: np.concatenate([part.colors[name] for part in parts]) for name in histograms},
         features=pooled | {"truth": true_features} if pooled and true_features is not None else pooled,
     )
 
