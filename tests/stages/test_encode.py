@@ -23,6 +23,7 @@ def workspace(miniature, tmp_path):
 
 
 def test_features_are_those_of_each_image_and_of_its_mirror_image(workspace):
+    workspace.edit_params(precision="fp32")  # as they are compared
     output = workspace.stage("encode").stdout
     encoded = np.load(workspace.path / ENCODED_IMAGES)
     images = read_image_numbers(workspace.path / TRAIN_IMAGES)
