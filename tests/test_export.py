@@ -16,16 +16,14 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from colorizer.core.errors import UserError
-from colorizer.core.lab import Normalization, rgb_to_lightness
+from colorizer.core.lab import rgb_to_lightness
 from colorizer.export import LARGEST_DIFFERENCE
 from colorizer.models.model import load_model
-from colorizer.networks.checkpoints import load_generator, save_generator
-from colorizer.networks.efficientnet import load_efficientnet_lite0
-from colorizer.networks.generator import Generator
-from colorizer.networks.pretrained_unet import PretrainedUNet
+from colorizer.networks.checkpoints import load_generator
 from colorizer.networks.unet import UNet
 from tests.support.colorizer_command import run_colorizer
 from tests.support.imports import ROOT
+from tests.support.model_file import save_model
 
 SHAPES = ((1, 16, 16), (3, 48, 64), (2, 112, 32))
 
@@ -49,13 +47,6 @@ np.save(sys.argv[3], session.run(None, {"lightness": codes})[0])
 """
 
 
-def saved(generator: Generator, folder: Path) -> Path:
-    facts = {"params": {}, "inputs": {}, "code": {}, "environment": {}}
-    path = folder / "generator.safetensors"
-    save_generator(path, generator, Normalization(), image_shape=(32, 48), epoch=3, scores={}, facts=facts)
-    return path
-
-
 @pytest.fixture(scope="module")
 def transposed(tmp_path_factory) -> Path:
     """A generator of the paper's kind, with random weights that are large enough to show."""
@@ -64,19 +55,7 @@ def transposed(tmp_path_factory) -> Path:
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter.mul_(4)
-    return saved(generator, tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def pretrained(photographs, tmp_path_factory) -> Path:
-    """A generator with a pretrained encoder, and statistics of photographs in its batch norm."""
-    torch.manual_seed(0)
-    generator = PretrainedUNet(encoder_size=64, image_size=32, width=4, resolution="half")
-    generator.encoder = load_efficientnet_lite0()
-    with torch.no_grad():
-        for _ in range(20):
-            generator(torch.from_numpy(photographs[:, None, :, :, 0] / np.float32(127.5) - 1))
-    return saved(generator, tmp_path_factory.mktemp("model"))
+    return save_model(generator, tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

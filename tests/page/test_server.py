@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -48,9 +49,12 @@ class App:
 
 
 @pytest.fixture(scope="module")
-def app(miniature, tmp_path_factory) -> Iterator[App]:
+def app(miniature, pretrained, tmp_path_factory) -> Iterator[App]:
+    """Its model has a pretrained encoder, the checkpoints have not."""
     folder = tmp_path_factory.mktemp("app")
     workspace = miniature.copy(folder / "workspace")
+    (workspace.path / MODEL).unlink()
+    shutil.copy(pretrained, workspace.path / MODEL)
     (folder / "audit").mkdir()
     (folder / "audit" / "sitecustomize.py").write_text(AUDIT, encoding="utf-8")
     port = free_port()

@@ -1,10 +1,12 @@
-"""Make the guides' pictures of pages, in a real browser.
+"""Make the guides' pictures: of pages, in a real browser, and of photographs.
 
     python -m tests.support.screenshots app        # docs/app.png, docs/judging.png: the page with its models
     python -m tests.support.screenshots example    # docs/example.png: test images of the built-in sample
+    python -m tests.support.screenshots lab        # docs/lab.png: a photograph as lightness, A and B
+    python -m tests.support.screenshots recipes    # docs/recipes.png: test images, coloured by four recipes
     python -m tests.support.screenshots prefect    # docs/prefect-*.png: Prefect's pages of a rebuild
 
-The last works on a temporary clone of the last commit and takes about four minutes on two cores.
+The last two work on a temporary clone of the last commit and take four to eight minutes on two cores.
 """
 
 import os
@@ -17,12 +19,14 @@ from itertools import product
 from pathlib import Path
 
 import httpx
+import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Page
 
 from benchmarks.kill_training import clone
 from colorizer.core.files import save_image
+from colorizer.core.lab import codes_to_rgb, grey_codes, rgb_to_codes
 from colorizer.core.store import open_store
 from colorizer.data.sample import built_in_photographs
 from colorizer.models.registry import MODEL_PATH
@@ -37,11 +41,34 @@ from tests.support.rebuilding import EVERYTHING, run_id
 from tests.support.workspace import BIN, Workspace
 
 EXAMPLES = [2271, 2032, 2478, 2345, 2410, 2484]  # test images of the sample
+RECIPES = {  # what each changes in presets/sample.yaml; the last is the preset
+    "textbook": {
+        "epochs": "24",
+        "l1_pretrain_epochs": "0",
+        "learning_rate": "0.0002",
+        "swd_weight": "0.0",
+        "ema_decay": "0.0",
+        "flip": "false",
+        "encoder": "plain",
+        "generator__width": "32",
+        "upsampling": "transposed",
+        "resolution": "full",
+        "discriminator__width": "32",
+        "discriminator__num_downs": "4",
+        "conditional": "false",
+        "output": "image",
+    },
+    "own encoder": {"epochs": "24", "l1_pretrain_epochs": "14", "learning_rate": "0.0006", "encoder": "plain"},
+    "L1 alone": {"l1_pretrain_epochs": "10", "monitor": "ab_error"},
+    "pretrained": {},
+}
 EPOCHS, SHOWN = 24, 18  # of presets/sample.yaml; the epoch whose form is shown
 
 
 def main() -> None:
-    {"app": take_app, "example": make_example, "prefect": take_prefect}[sys.argv[1]]()
+    takes = {"app": take_app, "prefect": take_prefect}
+    makes = {"example": make_example, "lab": make_lab, "recipes": make_recipes}
+    (takes | makes)[sys.argv[1]]()
 
 
 def take_app() -> None:
@@ -70,6 +97,51 @@ def make_example() -> None:
     truth = open_store(ROOT / "data" / "lab.npy")[EXAMPLES]
     chroma = generate_chroma(generator, normalization, truth[..., 0], torch.device("cpu"))
     save_image(comparison_sheet(truth, chroma), ROOT / "docs" / "example.png")
+
+
+def make_lab() -> None:
+    pixels = next(pixels for name, pixels in built_in_photographs() if Path(name).stem == "china")
+    side = min(pixels.shape[:2])
+    codes = rgb_to_codes(np.asarray(Image.fromarray(pixels[:side, :side]).resize((256, 256), Image.Resampling.BOX)))
+    a, b = np.full_like(codes, 128), np.full_like(codes, 128)
+    a[..., 0], a[..., 1], b[..., 0], b[..., 2] = 160, codes[..., 1], 160, codes[..., 2]
+    parts = {"photograph": codes, "L": grey_codes(codes), "A, at one lightness": a, "B, at one lightness": b}
+    save_image(columns({title: [codes_to_rgb(part)] for title, part in parts.items()}, tile=256), ROOT / "docs/lab.png")
+
+
+def make_recipes() -> None:
+    cpu = torch.device("cpu")
+    with tempfile.TemporaryDirectory(prefix="screenshots.") as temporary:
+        workspace = Workspace(clone(Path(temporary, "workspace")))
+        models = {}
+        for title, changes in RECIPES.items():
+            workspace.git("checkout", "--quiet", "params.yaml")
+            workspace.edit_params(**changes)
+            workspace.run(str(BIN / "dvc"), "repro", "train", OMP_NUM_THREADS="2")
+            models[title] = load_generator(workspace.path / MODEL_PATH, cpu)
+        truth = open_store(workspace.path / "data" / "lab.npy")[EXAMPLES]
+    lightness = truth[..., :1].astype(np.float32)
+    shown = {"grey": [codes_to_rgb(grey_codes(codes)) for codes in truth]}
+    for title, (generator, normalization, _) in models.items():
+        chroma = generate_chroma(generator, normalization, truth[..., 0], cpu)
+        shown[title] = [codes_to_rgb(codes) for codes in np.concatenate([lightness, chroma], axis=-1)]
+    shown["truth"] = [codes_to_rgb(codes) for codes in truth]
+    save_image(columns(shown, tile=144), ROOT / "docs" / "recipes.png")
+
+
+def columns(shown: dict[str, list[np.ndarray]], tile: int) -> Image.Image:
+    """Draw images (H, W, 3) uint8 below their title, `tile` pixels wide each."""
+    margin, line = 6, 22
+    rows = len(next(iter(shown.values())))
+    sheet = Image.new("RGB", (len(shown) * (tile + margin) + margin, line + rows * (tile + margin)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
+    for column, (title, images) in enumerate(shown.items()):
+        left = margin + column * (tile + margin)
+        draw.text((left, 2), title, "black", font)
+        for row, pixels in enumerate(images):
+            image = Image.fromarray(pixels).resize((tile, tile), Image.Resampling.BICUBIC)
+            sheet.paste(image, (left, line + row * (tile + margin)))
+    return sheet
 
 
 def answers(port: int) -> bool:
