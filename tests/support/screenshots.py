@@ -6,9 +6,10 @@
     python -m tests.support.screenshots recipes    # docs/recipes.png: test images, coloured by four recipes
     python -m tests.support.screenshots prefect    # docs/prefect-*.png: Prefect's pages of a rebuild
 
-The last two work on a temporary clone of the last commit and take four to eight minutes on two cores.
+The last two work on a temporary clone of the last commit and take four to fifteen minutes on two cores.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -117,8 +118,10 @@ def make_recipes() -> None:
         for title, changes in RECIPES.items():
             workspace.git("checkout", "--quiet", "params.yaml")
             workspace.edit_params(**changes)
-            workspace.run(str(BIN / "dvc"), "repro", "train", OMP_NUM_THREADS="2")
+            workspace.run(str(BIN / "dvc"), "repro", OMP_NUM_THREADS="2")
             models[title] = load_generator(workspace.path / MODEL_PATH, cpu)
+            scores = json.loads((workspace.path / "metrics.json").read_text(encoding="utf-8"))["model"]
+            print(f"{title}: {scores}", flush=True)
         truth = open_store(workspace.path / "data" / "lab.npy")[EXAMPLES]
     lightness = truth[..., :1].astype(np.float32)
     shown = {"grey": [codes_to_rgb(grey_codes(codes)) for codes in truth]}

@@ -78,7 +78,9 @@ def test_bad_settings_stop_before_anything_runs(committed, prefect):
         assert told in prefect.run(run_id(result.stdout))["state"]["message"]
         assert "Traceback" not in result.stdout
         assert (committed.path / "params.yaml").read_bytes() == params
-    with pytest.raises(UserError, match="there is no preset 'papr': take one of best, paper, photos64, sample"):
+    with pytest.raises(
+        UserError, match="there is no preset 'papr': take one of best, best224, paper, photos64, sample"
+    ):
         set_params(committed.path, "papr", {})
     with pytest.raises(UserError, match=r"Stage 'trian' not found inside 'dvc.yaml' file"):
         read_plan(committed.path, Children(), ["trian"])
