@@ -89,8 +89,8 @@ class GeneratorParams(Section):
     def _encoder_fits(self) -> Self:
         if self.encoder != "plain" and (self.num_downs != "auto" or self.upsampling != "resize"):
             raise ValueError(
-                f"the encoder {self.encoder} halves the size as often as it does, and its decoder resizes: "
-                "set num_downs to auto and upsampling to resize"
+                f"num_downs and upsampling are for the encoder plain: with {self.encoder}, set num_downs to auto and "
+                "upsampling to resize"
             )
         return self
 

@@ -22,9 +22,9 @@ class PretrainedUNet(nn.Module):
 
     The encoder looks at the lightness enlarged bilinearly by encoder_size / image_size: at `encoder_size` for images
     whose shorter side is `image_size`, those of the training. Every decoder level takes the encoder's features of its
-    size beside what comes from below. The last level, of the output's size, takes a convolution of the lightness
-    itself instead: it knows where the edges are. It has `width` channels, each level below twice as many, up to
-    8 x width. `resolution` is as in `UNet`.
+    size beside what comes from below, enlarged by pixel shuffle. The last level, of the output's size, takes a
+    convolution of the lightness itself instead: it knows where the edges are. It has `width` channels, each level below
+    twice as many, up to 8 x width. `resolution` is as in `UNet`.
     """
 
     def __init__(self, *, encoder_size: int, image_size: int, width: int, resolution: Resolution) -> None:
@@ -58,18 +58,17 @@ class PretrainedUNet(nn.Module):
         self.to_chroma = nn.Conv2d(width, 2, 3, padding=1)
         for part in (self.edges, self.decoder, self.to_chroma):
             part.apply(init_weights)
+        self.upsample = nn.ModuleList(_Upsample(below) for below in channels[1:])
 
     def forward(self, lightness: Tensor, encoded: Tensor | None = None) -> Tensor:
         """Predict chroma; `encoded` is what `encode` made of the same lightness, if it is known already."""
         height, width = lightness.shape[-2:]
-        size = self.chroma_shape((height, width))
         features = self._features(lightness) if encoded is None else self._unflatten(encoded, (height, width))
         skips = [normalize(x) for normalize, x in zip(self.normalize, features, strict=True)]
+        skips.insert(0, self.edges(lightness))
         x = self.decoder[-1](skips.pop())
-        for level in reversed(self.decoder[1:-1]):
-            skip = skips.pop()
-            x = level(torch.cat([_resize(x, skip.shape[-2:]), skip], dim=1))
-        x = self.decoder[0](torch.cat([_resize(x, size), self.edges(lightness)], dim=1))
+        for level, upsample, skip in zip(self.decoder[-2::-1], self.upsample[::-1], skips[::-1], strict=True):
+            x = level(torch.cat([_resize(upsample(x), skip.shape[-2:]), skip], dim=1))
         chroma = torch.tanh(self.to_chroma(x))
         return chroma if self.training else _resize(chroma, (height, width))
 
@@ -116,6 +115,26 @@ class _Level(nn.Sequential):
             nn.BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
         )
+
+
+class _Upsample(nn.Module):
+    """Double the size by pixel shuffle: (N, C, h, w) -> (N, C, 2 h, 2 w).
+
+    There is no checkerboard: the four pixels of a square begin with equal weights (ICNR), and a blur of 2 x 2 follows.
+    Source: Aitken et al., "Checkerboard artifact free sub-pixel convolution" (2017); Sugawara et al.,
+    "Super-resolution using convolutional neural networks without any checkerboard artifacts" (2018).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(channels, 4 * channels, 1, bias=False)
+        weight = nn.init.kaiming_normal_(torch.empty(channels, channels, 1, 1))
+        with torch.no_grad():
+            self.convolution.weight.copy_(weight.repeat_interleave(4, dim=0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(functional.pixel_shuffle(self.convolution(x), 2), inplace=True)
+        return functional.avg_pool2d(functional.pad(x, [1, 0, 1, 0], mode="replicate"), 2, stride=1)
 
 
 def _resize(x: Tensor, size: Sequence[int]) -> Tensor:

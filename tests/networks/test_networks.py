@@ -49,6 +49,14 @@ def test_gradient_reaches_every_weight_of_a_pretrained_unet(resolution):
     assert [name for name, weight in generator.named_parameters() if weight.grad is None or not weight.grad.any()] == []
 
 
+def test_pixel_shuffle_begins_without_a_checkerboard():
+    upsample = PretrainedUNet(encoder_size=128, image_size=64, width=4, resolution="half").upsample[0]
+    enlarged = upsample(torch.rand(1, 8, 1, 1).expand(-1, -1, 3, 5))
+    assert enlarged.shape == (1, 8, 6, 10)
+    assert enlarged.max() > 0
+    torch.testing.assert_close(enlarged, enlarged[..., :1, :1].expand_as(enlarged))
+
+
 def test_the_encoder_sees_whole_pixels_at_the_multiple_of_sides():
     for encoder_size, image_size, multiple in ((128, 64, 16), (224, 224, 32), (96, 64, 64), (256, 64, 8)):
         generator = PretrainedUNet(encoder_size=encoder_size, image_size=image_size, width=4, resolution="half")
