@@ -42,7 +42,9 @@ from tests.support.rebuilding import EVERYTHING, run_id
 from tests.support.workspace import BIN, Workspace
 
 EXAMPLES = [2271, 2032, 2478, 2345, 2410, 2484]  # test images of the sample
+_OWN_ENCODER = {"epochs": "24", "learning_rate": "0.0006", "encoder": "plain"}
 RECIPES = {  # what each changes in presets/sample.yaml; the last is the preset
+    "L1 alone": _OWN_ENCODER | {"l1_pretrain_epochs": "24"},
     "textbook": {
         "epochs": "24",
         "l1_pretrain_epochs": "0",
@@ -59,8 +61,7 @@ RECIPES = {  # what each changes in presets/sample.yaml; the last is the preset
         "conditional": "false",
         "output": "image",
     },
-    "own encoder": {"epochs": "24", "l1_pretrain_epochs": "14", "learning_rate": "0.0006", "encoder": "plain"},
-    "L1 alone": {"l1_pretrain_epochs": "10", "monitor": "ab_error"},
+    "own encoder": _OWN_ENCODER | {"l1_pretrain_epochs": "14"},
     "pretrained": {},
 }
 EPOCHS, SHOWN = 24, 18  # of presets/sample.yaml; the epoch whose form is shown
