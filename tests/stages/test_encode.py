@@ -12,7 +12,7 @@ from colorizer.networks.generator import build_generator
 from settings.params_file import read_params
 from settings.paths import ENCODED_IMAGES, HISTORY, LAB_STORE, METRICS, MODEL, TRAIN_IMAGES
 
-PRETRAINED = {"encoder": "efficientnet-lite0", "encoder_size": "64", "generator__upsampling": "resize"}
+PRETRAINED = {"encoder": "efficientnet-lite0", "encoder_size": "64", "precision": "fp32"}  # results are compared
 
 
 @pytest.fixture
@@ -23,7 +23,6 @@ def workspace(miniature, tmp_path):
 
 
 def test_features_are_those_of_each_image_and_of_its_mirror_image(workspace):
-    workspace.edit_params(precision="fp32")  # as they are compared
     output = workspace.stage("encode").stdout
     encoded = np.load(workspace.path / ENCODED_IMAGES)
     images = read_image_numbers(workspace.path / TRAIN_IMAGES)
