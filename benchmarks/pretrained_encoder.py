@@ -1,12 +1,13 @@
 """A training step on a frozen pretrained encoder: its features computed in every step, and kept from before.
 
-    python -m benchmarks.pretrained_encoder presets/best.yaml --size 64
-    python -m benchmarks.pretrained_encoder presets/best224.yaml --size 224 --steps 3
+    python -m benchmarks.pretrained_encoder presets/sample.yaml --size 64
+    python -m benchmarks.pretrained_encoder presets/best224.yaml --size 224 --steps 2 --rounds 2
 
 The images are crops of the built-in photographs. All rows run in turn, round after round; one round warms up.
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
@@ -49,7 +50,8 @@ def main() -> None:
         precision=precision,
         group=SINGLE,
     )
-    assert isinstance(gan.generator, PretrainedUNet)
+    if not isinstance(gan.generator, PretrainedUNet):
+        sys.exit(f"{arguments.preset} has no pretrained encoder: take presets/sample.yaml or presets/best224.yaml")
     encode = partial(
         encode_images,
         gan.generator,

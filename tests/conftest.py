@@ -11,16 +11,12 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before PyTorch is imported: workers share
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import settings
 from numpy.typing import NDArray
 
 from colorizer.data.sample import make_sample
 from colorizer.models.environment import bypass_proxies
-from colorizer.networks.efficientnet import load_efficientnet_lite0
-from colorizer.networks.pretrained_unet import PretrainedUNet
 from tests.support.disturbed import ask_for_training, results
-from tests.support.model_file import save_model
 from tests.support.prefect_server import ALIVE, PrefectServer, running_server
 from tests.support.workspace import STARTED, Workspace, end_what_was_started, make_miniature, make_once
 
@@ -120,14 +116,9 @@ def miniature(tmp_path_factory, photographs) -> Workspace:
 @pytest.fixture(scope="session")
 def pretrained(photographs, tmp_path_factory) -> Path:
     """A model with a pretrained encoder, a random decoder, and statistics of photographs in its batch norm."""
-    torch.manual_seed(0)
-    generator = PretrainedUNet(encoder_size=64, image_size=32, width=4, resolution="half")
-    generator.encoder = load_efficientnet_lite0()
-    with torch.no_grad():
-        generator.to_chroma.weight.mul_(10)  # or the colours are hard to see
-        for _ in range(20):
-            generator(torch.from_numpy(photographs[:, None, :, :, 0] / np.float32(127.5) - 1))
-    return save_model(generator, tmp_path_factory.mktemp("pretrained"))
+    from tests.support.model_file import save_pretrained  # PyTorch takes a second, which not every process needs
+
+    return save_pretrained(photographs, tmp_path_factory.mktemp("pretrained"))
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,7 @@ def test_kept_features_change_nothing_but_the_time(workspace):
         assert (np.load(workspace.path / ENCODED_IMAGES).size > 0) == (kept == "true")
         workspace.stage("train")
         histories.append(pd.read_csv(workspace.path / HISTORY))
-    for name, tolerance in (("l1_loss", 1e-3), ("validation_psnr", 1e-3), ("validation_frechet_distance", 2e-2)):
+    for name, tolerance in (("l1_loss", 1e-3), ("validation_psnr", 1e-3), ("validation_frechet_distance", 5e-3)):
         assert histories[0][name].tolist() == pytest.approx(histories[1][name].tolist(), rel=tolerance)
     workspace.stage("evaluate")
     assert '"frechet_distance"' in (workspace.path / METRICS).read_text(encoding="utf-8")

@@ -1,10 +1,16 @@
-"""A generator as a file."""
+"""Generators as files."""
 
 from pathlib import Path
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
 from colorizer.core.lab import Normalization
 from colorizer.networks.checkpoints import save_generator
+from colorizer.networks.efficientnet import load_efficientnet_lite0
 from colorizer.networks.generator import Generator
+from colorizer.networks.pretrained_unet import PretrainedUNet
 
 
 def save_model(generator: Generator, folder: Path) -> Path:
@@ -13,3 +19,15 @@ def save_model(generator: Generator, folder: Path) -> Path:
     path = folder / "generator.safetensors"
     save_generator(path, generator, Normalization(), image_shape=(32, 48), epoch=3, scores={}, facts=facts)
     return path
+
+
+def save_pretrained(photographs: NDArray[np.uint8], folder: Path) -> Path:
+    """A pretrained encoder, a random decoder, and statistics of the photographs (n, 32, 32, 3) in its batch norm."""
+    torch.manual_seed(0)
+    generator = PretrainedUNet(encoder_size=64, image_size=32, width=4, resolution="half")
+    generator.encoder = load_efficientnet_lite0()
+    with torch.no_grad():
+        generator.to_chroma.weight.mul_(10)  # or the colours are hard to see
+        for _ in range(20):
+            generator(torch.from_numpy(photographs[:, None, :, :, 0] / np.float32(127.5) - 1))
+    return save_model(generator, folder)

@@ -11,6 +11,7 @@ The last two work on a temporary clone of the last commit and take four to fifte
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,26 +44,12 @@ from tests.support.workspace import BIN, Workspace
 
 EXAMPLES = [2271, 2032, 2478, 2345, 2410, 2484]  # test images of the sample
 _OWN_ENCODER = {"epochs": "24", "learning_rate": "0.0006", "encoder": "plain"}
-RECIPES = {  # what each changes in presets/sample.yaml; the last is the preset
-    "L1 alone": _OWN_ENCODER | {"l1_pretrain_epochs": "24"},
-    "textbook": {
-        "epochs": "24",
-        "l1_pretrain_epochs": "0",
-        "learning_rate": "0.0002",
-        "swd_weight": "0.0",
-        "ema_decay": "0.0",
-        "flip": "false",
-        "encoder": "plain",
-        "generator__width": "32",
-        "upsampling": "transposed",
-        "resolution": "full",
-        "discriminator__width": "32",
-        "discriminator__num_downs": "4",
-        "conditional": "false",
-        "output": "image",
-    },
-    "own encoder": _OWN_ENCODER | {"l1_pretrain_epochs": "14"},
-    "pretrained": {},
+_OF_THE_SAMPLE = {"root": "data/sample", "split__train": "2000", "validation": "200", "split__test": "500"}
+RECIPES = {  # a preset, and what is changed in it
+    "L1 alone": ("sample", _OWN_ENCODER | {"l1_pretrain_epochs": "24"}),
+    "textbook": ("photos64", _OF_THE_SAMPLE | {"epochs": "24"}),
+    "own encoder": ("sample", _OWN_ENCODER | {"l1_pretrain_epochs": "14"}),
+    "pretrained": ("sample", {}),
 }
 EPOCHS, SHOWN = 24, 18  # of presets/sample.yaml; the epoch whose form is shown
 
@@ -116,8 +103,8 @@ def make_recipes() -> None:
     with tempfile.TemporaryDirectory(prefix="screenshots.") as temporary:
         workspace = Workspace(clone(Path(temporary, "workspace")))
         models = {}
-        for title, changes in RECIPES.items():
-            workspace.git("checkout", "--quiet", "params.yaml")
+        for title, (preset, changes) in RECIPES.items():
+            shutil.copy(workspace.path / f"presets/{preset}.yaml", workspace.path / "params.yaml")
             workspace.edit_params(**changes)
             workspace.run(str(BIN / "dvc"), "repro", OMP_NUM_THREADS="2")
             models[title] = load_generator(workspace.path / MODEL_PATH, cpu)
