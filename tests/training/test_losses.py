@@ -28,7 +28,7 @@ def test_l1_loss_is_the_mean_absolute_difference():
     assert l1_loss(generated, torch.zeros(3, 2, 4, 4)).item() == pytest.approx(0.5)
 
 
-def test_colour_loss_is_the_mean_wasserstein_distance_in_four_directions():
+def test_colour_loss_is_the_mean_wasserstein_distance_of_compressed_colours_in_four_directions():
     from scipy.stats import wasserstein_distance
 
     random = torch.Generator().manual_seed(0)
@@ -39,10 +39,10 @@ def test_colour_loss_is_the_mean_wasserstein_distance_in_four_directions():
             np.cos(np.radians(degrees)) * c[:, 0] + np.sin(np.radians(degrees)) * c[:, 1]
             for c in (generated.numpy(), truth.numpy())
         )
-        distances.append(wasserstein_distance(a.ravel(), b.ravel()))
+        distances.append(wasserstein_distance(*(0.05 * np.arcsinh(x.ravel() / 0.05) for x in (a, b))))
     assert swd_loss(generated, truth).item() == pytest.approx(np.mean(distances), rel=1e-9)
     many = [chroma.repeat(1, 1, 20, 16) for chroma in (generated, truth)]  # 46,080 pixels: every third is taken
-    assert swd_loss(*many).item() == pytest.approx(np.mean(distances), rel=0.05)
+    assert swd_loss(*many).item() == pytest.approx(np.mean(distances), rel=0.1)
 
 
 def test_colour_loss_ignores_where_colours_are_and_leads_grey_to_colour():
@@ -51,3 +51,8 @@ def test_colour_loss_ignores_where_colours_are_and_leads_grey_to_colour():
     grey = (1e-3 * truth).requires_grad_()
     swd_loss(grey, truth).backward()
     assert (grey.grad * truth).sum() < 0
+
+
+def test_colour_loss_sees_a_tint_of_grey_more_than_one_of_a_strong_colour():
+    grey, red = torch.zeros(1, 2, 8, 8), torch.full((1, 2, 8, 8), 0.5)
+    assert swd_loss(grey + 0.02, grey) > 5 * swd_loss(red + 0.02, red)
