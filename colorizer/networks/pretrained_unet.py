@@ -64,11 +64,12 @@ class PretrainedUNet(nn.Module):
         """Predict chroma; `encoded` is what `encode` made of the same lightness, if it is known already."""
         height, width = lightness.shape[-2:]
         features = self._features(lightness) if encoded is None else self._unflatten(encoded, (height, width))
-        skips = [normalize(x) for normalize, x in zip(self.normalize, features, strict=True)]
-        skips.insert(0, self.edges(lightness))
-        x = self.decoder[-1](skips.pop())
-        for level, upsample, skip in zip(self.decoder[-2::-1], self.upsample[::-1], skips[::-1], strict=True):
-            x = level(torch.cat([_resize(upsample(x), skip.shape[-2:]), skip], dim=1))
+        skips = [self.edges(lightness)]
+        skips += [normalize(x) for normalize, x in zip(self.normalize, features, strict=True)]
+        x = self.decoder[-1](skips[-1])
+        for level in reversed(range(len(self.upsample))):
+            enlarged = _resize(self.upsample[level](x), skips[level].shape[-2:])
+            x = self.decoder[level](torch.cat([enlarged, skips[level]], dim=1))
         chroma = torch.tanh(self.to_chroma(x))
         return chroma if self.training else _resize(chroma, (height, width))
 
