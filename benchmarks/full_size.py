@@ -23,9 +23,6 @@ from colorizer.photographs.decoding import read_photograph
 from colorizer.photographs.photographs import Photograph, find_photographs
 from colorizer.scoring.evaluation import Evaluation, constant_chroma, evaluate_images
 
-SCORES = ["psnr", "ssim", "ciede2000", "ab_error", "colourfulness", "colourfulness_gap", "histogram_distance"]
-SCORES += ["tint", "combined_score", "frechet_distance"]
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -35,12 +32,13 @@ def main() -> None:
     options = parser.parse_args()
     codes = [rgb_to_codes(read_photograph(path).rgb) for path, _ in find_photographs(options.folder)]
     methods: dict[str, Predict] = {
-        f"{path} | {strength:g}": partial(colored, load_model(path), strength)
+        f"{path} | {strength:g}": partial(colored, model, strength)
         for path in options.models
+        for model in [load_model(path)]
         for strength in options.strength
     }
     methods["grey | "] = constant_chroma((NEUTRAL, NEUTRAL))
-    parts = []
+    parts, pooled_features = [], PooledFeatures(choose_device("auto"))
     with Progress("score", total=len(codes)) as progress:
         for _, group in groupby(sorted(codes, key=np.shape), key=np.shape):
             same_size = np.stack(list(group))
@@ -50,14 +48,15 @@ def main() -> None:
                 methods,
                 batch_size=4,
                 on_images=progress.advance,
-                pooled_features=PooledFeatures(choose_device("auto")),
+                pooled_features=pooled_features,
             )
             parts.append(part)
     summary = pooled(parts).summary()
-    print(f"| model | strength | {' | '.join(name.replace('_', ' ') for name in SCORES)} |")
-    print(f"|---|{'---:|' * (1 + len(SCORES))}")
+    scores = list(summary["grey | "])
+    print(f"| model | strength | {' | '.join(score.replace('_', ' ') for score in scores)} |")
+    print(f"|---|{'---:|' * (1 + len(scores))}")
     for name in methods:
-        print(f"| {name} | {' | '.join(f'{summary[name][score]:.3f}' for score in SCORES)} |")
+        print(f"| {name} | {' | '.join(f'{summary[name][score]:.3f}' for score in scores)} |")
     print(f"true colourfulness {summary['truth']['colourfulness']:.1f}, tint {summary['truth']['tint']:.2f}")
 
 
