@@ -73,7 +73,7 @@ def import_(
     if printable(str(out)) != str(out):
         say("to train on them, rename the folder first: its name cannot be pasted")
     else:
-        say(f"to train on them: {training_command(out, imported.num_images)}")
+        say(f"to train on them: {training_command(out)}")
 
 
 @app.command()

@@ -5,15 +5,13 @@ import shlex
 from pathlib import Path
 
 
-def training_command(root: Path, num_images: int) -> str:
+def training_command(root: Path) -> str:
     """Build the `dvc exp run` that trains on the raw arrays in `root`: a fifth tests, a tenth of the rest validates."""
-    test = num_images // 5
-    train = num_images - test
     settings = {
         "data.root": hydra_text(str(root)),
-        "split.train": train,
-        "split.validation": train // 10,
-        "split.test": test,
+        "split.train": 0.8,
+        "split.validation": 0.1,
+        "split.test": 0.2,
         "split.shuffle": "true",
     }
     return "dvc exp run " + " ".join(f"-S {shlex.quote(f'{key}={value}')}" for key, value in settings.items())

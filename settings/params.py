@@ -2,6 +2,7 @@
 
 import os
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -15,6 +16,19 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Chroma = Annotated[float, Field(ge=0, le=180)]
 MomentumDecay = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _count_or_share(value: object) -> object:
+    if (type(value) is int and value >= 1) or (type(value) is float and 0 < value < 1):
+        return value
+    raise ValueError("Input should be a whole number of at least 1, or a share above 0 and below 1")
+
+
+def _count_share_or_none(value: object) -> object:
+    return value if type(value) is int and value == 0 else _count_or_share(value)
+
+
+Images = Annotated[int | float, BeforeValidator(_count_or_share)]
 
 
 class Section(BaseModel):
@@ -50,9 +64,9 @@ class Normalize(Section):
 
 
 class Split(Section):
-    train: Count
-    validation: Annotated[int, Field(ge=0)]
-    test: Count
+    train: Images
+    validation: Annotated[int | float, BeforeValidator(_count_share_or_none)]
+    test: Images
     shuffle: bool
     seed: Seed
     min_chroma: Chroma
@@ -60,9 +74,18 @@ class Split(Section):
 
     @model_validator(mode="after")
     def _some_images_train(self) -> Self:
-        if self.validation >= self.train:
+        if isinstance(self.train, int) and self.validation >= self.train:
             raise ValueError(
                 f"validation is {self.validation}, but it is taken from the {self.train} training images: lower it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        shares = [part for part in (self.train, self.test) if isinstance(part, float)]
+        if len(shares) == 2 and sum(Fraction(str(share)) for share in shares) > 1:
+            raise ValueError(
+                f"train {self.train} and test {self.test} are shares of all images, together over 1: lower them"
             )
         return self
 
@@ -189,7 +212,7 @@ class Params(Section):
     @model_validator(mode="after")
     def _sample_keeps_its_split(self) -> Self:
         split = self.split
-        as_cut = split.train == self.sample.train and split.test <= self.sample.test
+        as_cut = split.train == self.sample.train and 1 <= split.test <= self.sample.test
         if self.uses_sample and (not as_cut or split.shuffle or split.min_chroma or split.drop_duplicates):
             raise ValueError(
                 "this split would mix training and test crops of the built-in sample, which overlap among themselves: "

@@ -55,10 +55,40 @@ def test_near_grey_images_and_copies_are_left_out_on_request():
 
 
 def test_a_split_larger_than_the_data_is_refused():
-    with pytest.raises(UserError, match=r"16 \+ 5 images but there are 20: lower"):
+    with pytest.raises(
+        UserError, match=r"16 \+ 5 images but there are 20: lower .* shares of all images: 0\.8 and 0\.2"
+    ):
         split_images(*INVENTORY, train=16, test=5, **DEFAULTS)
     with pytest.raises(UserError, match=r"there are 15 \(5 of 20 were dropped\)"):
         split_images(*INVENTORY, train=16, test=4, **DEFAULTS | {"drop_duplicates": True})
+
+
+@pytest.mark.parametrize(
+    ("total", "train", "validation", "test", "numbers"),
+    [
+        (25_000, 0.8, 0.025, 0.2, (19_500, 500, 5_000)),
+        (25_000, 0.8, 0, 0.2, (20_000, 0, 5_000)),
+        (100, 0.29, 4, 0.57, (25, 4, 57)),  # 0.29 x 100 and 0.57 x 100 are a little less than 29 and 57 in floats
+        (3, 0.5, 0, 0.5, (1, 0, 1)),
+        (30, 0.9, 0.01, 0.01, (26, 1, 1)),
+        (30, 20, 0.25, 0.3, (15, 5, 9)),
+    ],
+)
+def test_shares_of_the_images(total, train, validation, test, numbers):
+    inventory = np.full(total, 5.0), np.zeros(total, bool)
+    options = {"train": train, "validation": validation, "test": test}
+    parts = split_images(*inventory, **DEFAULTS | options)
+    assert tuple(len(part) for part in parts) == numbers
+
+
+def test_shares_are_of_those_that_take_part():
+    options = {"train": 0.5, "test": 0.5, "min_chroma": 4.0}
+    assert [len(part) for part in split_images(*INVENTORY, **DEFAULTS | options)] == [5, 0, 5]
+
+
+def test_shares_of_which_nothing_would_train():
+    with pytest.raises(UserError, match=r"split\.validation asks for 1 of 1 training images"):
+        split_images(*INVENTORY, train=0.05, test=5, **DEFAULTS | {"validation": 0.5})
 
 
 def test_reads_the_two_columns_it_needs(tmp_path):

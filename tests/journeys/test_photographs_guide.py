@@ -31,7 +31,7 @@ def test_three_commands(committed: Workspace, tmp_path):
 
     [printed] = re.findall(r"to train on them: (.*)", said)
     assert re.sub(r"\d+", "N", printed) == re.sub(r"\d+", "N", to_model)
-    assert "-S split.train=32 -S split.validation=3 -S split.test=8" in printed
+    assert "-S split.train=0.8 -S split.validation=0.1 -S split.test=0.2" in printed
     before = (committed.path / "models/generator.safetensors").read_bytes()
     run(printed)
     assert (committed.path / "models/generator.safetensors").read_bytes() != before

@@ -55,7 +55,7 @@ def test_the_paper_preset_is_the_recipe():
         False,
         "image",
     )
-    assert (params.split.train, params.split.test, params.split.shuffle) == (20_000, 5_000, False)
+    assert (params.split.train, params.split.test, params.split.shuffle) == (0.8, 0.2, False)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,18 @@ def test_the_paper_preset_is_the_recipe():
         (r"decay_epochs: \d+", "decay_epochs: 1000", "train: decay_epochs is 1000 but there are only"),
         (r"split:\n  train: 2000", "split:\n  train: 1900", "would mix training and test crops"),
         (r"(split:\n.*\n.*\n)  test: 500", r"\1  test: 501", "would mix training and test crops"),
+        (r"(split:\n.*\n.*\n)  test: 500", r"\1  test: 0.2", "would mix training and test crops"),
+        (
+            r"split:\n  train: 2000",
+            "split:\n  train: 1.0",
+            "split.train: Input should be a whole number of at least 1, or a share above 0 and below 1 (it is 1.0)",
+        ),
+        (
+            r"split:\n  train: 2000(.*\n.*\n)  test: 500",
+            r"split:\n  train: 0.8\1  test: 0.25",
+            "split: train 0.8 and test 0.25 are shares of all images, together over 1: lower them",
+        ),
+        (r"validation: \d+", "validation: -1", "split.validation: Input should be a whole number of at least 1, or"),
         (r"min_chroma: 0.0", "min_chroma: 15.0", "would mix training and test crops"),
         (r"drop_duplicates: false", "drop_duplicates: true", "would mix training and test crops"),
         (
