@@ -24,6 +24,7 @@ from colorizer.training.training_data import TrainingData, open_training_data
 from settings import paths
 from settings.params import Params, Train
 from settings.params_file import read_params, refuse_unwritable, write_params
+from settings.unused_arrays import describe_unused_arrays
 from stages.runtime.dvc_run import is_cached, project_root, starter, stop_if_orphaned
 from stages.runtime.entry import run_stage
 from stages.runtime.provenance import train_params, training_facts
@@ -33,6 +34,8 @@ OUTPUTS = Outputs(model=paths.MODEL, checkpoints=paths.CHECKPOINTS, history=path
 
 def train(params: Params) -> None:
     options = params.train
+    if not is_rank() and (unused := describe_unused_arrays(params)):
+        print(f"train: {unused}")
     device, precision = open_device(options.device, options.precision)
     recipe = Recipe(**options.model_dump(include={field.name for field in fields(Recipe)}))
     data = open_training_data(paths.LAB_STORE, paths.NORMALIZATION, paths.TRAIN_IMAGES, paths.VALIDATION_IMAGES)

@@ -15,6 +15,8 @@ from pipeline.process.flow_run import STOPPED, end_in_one_line, end_without_serv
 from pipeline.workspace.overrides import set_params
 from pipeline.workspace.plan import read_plan
 from pipeline.workspace.stage_runs import Build, Outcome, run_stages
+from settings.params_file import read_params
+from settings.unused_arrays import describe_unused_arrays
 
 
 @flow(task_runner=ThreadPoolTaskRunner(max_workers=4))  # type: ignore[arg-type]
@@ -47,6 +49,8 @@ def rebuild(
             build = Build(folder, children, force=force, review=reviewer)
             for line in set_params(folder, preset, overrides or {}):
                 log.info(line)
+            if unused := describe_unused_arrays(read_params()):
+                log.warning(unused)
             if pull:
                 run_dvc(children, folder, "pull", "--allow-missing", "--run-cache")
             states = run_stages(build, read_plan(folder, children, targets or []))

@@ -5,7 +5,8 @@ import pexpect
 import pytest
 from ruamel.yaml import YAML
 
-from tests.support.workspace import BIN, Workspace
+from tests.support.terminal import train_in_terminal
+from tests.support.workspace import Workspace
 
 SAVE, RATE = r"Save this model\?", r"Learning rate\?"
 PUBLISHED = ("models/checkpoints/*", "models/generator.safetensors", "reports/history.csv", "reports/samples/*")
@@ -23,18 +24,6 @@ def workspace(miniature, tmp_path) -> Workspace:
 def published(workspace):
     paths = [path for pattern in PUBLISHED for path in workspace.path.glob(pattern)]
     return {str(path.relative_to(workspace.path)): path.read_bytes() for path in paths}
-
-
-def train_in_terminal(workspace):
-    return pexpect.spawn(
-        str(BIN / "python"),
-        ["train_gan.py"],
-        cwd=workspace.path,
-        env=workspace.environment,
-        timeout=60,
-        encoding="utf-8",
-        dimensions=(24, 200),
-    )
 
 
 def test_answers_become_params_and_repeat_to_the_byte(workspace):

@@ -5,11 +5,13 @@ import signal
 import subprocess
 from collections.abc import Callable
 
+import numpy as np
 import psutil
 import pytest
 
 from benchmarks.kill_training import partial_files
 from colorizer.core.errors import UserError
+from colorizer.data.raw import write_raw
 from pipeline.process.children import Children
 from pipeline.workspace.overrides import set_params
 from pipeline.workspace.plan import read_plan
@@ -94,9 +96,13 @@ def test_bad_settings_stop_before_anything_runs(committed, prefect):
 
 
 def test_a_stage_that_fails_is_told_and_nothing_after_it_runs(committed, prefect):
+    (committed.path / "data").rename(committed.path / "mine")
+    write_raw(committed.path / "data", np.full((2, 16, 24, 3), 128, np.uint8))
+    committed.edit_params(root="mine")
     result = committed.run(*EVERYTHING, "--set", "train.generator.num_downs=7", check=False, **prefect.environment)
     assert result.returncode == 1
     assert "Traceback" not in result.stdout
+    assert "arrays lie in data/ but data.root is mine, so they are not used: for these 2 images" in result.stdout
     run = run_id(result.stdout)
     message = prefect.run(run)["state"]["message"]
     assert message.startswith("train failed with exit code 1. Its last lines:\n")
