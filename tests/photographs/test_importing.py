@@ -1,6 +1,7 @@
 import csv
 import io
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -50,6 +51,17 @@ def photographs(tmp_path):
     for seed, name in enumerate(["b.png", "a/z.png", "a/y.PNG", "c/d/e.png", "k.png"]):
         save(tmp_path / "photographs" / name, colors(seed, 12 + seed, 14))
     return tmp_path / "photographs"
+
+
+def test_a_research_set_of_jpeg_files_keeps_its_pixels(tmp_path):
+    """In the layout of Tiny ImageNet, whose photographs have the size of the images already."""
+    jpegs = [tmp_path / f"set/train/n0144{number}/images/n0144{number}_0.JPEG" for number in (0, 1, 2)]
+    for seed, path in enumerate(jpegs):
+        save(path, colors(seed, 64, 64), quality=90)
+        (path.parents[1] / f"n0144{seed}_boxes.txt").touch()
+    assert bring_in(tmp_path / "set/train", tmp_path / "out", size=64) == Imported(num_images=3, skipped={})
+    decoded = [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2LAB) for path in jpegs]
+    assert np.array_equal(images(tmp_path / "out"), decoded)
 
 
 def test_images_come_in_order_and_as_numpy_writes_them(tmp_path, photographs):
