@@ -14,13 +14,18 @@ COLUMNS = (
     ("combined_score", "combined ↓", 3),
     ("frechet_distance", "Fréchet ↓", 1),
 )
+ANOTHER_CPU = (  # docs/troubleshooting.md says more
+    "`git status` shows dvc.lock and metrics.json as changed? On another kind of CPU this is right: leave them, or "
+    "commit them."
+)
 METHODS = (("model", "this model"), ("mean_chroma", "mean chroma"), ("grey", "grey"), ("truth", "truth"))
 
 
 def score_card(metrics: dict, origin: list[str], failures: pd.DataFrame) -> str:
     """Format the scores of metrics.json as a plain-text table, under sentences about the model's `origin`.
 
-    Below it one line for each property of the images sums up `failures`, the table of `where_it_fails`.
+    Below it one line for each property of the images sums up `failures`, the table of `where_it_fails`. The last line
+    is for whoever repeats the committed run on another machine.
     """
     table = [["", *(heading for _, heading, _ in COLUMNS)]]
     table += [[label, *score_cells(metrics[key])] for key, label in METHODS]
@@ -31,7 +36,7 @@ def score_card(metrics: dict, origin: list[str], failures: pd.DataFrame) -> str:
         lines.append("  ".join([label.ljust(widths[0]), *aligned]).rstrip())
     if thirds := _short_failures(failures):
         lines += ["", "CIEDE2000 on thirds of the test images (and on how many the AB error is below grey's):", *thirds]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", ANOTHER_CPU]) + "\n"
 
 
 def score_cells(scores: dict[str, float]) -> list[str]:
