@@ -11,6 +11,7 @@ TEST_IMAGES = Path("data/split/test.csv")
 ENCODED_IMAGES = Path("data/encoded.npy")
 
 MODEL, CHECKPOINTS = Path("models/generator.safetensors"), Path("models/checkpoints")
+MODEL_CARD, CARD_EXAMPLES = Path("models/README.md"), Path("models/examples.png")
 
 HISTORY, SAMPLES = Path("reports/history.csv"), Path("reports/samples")
 EVALUATION = Path("reports/evaluation")

@@ -1,13 +1,14 @@
-"""Score the model on the test images beside two baselines, and make the report."""
+"""Score the model on the test images beside two baselines, and make the report and the model card."""
 
 import json
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from colorizer.core.digests import fingerprint
+from colorizer.core.digests import file_digest, fingerprint
 from colorizer.core.errors import UserError
 from colorizer.core.files import save_image, write_csv, write_text
 from colorizer.core.lab import NEUTRAL
@@ -20,17 +21,21 @@ from colorizer.networks.pooled_features import PooledFeatures
 from colorizer.report.failures import where_it_fails, worst_by_kind
 from colorizer.report.figures import plot_histograms, plot_history, save_figure
 from colorizer.report.html import report_page
+from colorizer.report.model_card import Data, Weights, model_card
 from colorizer.report.score_card import score_card
 from colorizer.scoring.evaluation import Evaluation, constant_chroma, evaluate_images
 from colorizer.scoring.sheets import comparison_sheet
-from settings.params import Params
+from settings.params import SAMPLE_ROOT, Params
+from settings.params_file import flat
 from settings.paths import (
+    CARD_EXAMPLES,
     EVALUATION,
     HISTORY,
     INVENTORY,
     LAB_STORE,
     METRICS,
     MODEL,
+    MODEL_CARD,
     NORMALIZATION,
     SCORE_CARD,
     TEST_IMAGES,
@@ -40,6 +45,7 @@ from settings.paths import (
 from stages.runtime.entry import run_stage
 
 _OF_EACH_KIND = 3  # images on the sheet of the worst by kind: a row
+_NO_LICENSE = "motorcycle_left.png"  # of the sample's photographs: data/README.md. The card is for publishing
 
 
 def evaluate(params: Params) -> None:
@@ -78,12 +84,14 @@ def evaluate(params: Params) -> None:
     )
     sheets = {name: dict.fromkeys(chosen, "") for name, chosen in pick(evaluation, options.sheet_images).items()}
     kinds = worst_by_kind(evaluation.scores, _OF_EACH_KIND)
+    sheets["examples"] = dict.fromkeys(pick_examples(evaluation, params), "")
     sheets["worst_by_kind"] = {image: f"{kind}: " for kind, chosen in kinds.items() for image in chosen}
     ciede2000 = evaluation.scores.set_index("image")["model_ciede2000"]
     for name, kind_of in sheets.items():
         truth = store[list(kind_of)]
         captions = [f"{kind}image {image}, CIEDE2000 {ciede2000[image]:.1f}" for image, kind in kind_of.items()]
-        save_image(comparison_sheet(truth, predict(truth[..., 0]), captions=captions), EVALUATION / f"{name}.png")
+        sheet = CARD_EXAMPLES if name == "examples" else EVALUATION / f"{name}.png"
+        save_image(comparison_sheet(truth, predict(truth[..., 0]), captions=captions), sheet)
 
     metrics = {"test_images": len(images), "epoch": metadata["epoch"], "epochs": len(history), **evaluation.summary()}
     write_text(METRICS, json.dumps(metrics, indent=2) + "\n")
@@ -112,8 +120,32 @@ def evaluate(params: Params) -> None:
         ),
     ]
     write_text(EVALUATION / "report.html", report_page(metrics, origin, failures, metadata["training"], pictures))
+    weights = Weights(
+        file=MODEL.name,
+        sha256=file_digest(MODEL),
+        count=sum(weight.numel() for weight in generator.parameters()),
+        metadata=metadata,
+    )
+    data = describe_data(params, store.shape[1:3], len(images))
+    write_text(MODEL_CARD, model_card(weights, data, metrics, origin, failures, CARD_EXAMPLES.name))
     model, grey = metrics["model"]["psnr"], metrics["grey"]["psnr"]
     print(f"evaluate: PSNR {model:.2f} dB (grey {grey:.2f}), report in {EVALUATION}/report.html")
+
+
+def describe_data(params: Params, shape: tuple[int, int], test: int) -> Data:
+    """The images, for the model card."""
+    root = Path(params.data.root)
+    return Data(
+        name="the built-in sample"
+        if params.uses_sample
+        else f"the arrays in {root.name if root.is_absolute() else root}",
+        is_sample=params.uses_sample,
+        shape=shape,
+        train=len(pd.read_csv(TRAIN_IMAGES)),
+        validation=len(pd.read_csv(VALIDATION_IMAGES)),
+        test=test,
+        split=flat({"split": params.split.model_dump(mode="json")}),
+    )
 
 
 def training_mean_chroma() -> tuple[float, float]:
@@ -145,13 +177,27 @@ def trained_by(facts: dict) -> str:
     )
 
 
+def pick_examples(evaluation: Evaluation, params: Params) -> NDArray[np.int64]:
+    """Images for the model card, at equal steps of the ranking, of those that may be shown."""
+    ranked = evaluation.ranked()
+    if params.uses_sample:
+        crops = pd.read_csv(SAMPLE_ROOT / "crops.csv")
+        ranked = ranked[~np.isin(ranked, crops["image"][crops["photograph"] == _NO_LICENSE])]
+    return equal_steps(ranked, params.evaluate.sheet_images)
+
+
+def equal_steps(ranked: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """From the first to the last, `count` or all."""
+    return ranked[np.linspace(0, len(ranked) - 1, min(count, len(ranked))).astype(int)]
+
+
 def pick(evaluation: Evaluation, count: int) -> dict[str, NDArray[np.int64]]:
     """Images for the contact sheets, `count` each (or all): at equal steps of the ranking, its middle, and its end."""
     ranked = evaluation.ranked()
     count = min(count, len(ranked))
     middle = (len(ranked) - count) // 2
     return {
-        "ranking": ranked[np.linspace(0, len(ranked) - 1, count).astype(int)],
+        "ranking": equal_steps(ranked, count),
         "median": ranked[middle : middle + count],
         "worst": ranked[-count:][::-1],
     }

@@ -3,6 +3,16 @@
 import numpy as np
 import pandas as pd
 
+FAILURE_COLUMNS = (
+    # key, heading, format
+    ("images", "images", "{:.0f}"),
+    ("psnr", "PSNR dB ↑", "{:.2f}"),
+    ("ab_error", "AB error ↓", "{:.2f}"),
+    ("ciede2000", "CIEDE2000 ↓", "{:.2f}"),
+    ("colourfulness", "colourful", "{:.1f}"),
+    ("truth_colourfulness", "of truth", "{:.1f}"),
+    ("beats_grey", "beats grey ↑", "{:.0%}"),
+)
 _THIRDS = {  # by property: what to call the images of its lowest, middle and highest third
     "lightness": ("dark", "medium", "bright"),
     "chroma": ("pale", "medium", "colourful"),
@@ -30,6 +40,12 @@ def where_it_fails(scores: pd.DataFrame) -> pd.DataFrame:
         values = part[f"truth_{name}"]
         rows.append({"property": name, "third": third, "from": values.min(), "to": values.max(), **_means(part)})
     return pd.DataFrame(rows, columns=["property", "third", "from", "to", "images", *_MEANS, "beats_grey"])
+
+
+def failure_cells(row: pd.Series) -> list[str]:
+    """Format a row of `where_it_fails`: the third, its range (empty for all images), and the FAILURE_COLUMNS."""
+    bounds = f"{row['from']:.1f} to {row['to']:.1f}" if row["property"] else ""
+    return [row["third"], bounds, *(form.format(row[key]) for key, _, form in FAILURE_COLUMNS)]
 
 
 def worst_by_kind(scores: pd.DataFrame, count: int) -> dict[str, list[int]]:

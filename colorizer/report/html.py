@@ -5,20 +5,10 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from colorizer.report.failures import FAILURE_COLUMNS, failure_cells
 from colorizer.report.score_card import COLUMNS, METHODS, score_cells
-
-_FAILURE_COLUMNS = (
-    # key, heading, format
-    ("images", "images", "{:.0f}"),
-    ("psnr", "PSNR dB ↑", "{:.2f}"),
-    ("ab_error", "AB error ↓", "{:.2f}"),
-    ("ciede2000", "CIEDE2000 ↓", "{:.2f}"),
-    ("colourfulness", "colourful", "{:.1f}"),
-    ("truth_colourfulness", "of truth", "{:.1f}"),
-    ("beats_grey", "beats grey ↑", "{:.0%}"),
-)
+from colorizer.report.templates import render
 
 
 def report_page(
@@ -29,19 +19,12 @@ def report_page(
     `metrics` is the content of metrics.json, `origin` are sentences about the model, `failures` is the table of
     `where_it_fails`, and `facts` are those that decided the training.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("report.html.jinja").render(
+    return render(
+        "report.html.jinja",
         origin=origin,
         headings=[heading for _, heading, _ in COLUMNS],
         methods=[(key, [label, *score_cells(metrics[key])]) for key, label in METHODS],
-        failure_headings=[heading for _, heading, _ in _FAILURE_COLUMNS],
+        failure_headings=[heading for _, heading, _ in FAILURE_COLUMNS],
         failures=[(name, _failure_rows(str(name), rows)) for name, rows in failures.groupby("property", sort=False)],
         pictures=[(title, caption, base64.b64encode(path.read_bytes()).decode()) for title, caption, path in pictures],
         facts=json.dumps(facts, indent=1),
@@ -49,16 +32,6 @@ def report_page(
 
 
 def _failure_rows(name: str, rows: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    """CSS class and cells of each third by the property; the row of all images has neither name nor range."""
+    """CSS class and cells of each third by the property; the row of all images has no name."""
     worst = rows["ciede2000"].max()
-    return [
-        (
-            "worst" if name and row["ciede2000"] == worst else "",
-            [
-                row["third"],
-                f"{row['from']:.1f} to {row['to']:.1f}" if name else "",
-                *(form.format(row[key]) for key, _, form in _FAILURE_COLUMNS),
-            ],
-        )
-        for _, row in rows.iterrows()
-    ]
+    return [("worst" if name and row["ciede2000"] == worst else "", failure_cells(row)) for _, row in rows.iterrows()]

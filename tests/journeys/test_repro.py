@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from huggingface_hub import ModelCard
+from PIL import Image
 from ruamel.yaml import YAML
 
+from colorizer.core.digests import file_digest
 from colorizer.data.raw import write_raw
 from tests.support.imports import ROOT
 from tests.support.workspace import BIN, MINIATURE, make_miniature, make_workspace
@@ -68,6 +71,19 @@ def test_everything_promised_is_there(workspace):
     assert (workspace.path / "reports/evaluation/report.html").stat().st_size > 10_000
 
 
+def test_the_model_card_lies_beside_the_model(workspace):
+    card = (workspace.path / "models/README.md").read_text(encoding="utf-8")
+    metrics = json.loads((workspace.path / "metrics.json").read_text(encoding="utf-8"))
+    [psnr] = [result for result in ModelCard(card).data["eval_results"] if result.metric_type == "psnr"]
+    assert psnr.metric_value == metrics["model"]["psnr"]
+    assert psnr.dataset_name == "the arrays in data"
+    assert "40 training images, 8 validation images and 16 test images of 32 x 32 px" in card
+    assert file_digest(workspace.path / "models/generator.safetensors") in card
+    for picture in re.findall(r"!\[.*\]\((.*)\)", card):
+        with Image.open(workspace.path / "models" / picture) as image:
+            assert image.width > 3 * 128
+
+
 def test_baselines_are_what_they_say(workspace, photographs):
     metrics = json.loads((workspace.path / "metrics.json").read_text(encoding="utf-8"))
     truth = photographs[48:, ..., 1:].astype(float)
@@ -92,6 +108,21 @@ def test_nothing_to_do_takes_under_three_seconds(workspace):
 def test_git_sees_only_what_is_to_be_committed(workspace):
     changed = {line[3:] for line in workspace.git("status", "--porcelain").splitlines()}
     assert changed == {"dvc.lock", "metrics.json", "params.yaml"}
+
+
+def test_on_another_cpu_the_last_line_of_the_score_card_is_true(committed):
+    """What it speaks of is changed, and nothing else; leaving it or committing it, nothing is to do."""
+    another = {"ATEN_CPU_CAPABILITY": "default"}
+    committed.dvc("repro", "--single-item", "--force", "train", **another)
+    committed.dvc("repro", **another)
+    assert committed.git("status", "--porcelain").splitlines() == [" M dvc.lock", " M metrics.json"]
+    line = (committed.path / "reports/evaluation/score_card.txt").read_text(encoding="utf-8").splitlines()[-1]
+    assert line.startswith("`git status` shows dvc.lock and metrics.json as changed?")
+    assert line.endswith("leave them, or commit them.")
+    assert "Data and pipelines are up to date." in committed.dvc("repro").stdout
+    committed.git("commit", "--quiet", "--message=mine", "dvc.lock", "metrics.json")
+    assert committed.git("status", "--porcelain") == ""
+    assert "Data and pipelines are up to date." in committed.dvc("repro").stdout
 
 
 def test_raw_arrays_are_left_alone(workspace, photographs):
