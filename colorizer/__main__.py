@@ -1,17 +1,16 @@
 """Photographs in, photographs out: python -m colorizer --help"""
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from colorizer.console import make_folder, run_app, say
 from colorizer.core.errors import UserError, printable
-from colorizer.core.files import write_text
 from colorizer.data.raw import SMALLEST_SIDE
+from colorizer.model_commands import MODEL_HELP, export, publish, score
 from colorizer.models.registry import MODEL_PATH, find_model
 from colorizer.photographs.imported_folder import TABLE_FILE
 from colorizer.photographs.importing import Fit
@@ -22,8 +21,6 @@ from colorizer.training_command import training_command
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 FEWEST_IMAGES = 10  # to suggest a training on; some thousand make sense
-
-MODEL_HELP = "a .safetensors file of the pipeline, an .onnx export, or a registered name, for example generator#prod"
 
 
 @app.callback()
@@ -143,56 +140,9 @@ def colorize(
         sys.exit(1)
 
 
-@app.command()
-def score(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL", help=MODEL_HELP)],
-    out: Annotated[Path, typer.Option(help="the JSON file for the scores, by model")],
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto: the GPU if there is one")] = "auto",
-    precision: Annotated[
-        Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 where the device is fast at it")
-    ] = "auto",
-    batch_size: Annotated[int, typer.Option(min=1, help="images that are coloured at a time")] = 64,
-    store: Annotated[Path, typer.Option(help="the images, as stage concatenate writes them")] = Path("data/lab.npy"),
-    images: Annotated[
-        Path, typer.Option(help="a CSV file with the numbers of the images to score in its column image")
-    ] = Path("data/split/test.csv"),
-) -> None:
-    """Score models on the same images, by default on the test images of this folder.
-
-    Example: python -m colorizer score models/checkpoints/*.safetensors --out scores.json
-    """
-    from colorizer.models.comparison import score_models
-
-    paths = {name: find_model(Path.cwd(), name) for name in models}
-    scores = score_models(paths, store, images, device=device, precision=precision, batch_size=batch_size)
-    write_text(out, json.dumps(scores, indent=2) + "\n")
-    say(f"scores of {len(scores)} models in {out}")
-
-
-@app.command()
-def export(
-    onnx: Annotated[Path, typer.Option(help="the file to write, for example models/generator.onnx")],
-    model: Annotated[str, typer.Option(help="a .safetensors file, or a registered name")] = str(MODEL_PATH),
-    force: Annotated[bool, typer.Option("--force", help="replace the file if it exists")] = False,
-) -> None:
-    """Write a model as ONNX, for programs without PyTorch: any batch, any size, normalisation included.
-
-    Appears only when ONNX Runtime gives what PyTorch gives, on real photographs.
-
-    Example: python -m colorizer export --onnx models/generator.onnx
-    """
-    from colorizer.export import export_onnx
-
-    if onnx.suffix != ".onnx":
-        raise UserError(f"--onnx {onnx}: the name has to end in .onnx")
-    if onnx.exists() and not force:
-        raise UserError(f"{onnx} exists: --force replaces it")
-    make_folder(onnx.parent)
-    check = export_onnx(find_model(Path.cwd(), model), onnx)
-    say(
-        f"{onnx} written; on {check.num_photographs} photographs it differs from PyTorch by at most "
-        f"{check.difference:.1e} of normalised chroma"
-    )
+app.command()(score)
+app.command()(export)
+app.command()(publish)
 
 
 @app.command("app")

@@ -5,6 +5,7 @@ The registry is git tags made by GTO, the files come from DVC's cache or remote.
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 MODEL = "generator"  # its name in dvc.yaml
 MODEL_PATH = Path("models/generator.safetensors")
+CARD_PATH, EXAMPLES_PATH = Path("models/README.md"), Path("models/examples.png")
 CHECKPOINTS = Path("models/checkpoints")
 FETCHED = Path("scratch/registered")
 
@@ -30,8 +32,28 @@ class Version:
 
 def find_model(folder: Path, name: str) -> Path:
     """Find the file of a model by a path in `folder` or a registered name. Raises UserError for an unknown name."""
-    is_registered = name.startswith((f"{MODEL}#", f"{MODEL}@"))
-    return fetch_registered(folder, name) if is_registered else folder / name
+    return fetch_registered(folder, name, [MODEL_PATH])[0] if _is_registered(name) else folder / name
+
+
+def find_model_and_card(folder: Path, name: str) -> tuple[Path, Path, Path]:
+    """Find a model as `find_model` does, with the card and the card's picture that stage evaluate wrote beside it.
+
+    Raises UserError when they are missing.
+    """
+    if _is_registered(name):
+        model, card, examples = fetch_registered(folder, name, [MODEL_PATH, CARD_PATH, EXAMPLES_PATH])
+        return model, card, examples
+    model = folder / name
+    card, examples = model.parent / CARD_PATH.name, model.parent / EXAMPLES_PATH.name
+    for path in (model, card, examples):
+        if not path.is_file():
+            told = name if path == model else f"{name} has no card: {path.name} beside it"
+            raise UserError(f"{told} is missing; `dvc repro` writes {MODEL_PATH}, {CARD_PATH} and {EXAMPLES_PATH}")
+    return model, card, examples
+
+
+def _is_registered(name: str) -> bool:
+    return name.startswith((f"{MODEL}#", f"{MODEL}@"))
 
 
 def models_at_hand(folder: Path) -> dict[str, str]:
@@ -79,10 +101,10 @@ def versions(folder: Path, stage: str | None = None) -> list[Version]:
     return [Version(name=entry["version"], commit=entry["commit_hexsha"]) for entry in found]
 
 
-def fetch_registered(folder: Path, name: str) -> Path:
-    """Fetch the file of `generator#STAGE` or `generator@VERSION` from DVC's cache or remote, and keep it.
+def fetch_registered(folder: Path, name: str, tracked: Sequence[Path]) -> list[Path]:
+    """Fetch files of `generator#STAGE` or `generator@VERSION` from DVC's cache or remote, and keep them.
 
-    Raises UserError when there is no such version or its file cannot be fetched.
+    Raises UserError when there is no such version or a file cannot be fetched.
     """
     kind, wanted = name[len(MODEL)], name[len(MODEL) + 1 :]
     found = []
@@ -95,14 +117,17 @@ def fetch_registered(folder: Path, name: str) -> Path:
         raise UserError(
             f"{name} is not registered in {folder.resolve()} (registered: {registered}); see docs/versions.md"
         )
-    path = folder / FETCHED / f"{found[0].commit[:12]}.safetensors"
+    return [_fetch(folder, found[0].commit, path) for path in tracked]
+
+
+def _fetch(folder: Path, commit: str, tracked: Path) -> Path:
+    path = folder / FETCHED / f"{commit[:12]}{tracked.suffix}"
     if not path.exists():
         _refuse_split_index(folder)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.stem}.partial.safetensors")
+        partial = path.with_name(f".{path.stem}.partial{path.suffix}")
         partial.unlink(missing_ok=True)
-        version = [".", str(MODEL_PATH), "--rev", found[0].commit]
-        run_command("dvc", folder, "get", *version, "--out", str(partial.resolve()))
+        run_command("dvc", folder, "get", ".", str(tracked), "--rev", commit, "--out", str(partial.resolve()))
         partial.rename(path)
     return path
 

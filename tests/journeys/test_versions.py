@@ -6,8 +6,10 @@ import stat
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from ruamel.yaml import YAML
 
+from colorizer.core.digests import file_digest
 from colorizer.networks.checkpoints import load_generator
 from tests.support.imports import ROOT
 from tests.support.workspace import MINIATURE, Workspace, make_workspace, skip_beyond_ascii
@@ -84,7 +86,7 @@ def test_a_colleague_gets_everything(followed):
     workspace, printed = followed
     colleague = workspace.path.with_name("colleague")
     assert md5(colleague / MODEL) == recorded(workspace, "second", MODEL)
-    assert "34 files added" in printed["dvc pull"]
+    assert "36 files added" in printed["dvc pull"]
 
 
 def test_models_are_fetched_by_name(followed):
@@ -93,6 +95,16 @@ def test_models_are_fetched_by_name(followed):
     assert md5(workspace.path / "production.safetensors") == recorded(workspace, "first", MODEL)
     assert re.search(r"v1.0.0 +│ +prod", printed["gto show generator"])
     assert "generator#prod#1" in workspace.git("tag")
+
+
+def test_models_are_made_ready_for_a_hub(followed):
+    workspace, _ = followed
+    for folder, version, license in (("hub", "second", "unknown"), ("hub-v1.0.0", "first", "cc-by-4.0")):
+        hub = workspace.path.with_name(folder)
+        assert md5(hub / "generator.safetensors") == recorded(workspace, version, MODEL)
+        card = ModelCard.load(hub / "README.md")
+        assert card.data["license"] == license
+        assert file_digest(hub / "generator.safetensors") in card.text
 
 
 def test_experiments_are_run_shown_and_taken(followed):
