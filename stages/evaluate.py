@@ -45,7 +45,7 @@ from settings.paths import (
 from stages.runtime.entry import run_stage
 
 _OF_EACH_KIND = 3  # images on the sheet of the worst by kind: a row
-_NO_LICENSE = "motorcycle_left.png"  # of the sample's photographs: data/README.md. The card is for publishing
+_NO_LICENSE = "motorcycle_left.png"  # of the sample's photographs, see data/README.md
 
 
 def evaluate(params: Params) -> None:
@@ -82,16 +82,19 @@ def evaluate(params: Params) -> None:
         plot_histograms({name: evaluation.histograms[name] for name in ("truth", "model")}),
         EVALUATION / "histograms.png",
     )
-    sheets = {name: dict.fromkeys(chosen, "") for name, chosen in pick(evaluation, options.sheet_images).items()}
+    picked = pick(evaluation, options.sheet_images)
+    sheets = {EVALUATION / f"{name}.png": dict.fromkeys(chosen, "") for name, chosen in picked.items()}
+    examples = equal_steps(showable(evaluation.ranked(), params), options.sheet_images)
+    sheets[CARD_EXAMPLES] = dict.fromkeys(examples, "")
     kinds = worst_by_kind(evaluation.scores, _OF_EACH_KIND)
-    sheets["examples"] = dict.fromkeys(pick_examples(evaluation, params), "")
-    sheets["worst_by_kind"] = {image: f"{kind}: " for kind, chosen in kinds.items() for image in chosen}
+    sheets[EVALUATION / "worst_by_kind.png"] = {
+        image: f"{kind}: " for kind, chosen in kinds.items() for image in chosen
+    }
     ciede2000 = evaluation.scores.set_index("image")["model_ciede2000"]
-    for name, kind_of in sheets.items():
+    for path, kind_of in sheets.items():
         truth = store[list(kind_of)]
         captions = [f"{kind}image {image}, CIEDE2000 {ciede2000[image]:.1f}" for image, kind in kind_of.items()]
-        sheet = CARD_EXAMPLES if name == "examples" else EVALUATION / f"{name}.png"
-        save_image(comparison_sheet(truth, predict(truth[..., 0]), captions=captions), sheet)
+        save_image(comparison_sheet(truth, predict(truth[..., 0]), captions=captions), path)
 
     metrics = {"test_images": len(images), "epoch": metadata["epoch"], "epochs": len(history), **evaluation.summary()}
     write_text(METRICS, json.dumps(metrics, indent=2) + "\n")
@@ -135,10 +138,9 @@ def evaluate(params: Params) -> None:
 def describe_data(params: Params, shape: tuple[int, int], test: int) -> Data:
     """The images, for the model card."""
     root = Path(params.data.root)
+    arrays = f"the arrays in {root.name if root.is_absolute() else root}"
     return Data(
-        name="the built-in sample"
-        if params.uses_sample
-        else f"the arrays in {root.name if root.is_absolute() else root}",
+        name="the built-in sample" if params.uses_sample else arrays,
         is_sample=params.uses_sample,
         shape=shape,
         train=len(pd.read_csv(TRAIN_IMAGES)),
@@ -177,17 +179,16 @@ def trained_by(facts: dict) -> str:
     )
 
 
-def pick_examples(evaluation: Evaluation, params: Params) -> NDArray[np.int64]:
-    """Images for the model card, at equal steps of the ranking, of those that may be shown."""
-    ranked = evaluation.ranked()
-    if params.uses_sample:
-        crops = pd.read_csv(SAMPLE_ROOT / "crops.csv")
-        ranked = ranked[~np.isin(ranked, crops["image"][crops["photograph"] == _NO_LICENSE])]
-    return equal_steps(ranked, params.evaluate.sheet_images)
+def showable(images: NDArray[np.int64], params: Params) -> NDArray[np.int64]:
+    """Leave out images that the model card, which is for publishing, may not show: crops without a licence."""
+    if not params.uses_sample:
+        return images
+    crops = pd.read_csv(SAMPLE_ROOT / "crops.csv")
+    return images[~np.isin(images, crops["image"][crops["photograph"] == _NO_LICENSE])]
 
 
 def equal_steps(ranked: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """From the first to the last, `count` or all."""
+    """Choose `count` images, or all, from the first to the last."""
     return ranked[np.linspace(0, len(ranked) - 1, min(count, len(ranked))).astype(int)]
 
 

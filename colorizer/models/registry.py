@@ -5,7 +5,6 @@ The registry is git tags made by GTO, the files come from DVC's cache or remote.
 
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,7 +31,7 @@ class Version:
 
 def find_model(folder: Path, name: str) -> Path:
     """Find the file of a model by a path in `folder` or a registered name. Raises UserError for an unknown name."""
-    return fetch_registered(folder, name, [MODEL_PATH])[0] if _is_registered(name) else folder / name
+    return _fetch(folder, _find_version(folder, name), MODEL_PATH) if _is_registered(name) else folder / name
 
 
 def find_model_and_card(folder: Path, name: str) -> tuple[Path, Path, Path]:
@@ -41,8 +40,14 @@ def find_model_and_card(folder: Path, name: str) -> tuple[Path, Path, Path]:
     Raises UserError when they are missing.
     """
     if _is_registered(name):
-        model, card, examples = fetch_registered(folder, name, [MODEL_PATH, CARD_PATH, EXAMPLES_PATH])
-        return model, card, examples
+        version = _find_version(folder, name)
+        if CARD_PATH.as_posix() not in git(folder, "show", f"{version.commit}:dvc.lock"):
+            raise UserError(f"{name} has no card: it was registered before models had one")
+        return (
+            _fetch(folder, version, MODEL_PATH),
+            _fetch(folder, version, CARD_PATH),
+            _fetch(folder, version, EXAMPLES_PATH),
+        )
     model = folder / name
     card, examples = model.parent / CARD_PATH.name, model.parent / EXAMPLES_PATH.name
     for path in (model, card, examples):
@@ -101,11 +106,8 @@ def versions(folder: Path, stage: str | None = None) -> list[Version]:
     return [Version(name=entry["version"], commit=entry["commit_hexsha"]) for entry in found]
 
 
-def fetch_registered(folder: Path, name: str, tracked: Sequence[Path]) -> list[Path]:
-    """Fetch files of `generator#STAGE` or `generator@VERSION` from DVC's cache or remote, and keep them.
-
-    Raises UserError when there is no such version or a file cannot be fetched.
-    """
+def _find_version(folder: Path, name: str) -> Version:
+    """Find `generator#STAGE` or `generator@VERSION`; raises UserError when there is no such version."""
     kind, wanted = name[len(MODEL)], name[len(MODEL) + 1 :]
     found = []
     if kind == "#" and wanted:
@@ -117,17 +119,18 @@ def fetch_registered(folder: Path, name: str, tracked: Sequence[Path]) -> list[P
         raise UserError(
             f"{name} is not registered in {folder.resolve()} (registered: {registered}); see docs/versions.md"
         )
-    return [_fetch(folder, found[0].commit, path) for path in tracked]
+    return found[0]
 
 
-def _fetch(folder: Path, commit: str, tracked: Path) -> Path:
-    path = folder / FETCHED / f"{commit[:12]}{tracked.suffix}"
+def _fetch(folder: Path, version: Version, tracked: Path) -> Path:
+    """Fetch a file of a version from DVC's cache or remote, and keep it; raises UserError when that fails."""
+    path = folder / FETCHED / f"{version.commit[:12]}{tracked.suffix}"
     if not path.exists():
         _refuse_split_index(folder)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.stem}.partial{path.suffix}")
         partial.unlink(missing_ok=True)
-        run_command("dvc", folder, "get", ".", str(tracked), "--rev", commit, "--out", str(partial.resolve()))
+        run_command("dvc", folder, "get", ".", str(tracked), "--rev", version.commit, "--out", str(partial.resolve()))
         partial.rename(path)
     return path
 

@@ -9,7 +9,7 @@ import pytest
 
 from colorizer.core.errors import UserError
 from colorizer.models import registry
-from colorizer.models.registry import find_model, models_at_hand
+from colorizer.models.registry import find_model, find_model_and_card, models_at_hand
 from tests.support.git_settings import write_settings
 from tests.support.workspace import BIN, Workspace
 
@@ -91,3 +91,16 @@ def test_a_split_index_for_which_dvc_would_wait_for_ever_is_refused_with_what_jo
     for command in re.findall("`(.*?)`", str(told.value)):
         registered.run("bash", "-c", command)
     assert find_model(registered.path, "generator#prod").is_file()
+
+
+def test_a_version_from_before_there_were_cards_is_found_without_one(committed):
+    lock = committed.path / "dvc.lock"
+    text = lock.read_text(encoding="utf-8")
+    without = re.sub(r"    - path: models/(README.md|examples.png)\n(      .*\n)*", "", text)
+    lock.write_text(without, encoding="utf-8")
+    committed.git("commit", "--quiet", "--message=before", "dvc.lock")
+    committed.run(str(BIN / "gto"), "register", "generator", "HEAD", "--version", "v1.0.0")
+    lock.write_text(text, encoding="utf-8")
+    assert find_model(committed.path, "generator@v1.0.0").is_file()
+    with pytest.raises(UserError, match=r"^generator@v1.0.0 has no card: it was registered before models had one"):
+        find_model_and_card(committed.path, "generator@v1.0.0")
