@@ -4,13 +4,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Collection
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from PIL import Image
 
-from tests.support.imports import ROOT, direct_imports, modules_in
+from tests.support.imports import ROOT, direct_imports, imported_names, modules_in
 
 TOP_LEVEL = ("colorizer", "settings", "stages", "pipeline")
 
@@ -76,6 +79,21 @@ def test_package_files_are_empty(folder):
 def test_benchmarks_import_the_library_alone():
     for module in modules_in("benchmarks"):
         assert {imported.parts[0] for imported in direct_imports(module)} <= {"benchmarks", "colorizer"}, module
+
+
+def test_every_package_that_is_imported_is_in_the_requirements():
+    files = set(ROOT.glob("requirements*.txt")) - {ROOT / "requirements-dev.txt"}
+    lines = [line.split("#")[0].strip() for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    requirements = {canonicalize_name(Requirement(line).name) for line in lines if line and not line.startswith("-")}
+    modules = [Path("train_gan.py"), *(module for top in TOP_LEVEL for module in modules_in(top))]
+    imported = {name.split(".")[0] for module in modules for name in imported_names(module)}
+    distributions = packages_distributions()
+    undeclared = {
+        name
+        for name in imported - sys.stdlib_module_names - {*TOP_LEVEL}
+        if not requirements & {canonicalize_name(found) for found in distributions.get(name, [name])}
+    }
+    assert undeclared == {"distributed", "prefect_dask"}  # of --dask, which says what to install
 
 
 def test_every_arrow_of_the_tree_points_down():

@@ -23,15 +23,22 @@ def imported_files(path: Path) -> set[Path]:
 
 
 def direct_imports(path: Path) -> list[Path]:
+    """The project files that a file imports."""
+    files = [Path(*name.split(".")).with_suffix(".py") for name in imported_names(path)]
+    return [file for file in files if (ROOT / file).is_file()]
+
+
+def imported_names(path: Path) -> list[str]:
+    """Full names of what a file imports; after `from a import b` both `a` and `a.b`, which may be a module."""
     names: list[str] = []
     for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            names += [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
-    files = [Path(*name.split(".")).with_suffix(".py") for name in names if name]
-    return [file for file in files if (ROOT / file).is_file()]
+            assert node.module
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
 
 
 def modules_in(folder: str) -> list[Path]:
