@@ -30,7 +30,15 @@ class Version:
 
 
 def find_model(folder: Path, name: str) -> Path:
-    """Find the file of a model by a path in `folder` or a registered name. Raises UserError for an unknown name."""
+    """Find the file of a model by a path in `folder` or a registered name.
+
+    Raises UserError for an unknown name, and for a missing file if `folder` is not a project, where nothing trains one.
+    """
+    if not (folder / "dvc.yaml").exists() and (_is_registered(name) or not (folder / name).exists()):
+        raise UserError(
+            f"no model {name} in {folder.resolve()}, which is not a project's folder: give the file of a model, for "
+            "example --model FILE"
+        )
     return _fetch(folder, _find_version(folder, name), MODEL_PATH) if _is_registered(name) else folder / name
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from colorizer.core.errors import UserError
 from colorizer.models.environment import bypass_proxies, refuse_taken_port
-from colorizer.models.registry import models_at_hand
+from colorizer.models.registry import MODEL_PATH, models_at_hand
 from colorizer.page.coloring import write_examples
 
 LOGIN = "COLORIZER_LOGIN"  # this environment variable, NAME:PASSWORD, is asked of whoever opens the page
@@ -43,7 +43,10 @@ def serve(host: str, port: int) -> None:
     """Serve the page until interrupted. Raises UserError when there is no model or the port is taken."""
     login = check_access(host)
     if not models_at_hand(Path.cwd()):
-        raise UserError("there is no model yet: train one with `make repro`, or fetch one with `dvc pull`")
+        raise UserError(
+            f"there is no model in {Path.cwd()} yet: train one with `make repro`, fetch one with `dvc pull`, or copy "
+            f"one to {MODEL_PATH}"
+        )
     refuse_taken_port(host, port, "choose another with --port or --host")  # Gradio finds out only after seconds
     bypass_proxies(host)  # Gradio calls the page once
     # Before Gradio is imported: it looks up its vendors' hosts otherwise.

@@ -93,7 +93,7 @@ REFUSED = {
     "comments alone": ("# nothing\n", "the file should hold `key: value` lines"),
     "null": ("null\n", "the file should hold `key: value` lines"),
     "too wide": (instead("    width: 16", "    width: 65537"), "Input should be less than or equal to 65536"),
-    "NUL in a name": (instead("root: data/sample", r'root: "\0"'), "embedded null byte"),
+    "NUL in a name": (instead("root: data/sample", r'root: "\0"'), "embedded null"),  # "byte", since 3.13 "character"
 }
 
 
