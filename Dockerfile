@@ -1,0 +1,28 @@
+# The programs that a run in a container needs, and the command colorizer: docs/prefect.md. The pipeline's own code is
+# not in it, it comes as a clone; no data, no model.
+FROM python:3.11-slim-bookworm
+
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends git \
+    && rm -rf /var/lib/apt/lists/* \
+    && git config --system safe.directory '*'
+
+# PyTorch's packages for CPUs. For NVIDIA GPUs: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+WORKDIR /opt/colorizer
+COPY requirements.txt constraints.txt ./
+RUN pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" -c constraints.txt -r requirements.txt
+
+COPY pyproject.toml README.md LICENSE ./
+COPY colorizer colorizer
+RUN pip install --no-cache-dir --no-deps .
+
+# Whoever runs it, also after --user, has a home and a folder to work in.
+RUN useradd --uid 1000 worker && install --directory --mode 1777 /home/worker /work
+ENV DO_NOT_TRACK=1 HOME=/home/worker
+USER 1000
+WORKDIR /work
+
+# No ENTRYPOINT: a Kubernetes pool gives the command of a run as arguments.
+CMD ["colorizer", "--help"]
