@@ -18,9 +18,9 @@ COPY pyproject.toml README.md LICENSE ./
 COPY colorizer colorizer
 RUN pip install --no-cache-dir --no-deps .
 
-# Whoever runs it, also after --user, has a home and a folder to work in.
-RUN useradd --uid 1000 worker && install --directory --mode 1777 /home/worker /work
-ENV DO_NOT_TRACK=1 HOME=/home/worker
+# Whoever runs it, also after --user, has a name and a home, a folder to work in, and one for a volume.
+RUN useradd --uid 1000 worker && install --directory --mode 1777 /home/worker /work /keep
+ENV DO_NOT_TRACK=1 HOME=/home/worker USER=worker
 USER 1000
 WORKDIR /work
 
