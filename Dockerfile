@@ -10,9 +10,12 @@ RUN apt-get update \
 
 # PyTorch's packages for CPUs. For NVIDIA GPUs: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# What a DVC remote needs: --build-arg REMOTE=s3, or ssh.
+ARG REMOTE
 WORKDIR /opt/colorizer
-COPY requirements.txt constraints.txt ./
-RUN pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" -c constraints.txt -r requirements.txt
+COPY requirements*.txt constraints.txt ./
+RUN pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" -c constraints.txt -r requirements.txt \
+    ${REMOTE:+-r "requirements-$REMOTE.txt"}
 
 COPY pyproject.toml README.md LICENSE ./
 COPY colorizer colorizer

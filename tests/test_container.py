@@ -18,4 +18,4 @@ def test_the_build_sees_what_the_image_copies_and_nothing_else():
     lines = [line for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
     assert lines[0] == "*"
     assert {f"!{name}" for names in copied for name in names} == {line for line in lines if line.startswith("!")}
-    assert all((ROOT / line[1:]).exists() for line in lines if line.startswith("!"))
+    assert all(list(ROOT.glob(name)) for names in copied for name in names)
