@@ -14,7 +14,7 @@ from colorizer.core.files import explain_refusal
 from colorizer.models.registry import MODEL_PATH
 from colorizer.photographs.photographs import Format
 from pipeline.options import parse_candidate, parse_grid, parse_settings, refuse_undecodable
-from pipeline.process.server import connected
+from pipeline.process.server import connected, settings_of
 from pipeline.workspace.plan import begin_plan
 from pipeline.workspace.promotion import Criterion
 
@@ -147,6 +147,7 @@ def serve(
 
     The server listens at PREFECT_API_URL, or http://127.0.0.1:4200/api, and can be reached from this machine alone.
     """
+    settings_of(Path.cwd())  # before anything is written
     lock = Path("scratch/serve.lock")
     lock.parent.mkdir(exist_ok=True)
     try:

@@ -35,9 +35,7 @@ def connected(folder: Path, *, stay: bool = False) -> Iterator[Callable[[], None
     os.environ.setdefault("DO_NOT_TRACK", "1")  # what Prefect's programs look at; its server reads prefect.toml
     if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
-    settings = folder / "prefect.toml"
-    if not settings.exists():
-        raise UserError(f"{settings} is missing: start this in the project's folder")
+    settings = settings_of(folder)
     url = os.environ.get("PREFECT_API_URL") or tomllib.loads(settings.read_text(encoding="utf-8"))["api"]["url"]
     host, port = _address(url)
     if answers(url):
@@ -52,6 +50,14 @@ def connected(folder: Path, *, stay: bool = False) -> Iterator[Callable[[], None
     else:
         with temporary_server(folder, free_port()) as wait:
             yield wait
+
+
+def settings_of(folder: Path) -> Path:
+    """Return the file of Prefect's settings. Raises UserError when `folder` is not the project's."""
+    settings = folder / "prefect.toml"
+    if not settings.exists():
+        raise UserError(f"{settings} is missing: start this in the project's folder")
+    return settings
 
 
 def _address(url: str) -> tuple[str, int | None]:

@@ -13,12 +13,14 @@ from tests.support.workspace import BIN, Workspace
 PIPELINE = (str(BIN / "python"), "-m", "pipeline")
 
 
-def test_another_folder_is_refused(tmp_path):
-    result = Workspace(tmp_path).run(*PIPELINE, "rebuild", check=False, PYTHONPATH=str(ROOT))
+@pytest.mark.parametrize("command", ["rebuild", "serve"])
+def test_another_folder_is_refused_and_left_as_it_is(tmp_path, command):
+    result = Workspace(tmp_path).run(*PIPELINE, command, check=False, PYTHONPATH=str(ROOT))
     assert (result.returncode, result.stdout) == (
         1,
         f"pipeline: {tmp_path / 'prefect.toml'} is missing: start this in the project's folder\n",
     )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_folder_of_the_server_is_made_in_a_fresh_clone(tmp_path, monkeypatch):
