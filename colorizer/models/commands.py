@@ -28,6 +28,11 @@ PROGRAMS = {name: (sys.executable, "-P", "-m", module) for name, module in (("dv
 
 _REASON = re.compile(r"(ERROR:|fatal:|error:|❌|!) ")  # how a line with one begins: DVC's, git's, GTO's
 _POINTERS = ("Please report it here", "Having any troubles?")  # to those who make GTO and DVC
+_NOT_FROM_REMOTE = re.compile(  # what DVC says of S3 and SSH when it is refused or does not get through
+    r"(unexpected error -|failed to transfer) .*"
+    r"(Forbidden|Access ?Denied|Unable to locate credentials|bucket does not exist|Could not connect to the endpoint"
+    r"|Permission denied for user|Login timeout|Connect call failed|Name or service not known|No storage files)"
+)
 _REJECTED = " ! ["  # by git, a branch or tag; the lines around it say less
 
 
@@ -94,6 +99,10 @@ def add_advice(told: str) -> str:
     """Add what to do to what DVC and git say, where they do not tell."""
     if "not a git repository" in told:  # the project came as an archive
         return f"{told}; make it one: `git init`, `git add --all` and `git commit --message start`"
+    if plug_in := re.search(r"requires 'dvc-(s3|ssh)' to be installed", told):
+        return f"{told}; install it: `pip install -r requirements-{plug_in[1]}.txt -c constraints.txt`"
+    if _NOT_FROM_REMOTE.search(told):
+        return f'{told}; see "When a remote does not work" in docs/sharing.md'
     if "RWLock-file" in told:
         return f"{told}; delete this file while no dvc runs"
     if re.search(rf"\[Errno ({errno.ENOENT}|{errno.EACCES}|{errno.EISDIR}|{errno.ELOOP}|{errno.ENXIO})\]", told):

@@ -34,6 +34,16 @@ from tests.support.workspace import BIN
             "Collecting\nERROR: unexpected error - no room\n\nHaving any troubles? Hit us up at https://dvc.org/support",
             "unexpected error - no room",
         ),
+        (
+            "WARNING: skipping\nERROR: unexpected error - ssh is supported, but requires 'dvc-ssh' to be installed",
+            "unexpected error - ssh is supported, but requires 'dvc-ssh' to be installed; install it: "
+            "`pip install -r requirements-ssh.txt -c constraints.txt`",
+        ),
+        (
+            "ERROR: unexpected error - [Errno 111] Connect call failed ('127.0.0.1', 1)",
+            "unexpected error - [Errno 111] Connect call failed ('127.0.0.1', 1); see \"When a remote does not work\" "
+            "in docs/sharing.md",
+        ),
         ("one\nthe last error: line\n", "the last error: line"),
         ("", "it printed nothing"),
     ],
