@@ -14,6 +14,7 @@ from pipeline.process.commands import run_dvc
 from pipeline.process.flow_run import STOPPED, end_in_one_line, end_without_server, holding
 from pipeline.workspace.overrides import set_params
 from pipeline.workspace.plan import read_plan
+from pipeline.workspace.remote import refuse_silence
 from pipeline.workspace.stage_runs import Build, Outcome, run_stages
 from settings.params_file import read_params
 from settings.unused_arrays import describe_unused_arrays
@@ -52,6 +53,7 @@ def rebuild(
             if unused := describe_unused_arrays(read_params()):
                 log.warning(unused)
             if pull:
+                refuse_silence(folder, children)
                 run_dvc(children, folder, "pull", "--allow-missing", "--run-cache")
             states = run_stages(build, read_plan(folder, children, targets or []))
             end = conclude(states)
@@ -60,6 +62,7 @@ def rebuild(
             if "evaluate" in states and states["evaluate"].is_completed():
                 publish_scores(folder)
             if push and end.is_completed():
+                refuse_silence(folder, children)
                 run_dvc(children, folder, "push", "--run-cache")
     except UserError as error:
         return end_in_one_line(error)

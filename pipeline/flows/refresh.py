@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.events import emit_event
 from prefect.states import Completed, State
@@ -23,9 +23,10 @@ from pipeline.process.flow_run import end_in_one_line, end_without_server, holdi
 from pipeline.workspace.plan import read_plan
 from pipeline.workspace.promotion import STAGE, Criterion, judge, promote, promoted
 from pipeline.workspace.raw_arrays import read_dvc_file, refuse_unversioned_arrays
+from pipeline.workspace.remote import pull_data, push_data, refuse_missing_remote
 from pipeline.workspace.repository import Clone, fetch_published, publish_refs, refuse_changes, resolve
 from pipeline.workspace.stage_runs import Build, run_stages
-from pipeline.workspace.workspaces import has_remote, share_cache
+from pipeline.workspace.workspaces import share_cache
 from settings import paths
 from settings.params_file import PARAMS_FILE, read_params
 
@@ -52,7 +53,7 @@ def refresh(
         follow: what to build: a branch, tag or commit; `origin/main` is fetched first, HEAD is what is checked out here
         criterion: the score on the test images that decides
         margin: by how much the new model has to be better
-        publish: send branch and tags to the git remote `origin` as well
+        publish: send data to the DVC remote, then branch and tags to the git remote `origin`
     """
     folder = Path.cwd()
     try:
@@ -63,6 +64,8 @@ def refresh(
             clone = Clone(folder, FOLDER / branch.replace("/", "-"), branch)
             clone.check_out(resolve(folder, follow))
             share_cache(folder, clone.path, is_repository=True)
+            if publish:
+                refuse_missing_remote(clone.path)
             _bring_data(folder, clone.path, children)
             states = run_stages(Build(clone.path, children), read_plan(clone.path, children))
             end = conclude(states)
@@ -73,8 +76,10 @@ def refresh(
             current = promoted(clone.path)
             if current and clone.last and not clone.differs("dvc.lock"):
                 end = Completed(name="Unchanged", message=f"nothing changed; {current.name} stays promoted")
+                if publish:
+                    push_data(clone.path, children, of_tags=True)
             else:
-                end = _decide(clone, children, current, criterion, margin)
+                end = _decide(clone, children, current, criterion, margin, publish)
             if publish:
                 publish_refs(folder, branch, *(f"{MODEL}{sign}*" for sign in "@#"))
     except UserError as error:
@@ -82,12 +87,14 @@ def refresh(
     return end
 
 
-def _decide(clone: Clone, children: Children, current: Version | None, criterion: Criterion, margin: float) -> State:
+def _decide(
+    clone: Clone, children: Children, current: Version | None, criterion: Criterion, margin: float, publish: bool
+) -> State:
     """Score both models, commit, push data, promote the new model if it is better, hand over, report."""
     scores = _score(clone.path, children, current)
     better, verdict = judge(criterion, margin, current, scores)
     clone.commit(f"Refresh: {verdict}")
-    _push_data(clone.path, children)
+    push_data(clone.path, children, of_tags=publish)
     version, tags = promote(clone.path, verdict) if better else (current.name if current else "nothing", [])
     clone.hand_over(*tags)
     _tell(better, version, verdict, scores)
@@ -96,8 +103,7 @@ def _decide(clone: Clone, children: Children, current: Version | None, criterion
 
 def _bring_data(folder: Path, copy: Path, children: Children) -> None:
     """Get everything that DVC's remote or cache has, and newer versions of what was imported from elsewhere."""
-    fetch = ("pull", "--run-cache") if has_remote(copy) else ("checkout",)
-    run_dvc(children, copy, *fetch, "--allow-missing")
+    pull_data(copy, children)
     tracked = git(copy, "ls-files", "-z", "*.dvc").split("\0")
     if imports := [name for name in tracked if name and read_dvc_file(copy / name).get("frozen")]:
         run_dvc(children, copy, "update", *imports)
@@ -122,13 +128,6 @@ def _score(copy: Path, children: Children, current: Version | None) -> dict[str,
     run_command(children, copy, "score", command + [f"--{name}={value}" for name, value in options.items()])
     scores = json.loads((copy / _SCORES).read_text(encoding="utf-8"))
     return {name: scores[str(path)] for name, path in models.items()}
-
-
-def _push_data(copy: Path, children: Children) -> None:
-    if has_remote(copy):
-        run_dvc(children, copy, "push", "--run-cache")
-    else:
-        get_run_logger().warning("there is no DVC remote: data and models of this version are in this cache alone")
 
 
 def _tell(better: bool, version: str, verdict: str, scores: Mapping[str, Mapping[str, float]]) -> None:

@@ -93,10 +93,3 @@ def share_cache(folder: Path, copy: Path, *, is_repository: bool) -> None:
     with atomic_write(target / "config.local") as partial, partial.open("wb") as file:
         settings.write(file)
     (target / "tmp" / "rwlock").unlink(missing_ok=True)  # what a DVC that was killed here has left behind
-
-
-def has_remote(copy: Path) -> bool:
-    """Whether DVC in `copy` has a default remote."""
-    from dvc.config import Config
-
-    return "remote" in Config(str(copy / ".dvc"))["core"]

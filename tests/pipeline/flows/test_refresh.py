@@ -4,9 +4,13 @@ import json
 import math
 import re
 import shlex
+import shutil
+from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from ruamel.yaml import YAML
 
 from colorizer.models.registry import find_model
 from pipeline.workspace.promotion import Version, judge
@@ -20,9 +24,20 @@ REFRESH = (str(BIN / "python"), "-m", "pipeline", "refresh", "--follow", "origin
 
 
 @pytest.fixture
-def colleague(committed) -> Workspace:
-    """Who has put data and models under version control and into a remote."""
-    committed.dvc("add", "data/l", "data/ab")
+def elsewhere(committed, tmp_path) -> Path:
+    """Where the arrays live from which the project has imported its own."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    for name in ("l", "ab"):
+        shutil.move(committed.path / "data" / name, folder)
+    return folder
+
+
+@pytest.fixture
+def colleague(committed, elsewhere) -> Workspace:
+    """Who has imported data, put data and models under version control and into a remote."""
+    for name in ("l", "ab"):
+        committed.dvc("import-url", str(elsewhere / name), f"data/{name}")
     committed.dvc("remote", "add", "--default", "storage", "../storage")
     committed.dvc("push", "--quiet")
     commit(committed, "Versioned photographs")
@@ -44,7 +59,21 @@ def commit(workspace: Workspace, message: str) -> None:
     workspace.git("commit", "--quiet", "--message", message)
 
 
-def test_only_a_better_model_is_promoted(colleague, server, prefect):
+def turn_over(folder: Path) -> None:
+    """Put other photographs in place of the raw arrays in a folder: the same, upside down."""
+    for path in [*folder.glob("l/*.npy"), *folder.glob("ab/*.npy")]:
+        codes = np.load(path)[:, ::-1].copy()
+        path.unlink()
+        np.save(path, codes)
+
+
+def imported(workspace: Workspace, revision: str) -> dict[str, str]:
+    """The hashes of the raw arrays that the .dvc files of a revision name."""
+    files = {name: workspace.git("show", f"{revision}:{name}.dvc") for name in ("data/l", "data/ab")}
+    return {name: YAML(typ="safe").load(text)["outs"][0]["md5"] for name, text in files.items()}
+
+
+def test_only_a_better_model_is_promoted(colleague, elsewhere, server, prefect):
     def refresh(message: str) -> str:
         """The id of a run that ends with this message."""
         result = server.run(*REFRESH, **prefect.environment)
@@ -59,6 +88,7 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
     params = (colleague.path / "params.yaml").read_text(encoding="utf-8")
     ask_for_training(colleague)
     commit(colleague, "Larger networks")
+    turn_over(elsewhere)
     killed = server.start(*REFRESH, **prefect.environment)
     clone = Workspace(server.path / "scratch/refresh/refresh")
     wait_until(lambda: killed.poll() is not None or newest_epoch(clone) >= 1)
@@ -70,6 +100,10 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
     comparison = json.loads(prefect.artifacts(run)["comparison"]["data"])
     scores = {row["metric"]: row for row in comparison}
     assert scores["combined_score"]["new"] < scores["combined_score"]["promoted"]
+    new = imported(colleague, "refresh")
+    assert not new.items() & imported(colleague, "main").items()
+    lock = YAML(typ="safe").load(colleague.git("show", "refresh:dvc.lock"))
+    assert {dep["path"]: dep["md5"] for dep in lock["stages"]["load"]["deps"]}.items() >= new.items()
     metrics = json.loads(colleague.git("show", "refresh:metrics.json"))
     assert metrics["model"]["combined_score"] == scores["combined_score"]["new"]
     fetched = server.path / "fetched.safetensors"
@@ -84,8 +118,14 @@ def test_only_a_better_model_is_promoted(colleague, server, prefect):
     rollback = re.search(r"gto assign .*", (ROOT / "docs/prefect.md").read_text(encoding="utf-8"))
     server.run("bash", "-c", rollback[0])
     colleague.git("tag", "--delete", "generator@v0.2.0")  # as if the last publishing had been cut off
+    storage = colleague.path.with_name("storage")
+    storage.rename(storage.with_name("lost"))
     refresh("nothing changed; v0.1.0 stays promoted")
     assert "generator@v0.2.0" in colleague.git("tag").split()
+    for revision in ("generator@v0.1.0", "generator@v0.2.0"):
+        lock = YAML(typ="safe").load(colleague.git("show", f"{revision}:dvc.lock"))
+        [md5] = [out["md5"] for out in lock["stages"]["train"]["outs"] if out["path"] == "models/generator.safetensors"]
+        assert (storage / "files/md5" / md5[:2] / md5[2:]).is_file()
 
     colleague.git("clone", "--quiet", ".", str(server.path.with_name("other")))
     other = Workspace(server.path.with_name("other"))
@@ -149,12 +189,17 @@ def test_what_has_no_score_is_not_promoted_even_as_the_first(score):
 
 def test_what_would_not_be_versioned_is_refused(committed, prefect):
     for change, told in {
+        "publish": "publishing needs a DVC remote, or others get tags without models: see docs/sharing.md",
         "none": "data/l is not under DVC, so a clone has no arrays: `dvc add data/l data/ab` and commit",
         "an edit": "not committed: params.yaml; commit or stash it",
     }.items():
         if change == "an edit":
             committed.edit_params(epochs="3")
-        result = committed.run(*REFRESH[:4], check=False, **prefect.environment)
+        if change == "publish":
+            committed.git("init", "--quiet", "--bare", "../origin")
+            committed.git("remote", "add", "origin", "../origin")
+        options = ("--publish",) if change == "publish" else ()
+        result = committed.run(*REFRESH[:4], *options, check=False, **prefect.environment)
         assert result.returncode == 1
         assert told in prefect.run(run_id(result.stdout))["state"]["message"]
         assert not committed.git("branch", "--list", "refresh")
