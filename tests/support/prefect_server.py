@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,23 @@ class StartedServer:
         self.guard.wait()
 
 
+def start_guarded(command: Sequence[str], log: Path, settings: Mapping[str, str] = {}) -> subprocess.Popen:
+    """Start a command under a guard, which ends it when the tests are over, also when they are killed."""
+    alive = os.open(os.environ[ALIVE], os.O_RDONLY | os.O_NONBLOCK)
+    with log.open("w", encoding="utf-8") as printed:
+        guard = subprocess.Popen(
+            [sys.executable, str(GUARD), *command],
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            stdin=alive,
+            stdout=printed,
+            stderr=printed,
+            start_new_session=True,
+        )
+    os.close(alive)
+    return guard
+
+
 def start_server(home: Path) -> StartedServer:
     """A server that answers. A guard ends it when the tests are over, also when they are killed."""
     port = free_port()
@@ -119,18 +137,7 @@ def start_server(home: Path) -> StartedServer:
         "PREFECT_UI_API_URL": f"{url}/api",
         "PREFECT_SERVER_API_AUTH_STRING": PASSWORD,
     }
-    alive = os.open(os.environ[ALIVE], os.O_RDONLY | os.O_NONBLOCK)
-    with (home / "log").open("w", encoding="utf-8") as log:
-        guard = subprocess.Popen(
-            [sys.executable, str(GUARD), *command],
-            cwd=ROOT,
-            env=os.environ | settings,
-            stdin=alive,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    os.close(alive)
+    guard = start_guarded(command, home / "log", settings)
     _guards.append(guard)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
