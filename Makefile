@@ -46,6 +46,6 @@ fix: .venv/.development
 moved:
 	@echo "This .venv was made in another folder: it is made anew."
 
-.venv/.development: .venv/.runtime requirements-dev.txt requirements-s3.txt requirements-ssh.txt
+.venv/.development: .venv/.runtime $(wildcard requirements-*.txt)
 	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -r requirements-dev.txt $(PIP_ARGS)
 	@touch $@

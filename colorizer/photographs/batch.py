@@ -18,7 +18,7 @@ from colorizer.photographs.before_after import PAIR_TILE, Pair
 from colorizer.photographs.colorizing import Colorizer
 from colorizer.photographs.decoding import read_photograph, read_size
 from colorizer.photographs.jobs import Job
-from colorizer.photographs.photographs import Format, Photograph, thumbnail, write_photograph
+from colorizer.photographs.photographs import DEEP_FORMATS, Format, Photograph, thumbnail, write_photograph
 
 T = TypeVar("T")
 
@@ -100,7 +100,8 @@ def _color(
     """Colour and write the photographs; yield each one before and after, or why it failed."""
     batches, failed = _batches(jobs, colorizer)
     yield from failed
-    for reading in _read_ahead(batches, partial(_read, colorizer), pool):
+    read = partial(_read, colorizer, deep=file_format in DEEP_FORMATS)
+    for reading in _read_ahead(batches, read, pool):
         yield from _color_batch(reading, colorizer, file_format, pool)
         reading.clear()  # before the next ones are decoded
 
@@ -138,9 +139,9 @@ def _predict(colorizer: Colorizer, items: Sequence[_Read]) -> list[NDArray[np.fl
     return [ab for item in items for ab in _predict(colorizer, [item])]
 
 
-def _read(colorizer: Colorizer, job: Job) -> _Read:
+def _read(colorizer: Colorizer, job: Job, *, deep: bool) -> _Read:
     with _within_memory(job.source):
-        photograph = read_photograph(job.source)
+        photograph = read_photograph(job.source, deep=deep)
         return _Read(job, photograph, colorizer.network_input(photograph))
 
 

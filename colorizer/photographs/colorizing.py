@@ -11,6 +11,7 @@ from colorizer.core.errors import UserError
 from colorizer.core.lab import NEUTRAL, Lightness, displayable_rgb, rgb_to_lightness, rgb_to_luma
 from colorizer.models.model import Model
 from colorizer.photographs.photographs import Photograph
+from colorizer.photographs.sixteen_bits import displayable_16_bits, lightness_of_16_bits
 from colorizer.photographs.upsampling import GuidedUpsampling
 
 LARGEST_STRENGTH = 4.0
@@ -70,11 +71,12 @@ class Colorizer:
         else:
             guide = _small_lightness(photograph.pixels, "L*", inner)
         upsampling = GuidedUpsampling.fit(guide, ab[: inner[0], : inner[1]])
-        colored = np.empty((height, width, 3), np.uint8)
+        colored = np.empty((height, width, 3), photograph.pixels.dtype)
+        to_rgb = displayable_16_bits if colored.dtype == np.uint16 else displayable_rgb
         for rows, columns in _patches(height, width):
-            lightness = rgb_to_lightness(photograph.pixels[rows, columns])
+            lightness = _lightness(photograph.pixels[rows, columns])
             ab_here = upsampling.patch(lightness, rows.start, columns.start, (height, width))
-            colored[rows, columns] = displayable_rgb(lightness, ab_here)
+            colored[rows, columns] = to_rgb(lightness, ab_here)
         return photograph.with_pixels(colored)
 
     def __call__(self, photograph: Photograph) -> Photograph:
@@ -83,9 +85,18 @@ class Colorizer:
         return self.recolor(photograph, network_input, self.predict(network_input[None])[0])
 
 
-def _small_lightness(pixels: NDArray[np.uint8], kind: Lightness, shape: tuple[int, int]) -> NDArray[np.uint8]:
+def _lightness(pixels: NDArray) -> NDArray[np.float32]:
+    """Codes of L of uint8 or uint16 pixels, not rounded."""
+    return lightness_of_16_bits(pixels) if pixels.dtype == np.uint16 else rgb_to_lightness(pixels)
+
+
+def _luma(pixels: NDArray) -> NDArray[np.float32]:
+    return rgb_to_luma(pixels) * np.float32(255 / np.iinfo(pixels.dtype).max)
+
+
+def _small_lightness(pixels: NDArray, kind: Lightness, shape: tuple[int, int]) -> NDArray[np.uint8]:
     """Codes of L of the photograph at another size."""
-    convert = rgb_to_lightness if kind == "L*" else rgb_to_luma
+    convert = _lightness if kind == "L*" else _luma
     height, width = pixels.shape[:2]
     codes = np.empty((height, width), np.uint8)
     for patch in _patches(height, width):

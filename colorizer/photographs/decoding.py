@@ -1,4 +1,4 @@
-"""Decodes photographs of many kinds to upright 8-bit sRGB pixels; whatever goes wrong is one UserError."""
+"""Decodes photographs of many kinds to upright sRGB pixels; whatever goes wrong is one UserError."""
 
 import errno
 import math
@@ -9,16 +9,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
-from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
+import pillow_heif
+from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from colorizer.core.errors import UserError, is_out_of_memory
+from colorizer.photographs.camera_raw import RAW_SUFFIXES, develop, raw_exif, read_raw_size
 from colorizer.photographs.photographs import Photograph
-from colorizer.photographs.srgb import load_pixels, srgb_pixels
+from colorizer.photographs.srgb import has_wide_channels, join_halves, load_pixels, srgb_pixels, take_low_bytes
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 300_000_000
 MAX_PROFILE_BYTES = 64 * 2**20  # of a colour profile, and of the texts of a PNG; Pillow's own limit is 1 MB
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF")
 _SIGNED = 2  # SampleFormat
 # Of EXIF, what describes how the pixels of the file at hand are stored, and not the photograph.
 # fmt: off
@@ -51,6 +53,7 @@ _DECODER_ERRORS = (
 _MACHINE_ERRORS = (errno.EIO, errno.EMFILE, errno.ENFILE)  # for which no file is to blame
 
 Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, before any pixel is decoded
+pillow_heif.register_heif_opener()
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_PROFILE_BYTES
 warnings.filterwarnings("ignore", module="PIL")  # of damaged EXIF and the like
 
@@ -61,35 +64,46 @@ def read_size(path: Path) -> tuple[int, int]:
     They may be swapped for the few kinds of files whose orientation is not in the header. Raises UserError as
     `read_photograph` does.
     """
-    with _decoding(path), _open(path) as image:
-        width, height = image.size
-        # Pillow gives the size of a TIFF the right way up, and decodes a whole PNG to find its orientation.
-        lies = False
-        if image.format in ("JPEG", "MPO", "WEBP"):
-            with suppress(*_DECODER_ERRORS):  # damaged EXIF
-                lies = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-        return (width, height) if lies else (height, width)
+    with _decoding(path):
+        if _is_raw(path):
+            return _checked_raw_size(path)
+        with _open(path) as image:
+            width, height = image.size
+            # Pillow gives the size of a TIFF the right way up, as pillow-heif does, and decodes a whole PNG to find its
+            # orientation.
+            lies = False
+            if image.format in ("JPEG", "MPO", "WEBP", "AVIF"):
+                with suppress(*_DECODER_ERRORS):  # damaged EXIF
+                    lies = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            return (width, height) if lies else (height, width)
 
 
-def read_photograph(path: Path, *, at_least: int | None = None) -> Photograph:
+def read_photograph(path: Path, *, at_least: int | None = None, deep: bool = False) -> Photograph:
     """Decode a photograph; of several pages or frames the first.
 
-    With `at_least`, a JPEG may come smaller, but with sides of at least that many pixels, for a fraction of the time.
-    Pixels with a grey or CMYK profile are converted to sRGB, because the profile would not fit a coloured picture. 16
-    bits become 8. A profile of more than MAX_PROFILE_BYTES is left out. Raises UserError when the file is missing,
-    damaged, not a JPEG, PNG, WebP or TIFF, of a kind whose pixels Pillow would get wrong, or has more than MAX_PIXELS
-    pixels.
+    With `at_least`, a JPEG or a camera RAW may come smaller, but with sides of at least that many pixels, for a
+    fraction of the time. With `deep`, the pixels of a PNG, TIFF or camera RAW of more than 8 bits, grey or RGB, are
+    uint16; otherwise they become 8 bits. Pixels with a grey or CMYK profile are converted to sRGB, because the profile
+    would not fit a coloured picture. A profile of more than MAX_PROFILE_BYTES is left out. Raises UserError when the
+    file is missing, damaged, of none of the formats, of a kind whose pixels Pillow would get wrong, or has more than
+    MAX_PIXELS pixels, and for a camera RAW without rawpy.
     """
-    with _decoding(path), _open(path) as image:
-        if at_least:
+    with _decoding(path):
+        return _develop(path, at_least, deep) if _is_raw(path) else _decode(path, at_least, deep)
+
+
+def _decode(path: Path, at_least: int | None, deep: bool) -> Photograph:
+    with _open(path) as image:
+        if at_least and image.format in ("JPEG", "MPO"):
             image.draft(None, (at_least, at_least))
-        load_pixels(image, path)
+        wide = join_halves(_halves(image, path)) if deep and has_wide_channels(image) else None
+        if wide is None:
+            load_pixels(image, path)
+            _turn_upright(image)
         icc_profile = image.info.get("icc_profile")
         if len(icc_profile or b"") > MAX_PROFILE_BYTES:
             icc_profile = None
-        with suppress(*_DECODER_ERRORS):  # damaged EXIF
-            ImageOps.exif_transpose(image, in_place=True)
-        pixels, alpha, keeps_profile = srgb_pixels(image, icc_profile)
+        pixels, alpha, keeps_profile = srgb_pixels(image, icc_profile, wide, deep=deep)
         return Photograph(
             pixels=pixels,
             alpha=alpha,
@@ -99,10 +113,50 @@ def read_photograph(path: Path, *, at_least: int | None = None) -> Photograph:
         )
 
 
+def _halves(image: ImageFile.ImageFile, path: Path) -> Iterator[Image.Image]:
+    """Decode the lower bytes of channels of 16 bits, then the higher ones, each upright; one of both in memory."""
+    with _open(path) as low:
+        take_low_bytes(low)
+        low.load()
+        _turn_upright(low)
+        yield low
+        low.close()
+    image.load()
+    _turn_upright(image)
+    yield image
+
+
+def _turn_upright(image: Image.Image) -> None:
+    with suppress(*_DECODER_ERRORS):  # damaged EXIF
+        ImageOps.exif_transpose(image, in_place=True)
+
+
+def _is_raw(path: Path) -> bool:
+    return path.suffix.lower() in RAW_SUFFIXES
+
+
+def _checked_raw_size(path: Path) -> tuple[int, int]:
+    height, width = read_raw_size(path)
+    if reason := _refused_size(width, height):
+        raise UserError(f"{path} {reason}")
+    return height, width
+
+
+def _develop(path: Path, at_least: int | None, deep: bool) -> Photograph:
+    half_size = at_least is not None and min(_checked_raw_size(path)) >= 2 * at_least
+    exif = None
+    with suppress(*_DECODER_ERRORS):
+        exif = raw_exif(path).tobytes()
+    return Photograph(pixels=develop(path, bits=16 if deep else 8, half_size=half_size), exif=exif or None)
+
+
 @contextmanager
 def _decoding(path: Path) -> Iterator[None]:
     """Turn what decoders raise on a damaged file into one UserError."""
     try:
+        mode = path.stat().st_mode
+        if not (S_ISREG(mode) or S_ISDIR(mode)):
+            raise UserError(f"{path} is a pipe, a socket or a device: save what comes from it as a file")
         yield
     except UserError:
         raise
@@ -120,15 +174,13 @@ def _decoding(path: Path) -> Iterator[None]:
         raise UserError(f"{path} is damaged: {reason[:120]}") from error
 
 
-def _open(path: Path) -> Image.Image:
-    mode = path.stat().st_mode
-    if not (S_ISREG(mode) or S_ISDIR(mode)):
-        raise UserError(f"{path} is a pipe, a socket or a device: save what comes from it as a file")
+def _open(path: Path) -> ImageFile.ImageFile:
     try:
         image = Image.open(path, formats=_FORMATS)
     except Image.UnidentifiedImageError as error:
         raise UserError(
-            f"{path} is not a JPEG, PNG, WebP or TIFF photograph of a known kind, or its beginning is damaged"
+            f"{path} is not a JPEG, PNG, WebP, TIFF, HEIC or AVIF photograph of a known kind, or its beginning is "
+            "damaged"
         ) from error
     if reason := _refusal(image):
         image.close()
@@ -138,13 +190,16 @@ def _open(path: Path) -> Image.Image:
 
 def _refusal(image: Image.Image) -> str:
     """Say why an image is refused before decoding; empty if it is accepted."""
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        return f"claims {width} x {height} pixels: at most {MAX_PIXELS // 1_000_000} megapixels"
-    if width * height == 0:
-        return f"is damaged: it claims {width} x {height} pixels"
+    if reason := _refused_size(*image.size):
+        return reason
     wrong = _wrong_pixels(image)
     return f"has {wrong}: save it with 8 or 16 bits a channel, unsigned and interleaved" if wrong else ""
+
+
+def _refused_size(width: int, height: int) -> str:
+    if width * height > MAX_PIXELS:
+        return f"claims {width} x {height} pixels: at most {MAX_PIXELS // 1_000_000} megapixels"
+    return f"is damaged: it claims {width} x {height} pixels" if width * height == 0 else ""
 
 
 def _wrong_pixels(image: Image.Image) -> str:

@@ -2,7 +2,9 @@
 
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,11 +15,16 @@ from PIL import Image
 
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write
+from colorizer.photographs.camera_raw import RAW_SUFFIXES
+from colorizer.photographs.sixteen_bits import to_8_bits, write_16_bits
 
 Format = Literal["png", "jpeg", "webp", "tiff"]
 
-# What is looked for in folders.
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"})
+DEEP_FORMATS: frozenset[Format] = frozenset({"png", "tiff"})  # which hold 16 bits a channel
+
+# What is looked for in folders, besides camera RAW.
+_SUFFIXES = [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif"]
+SUFFIXES = RAW_SUFFIXES.union(_SUFFIXES)
 _SUFFIX: dict[Format, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
 _LARGEST_SIDE: dict[Format, int] = {"png": 2**31 - 1, "jpeg": 65_500, "webp": 16_383, "tiff": 2**31 - 1}
 _LARGEST_JPEG_PROFILE = 255 * 65_519  # bytes: in 255 parts at most
@@ -33,12 +40,13 @@ _SAVE_OPTIONS: dict[Format, dict[str, Any]] = {
 class Photograph:
     """A decoded photograph, the right way up.
 
-    pixels: uint8, (H, W) for greys, else (H, W, 3), taken for sRGB. alpha: (H, W) uint8 or None. exif, icc_profile:
-    bytes that go along into written files; the pixels are not converted from that profile. dpi: pixels per inch.
+    pixels: uint8 or uint16, (H, W) for greys, else (H, W, 3), taken for sRGB. alpha: (H, W) of the same type or None.
+    exif, icc_profile: bytes that go along into written files; the pixels are not converted from that profile. dpi:
+    pixels per inch.
     """
 
-    pixels: NDArray[np.uint8]
-    alpha: NDArray[np.uint8] | None = None
+    pixels: NDArray
+    alpha: NDArray | None = None
     exif: bytes | None = None
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
@@ -49,11 +57,11 @@ class Photograph:
         return self.pixels.shape[0], self.pixels.shape[1]
 
     @property
-    def rgb(self) -> NDArray[np.uint8]:
-        """The pixels as (H, W, 3) uint8, greys three times."""
+    def rgb(self) -> NDArray:
+        """The pixels as (H, W, 3), greys three times."""
         return self.pixels if self.pixels.ndim == 3 else np.repeat(self.pixels[..., None], 3, axis=-1)
 
-    def with_pixels(self, pixels: NDArray[np.uint8]) -> "Photograph":
+    def with_pixels(self, pixels: NDArray) -> "Photograph":
         """Copy the photograph with other pixels."""
         return replace(self, pixels=pixels)
 
@@ -76,7 +84,8 @@ def find_photographs(given: Path) -> list[tuple[Path, Path]]:
         # Links to nowhere, pipes and the like count: whoever reads them tells.
         found += [path for path in paths if path.suffix.lower() in SUFFIXES]
     if not found:
-        raise UserError(f"{given} holds no photographs: expected files named *{', *'.join(sorted(SUFFIXES))}")
+        expected = ", *".join(sorted(_SUFFIXES))
+        raise UserError(f"{given} holds no photographs: expected files named *{expected}, or camera RAW")
     return [(path, path.relative_to(given)) for path in sorted(found)]
 
 
@@ -94,8 +103,12 @@ def thumbnail(photograph: Photograph, side: int) -> Image.Image:
     height, width = photograph.size
     scale = min(1, side / max(height, width))
     shape = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(photograph.pixels, shape, interpolation=cv2.INTER_AREA)
-    return Image.fromarray(np.asarray(small, np.uint8)).convert("RGB")
+    small = np.asarray(cv2.resize(photograph.pixels, shape, interpolation=cv2.INTER_AREA))
+    return Image.fromarray(_8_bits(small)).convert("RGB")
+
+
+def _8_bits(pixels: NDArray) -> NDArray[np.uint8]:
+    return to_8_bits(pixels) if pixels.dtype == np.uint16 else np.asarray(pixels, np.uint8)
 
 
 def named(path: Path, file_format: Format) -> Path:
@@ -106,15 +119,16 @@ def named(path: Path, file_format: Format) -> Path:
 def write_photograph(path: Path, photograph: Photograph, file_format: Format) -> None:
     """Write a photograph with its alpha, EXIF, ICC profile and resolution. `path` appears only when whole.
 
-    Everything but JPEG is lossless; JPEG has quality 100 and full chroma resolution; TIFF is not compressed. EXIF and a
-    profile that the format cannot hold, as EXIF of more than 64 KB in JPEG, are left out. Raises UserError when the
-    format cannot hold the photograph, or the disk is full.
+    Everything but JPEG is lossless; JPEG has quality 100 and full chroma resolution; TIFF is not compressed. Pixels of
+    16 bits keep them in PNG and TIFF, and become 8 bits in the others. EXIF and a profile that the format cannot hold,
+    as EXIF of more than 64 KB in JPEG, are left out. Raises UserError when the format cannot hold the photograph, or
+    the disk is full.
     """
     if max(photograph.size) > _LARGEST_SIDE[file_format]:
         raise UserError(f"{path}: {file_format} holds at most {_LARGEST_SIDE[file_format]} px a side: use png")
     alpha, profile = photograph.alpha, photograph.icc_profile
     if file_format == "jpeg":
-        if alpha is not None and alpha.min() < 255:
+        if alpha is not None and alpha.min() < np.iinfo(alpha.dtype).max:
             raise UserError(f"{path}: JPEG cannot hold the photograph's transparency: use png")
         alpha = None
         profile = profile if len(profile or b"") <= _LARGEST_JPEG_PROFILE else None
@@ -123,14 +137,21 @@ def write_photograph(path: Path, photograph: Photograph, file_format: Format) ->
         "icc_profile": profile,
         "dpi": photograph.dpi if file_format != "webp" else None,
     }
-    image = Image.fromarray(photograph.rgb if alpha is None else np.dstack([photograph.rgb, alpha]))
-    with atomic_write(path) as partial:
+    save: Callable[[Path, dict[str, Any]], None]
+    if photograph.pixels.dtype == np.uint16 and file_format in DEEP_FORMATS:
+        save = partial(write_16_bits, photograph.rgb, alpha, file_format)
+    else:
+        image = Image.fromarray(_8_bits(photograph.rgb))
+        if alpha is not None:
+            image.putalpha(Image.fromarray(_8_bits(alpha)))
+        save = partial(_save, image, file_format)
+    with atomic_write(path) as temporary:
         try:
-            _save(image, partial, file_format, along)
+            save(temporary, along)
         except (ValueError, TypeError, OverflowError, RuntimeError, struct.error):
-            _save(image, partial, file_format, along | {"exif": None})
+            save(temporary, along | {"exif": None})
 
 
-def _save(image: Image.Image, path: Path, file_format: Format, along: dict[str, Any]) -> None:
+def _save(image: Image.Image, file_format: Format, path: Path, along: dict[str, Any]) -> None:
     given = {name: value for name, value in along.items() if value}
     image.save(path, file_format.upper(), **_SAVE_OPTIONS[file_format], **given)

@@ -126,7 +126,7 @@ def test_a_person_colours_photographs(app, photograph, tmp_path):
         page.get_by_text("123 x 77 px, model of epoch 1,").wait_for()
 
         page.locator("input[type=file]").first.set_input_files(tmp_path / "broken.jpg")
-        page.get_by_text("broken.jpg is not a JPEG, PNG, WebP or TIFF photograph").wait_for()
+        page.get_by_text("broken.jpg is not a JPEG, PNG, WebP, TIFF, HEIC or AVIF photograph").wait_for()
 
 
 @needs_browser

@@ -85,7 +85,7 @@ def test_one_bad_file_does_not_stop_the_rest(colorize, album, tmp_path):
     code, lines = colorize(album, "--out", out, "--format", "webp")
     assert code == 1
     assert len(lines) == 3
-    assert f"{album / 'notes.jpg'} is not a JPEG, PNG, WebP or TIFF" in lines[0]
+    assert f"{album / 'notes.jpg'} is not a JPEG, PNG, WebP, TIFF, HEIC or AVIF" in lines[0]
     assert f"{album / 'cut.jpg'} is damaged: image file is truncated" in lines[1]
     assert lines[2] == f"3 coloured in {out}; 2 failed"
     assert files(out) == ["china.webp", "trips/coffee.webp", "trips/flower.webp"]

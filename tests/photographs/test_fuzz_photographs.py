@@ -11,7 +11,8 @@ from PIL import Image
 
 from colorizer.data.sample import built_in_photographs
 from colorizer.photographs.decoding import MAX_PIXELS, read_photograph
-from colorizer.photographs.photographs import named, write_photograph
+from colorizer.photographs.photographs import Photograph, named, write_photograph
+from tests.support.camera_raw import write_dng
 from tests.support.imports import ROOT
 
 COPIES = 40
@@ -30,7 +31,7 @@ told = {"read": 0, "refused": 0}
 for path in sorted(Path(sys.argv[1]).iterdir()):
     try:
         read_size(path)
-        photograph = read_photograph(path)
+        photograph = read_photograph(path, deep=True)
         told["read"] += 1
     except UserError as error:
         assert str(path) in str(error) and "\\n" not in str(error), error
@@ -64,9 +65,17 @@ def write_originals(folder: Path) -> list[Path]:
         ("progressive.jpg", image, {"progressive": True, "exif": exif}),
         ("alpha.webp", image.convert("RGBA"), {"exif": exif}),
         ("inks.tif", image.convert("CMYK"), {"compression": "tiff_deflate"}),
+        ("phone.heic", image, {"exif": exif.tobytes()}),
+        ("phone.avif", image, {"exif": exif.tobytes()}),
     ):
         paths.append(folder / name)
         other.save(paths[-1], **options)
+    wide = Photograph(pixels=rgb.astype(np.uint16) * 257 + 1, exif=photograph.exif)
+    for file_format in ("png", "tiff"):
+        paths.append(named(folder / "deep", file_format))
+        write_photograph(paths[-1], wide, file_format)
+    paths.append(folder / "raw.dng")
+    write_dng(paths[-1], rgb[: rgb.shape[0] // 2 * 2, : rgb.shape[1] // 2 * 2])
     return paths
 
 
@@ -101,7 +110,7 @@ def test_mutated_files(tmp_path):
     )
     assert result.returncode == 0, result.stderr[-2000:]
     told = json.loads(result.stdout)
-    assert told["read"] + told["refused"] == 11 * COPIES
+    assert told["read"] + told["refused"] == 16 * COPIES
     assert told["read"] > 50
     assert told["refused"] > 100
     assert told["memory"] < LARGEST_MEMORY

@@ -58,7 +58,7 @@ def test_inks_become_srgb(tmp_path):
         assert np.abs(pixel - (200, 30, 30)).max() < 12
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".heic", ".avif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation(tmp_path, suffix, orientation):
     """A photograph whose upper left quarter is white, stored in each of the eight ways."""
@@ -77,7 +77,7 @@ def test_orientation(tmp_path, suffix, orientation):
     exif = Image.Exif()
     exif[ORIENTATION], exif[DESCRIPTION] = orientation, "a house"
     image = Image.fromarray(np.repeat(stored[..., None], 3, axis=-1))
-    photograph = save(tmp_path / f"a{suffix}", image, exif=exif)
+    photograph = save(tmp_path / f"a{suffix}", image, exif=exif.tobytes())
     assert photograph.size == (16, 32)
     assert read_size(tmp_path / f"a{suffix}") == ((16, 32) if suffix != ".png" else stored.shape)
     assert np.abs(photograph.pixels[..., 0].astype(int) - upright).mean() < 8
@@ -110,6 +110,10 @@ def test_a_profile_of_greys_is_applied_since_colours_cannot_keep_it(tmp_path):
     photograph = save(tmp_path / "a.png", Image.fromarray(np.full((4, 4), 128, np.uint8)), icc_profile=gamma_1)
     assert photograph.icc_profile is None
     assert abs(int(photograph.pixels[0, 0]) - 188) <= 2  # half of the light
+    dark = save(tmp_path / "c.png", Image.fromarray(np.arange(16, dtype=np.uint8)[None]), icc_profile=gamma_1)
+    light = np.arange(16) / 255
+    encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055) * 255
+    assert np.abs(dark.pixels[0] - encoded).max() < 1
     broken = save(tmp_path / "b.png", Image.fromarray(GREY), icc_profile=gamma_1[:200])
     assert np.array_equal(broken.pixels, GREY)
 
@@ -152,7 +156,7 @@ def test_unreadable_files_are_told_in_one_line(tmp_path):
     Image.fromarray(RGB).save(tmp_path / "whole.jpg", quality=95)
     whole = (tmp_path / "whole.jpg").read_bytes()
     contents = {
-        "text.jpg": (b"Dear diary", "is not a JPEG, PNG, WebP or TIFF photograph"),
+        "text.jpg": (b"Dear diary", "is not a JPEG, PNG, WebP, TIFF, HEIC or AVIF photograph"),
         "empty.png": (b"", "is not a JPEG"),
         "cut.jpg": (whole[: len(whole) // 2], "is damaged: .*truncated"),
         "bomb.png": (png_of(60_000, 60_000), f"claims 60000 x 60000 pixels: at most {MAX_PIXELS // 10**6} megapixels"),
@@ -193,7 +197,7 @@ def test_finding(tmp_path):
     assert find_photographs(tmp_path / "note.txt") == [(tmp_path / "note.txt", Path("note.txt"))]
     (tmp_path / "empty").mkdir()
     with pytest.raises(
-        UserError, match=r"empty holds no photographs: expected files named \*\.jfif, \*\.jpe, \*\.jpeg, "
+        UserError, match=r"empty holds no photographs: expected files named \*\.avif, \*\.heic, .*, \*\.webp, or camera"
     ):
         find_photographs(tmp_path / "empty")
     with pytest.raises(UserError, match="nowhere does not exist"):
