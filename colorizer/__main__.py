@@ -14,7 +14,7 @@ from colorizer.model_commands import MODEL_HELP, export, publish, score
 from colorizer.models.registry import MODEL_PATH, find_model
 from colorizer.photographs.imported_folder import TABLE_FILE
 from colorizer.photographs.importing import Fit
-from colorizer.photographs.jobs import plan_jobs, shard_of
+from colorizer.photographs.jobs import WORKING_SIZES, plan_jobs, shard_of
 from colorizer.photographs.photographs import Format, find_photographs
 from colorizer.training_command import training_command
 
@@ -80,7 +80,11 @@ def colorize(
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = str(MODEL_PATH),
     size: Annotated[
         int | None,
-        typer.Option(min=16, max=1024, help="shorter side at which the network sees them; as it was trained"),
+        typer.Option(
+            min=WORKING_SIZES[0],
+            max=WORKING_SIZES[-1],
+            help="shorter side at which the network sees them; as it was trained",
+        ),
     ] = None,
     strength: Annotated[float, typer.Option(min=0, max=4, help="factor on the chroma: 0 is grey")] = 1.0,
     format: Annotated[Format, typer.Option(help="all but jpeg are lossless")] = "png",

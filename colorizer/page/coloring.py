@@ -3,6 +3,9 @@
 import shutil
 import tempfile
 import time
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,13 +13,16 @@ from pathlib import Path
 from PIL import Image
 
 from colorizer.core.errors import UserError, within_memory
+from colorizer.core.files import atomic_write
 from colorizer.data.sample import built_in_photographs
 from colorizer.models.model import Model, load_model
 from colorizer.models.registry import find_model, models_at_hand
 from colorizer.photographs.colorizing import Colorizer
-from colorizer.photographs.decoding import read_photograph
-from colorizer.photographs.photographs import named, thumbnail, write_photograph
+from colorizer.photographs.decoding import MAX_PIXELS, read_photograph, read_size
+from colorizer.photographs.jobs import WORKING_SIZES
+from colorizer.photographs.photographs import Photograph, named, thumbnail, write_photograph
 
+MAX_MEGAPIXELS = 100  # of a photograph: less than the command takes, as one machine may serve many people
 _PREVIEW = 1600  # pixels: the longer side of what the page shows
 _SECONDS_KEPT = 3600
 _EXAMPLES = ("china.jpg", "flower.jpg", "astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
@@ -32,13 +38,20 @@ class Colored:
     caption: str
 
 
-def color(photograph: Path, model: str, strength: float, folder: Path) -> Colored:
-    """Colour a photograph into a new folder inside `folder`. Raises UserError for a bad photograph or model."""
+def color(photograph: Path, model: str, strength: float, size: int, folder: Path) -> Colored:
+    """Colour a photograph into a new folder inside `folder`.
+
+    size: the shorter side at which the network sees it, in pixels, or 0 for that of its training. Raises UserError for
+    a bad photograph, model or size.
+    """
+    if size and size not in WORKING_SIZES:
+        raise UserError(f"a size of {size} is not between {WORKING_SIZES[0]} and {WORKING_SIZES[-1]} px")
     started = time.monotonic()
     loaded = load_at_hand(model)
     with within_memory("close other programs, or take a smaller photograph", photograph):
-        original = read_photograph(photograph)
-        colored = Colorizer(model=loaded, size=loaded.info.training_size, strength=strength)(original)
+        original = read_upload(photograph, deep=True)
+        colorizer = Colorizer(model=loaded, size=size or loaded.info.training_size, strength=strength)
+        colored = colorizer(original)
         out = Path(tempfile.mkdtemp(dir=folder))
         full = named(out / photograph.name, "png")
         write_photograph(full, colored, "png")
@@ -52,8 +65,40 @@ def color(photograph: Path, model: str, strength: float, folder: Path) -> Colore
         before=before,
         after=after,
         full=full,
-        caption=f"{photograph.name}: {width} x {height} px, model of epoch {loaded.info.epoch}, {seconds:.1f} s",
+        caption=(
+            f"{photograph.name}: {width} x {height} px, model of epoch {loaded.info.epoch}, "
+            f"seen at {colorizer.size} px, {seconds:.1f} s"
+        ),
     )
+
+
+def read_upload(path: Path, *, deep: bool = False) -> Photograph:
+    """Read a photograph as `read_photograph` does, but none of more than MAX_MEGAPIXELS."""
+    height, width = read_size(path)
+    if height * width > MAX_MEGAPIXELS * 1_000_000:
+        raise UserError(
+            f"{path} has {width} x {height} pixels: at most {MAX_MEGAPIXELS} megapixels on this page; "
+            f"`python -m colorizer colorize` takes {MAX_PIXELS // 1_000_000}"
+        )
+    return read_photograph(path, deep=deep)
+
+
+def zip_results(done: Sequence[Colored], folder: Path) -> Path:
+    """Write the full-size results into one ZIP, in a new folder inside `folder`; equal names get numbers.
+
+    Raises UserError when the disk is full.
+    """
+    path = Path(tempfile.mkdtemp(dir=folder)) / "coloured.zip"
+    names: Counter[str] = Counter()
+    with atomic_write(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:  # PNG is packed
+        for file in (item.full for item in done):
+            name = file.name
+            while names[name]:
+                names[file.name] += 1
+                name = f"{file.stem}-{names[file.name]}{file.suffix}"
+            names[name] += 1
+            archive.write(file, name)
+    return path
 
 
 def load_at_hand(name: str) -> Model:

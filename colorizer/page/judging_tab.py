@@ -10,11 +10,10 @@ import gradio as gr
 from colorizer.core.errors import UserError
 from colorizer.models.registry import models_at_hand
 from colorizer.page.blind_test import ORIGINAL, BlindTest, Contender, Photographs, held_out_photographs
-from colorizer.page.coloring import load_at_hand
+from colorizer.page.coloring import load_at_hand, read_upload
 from colorizer.page.uploads import page_error, refuse_too_many, uploaded, without_folder
 from colorizer.page.votes import VOTES, Choice, Tally, read_votes, tally, verdict
 from colorizer.photographs.colorizing import Colorizer
-from colorizer.photographs.decoding import read_photograph
 from colorizer.photographs.photographs import SUFFIXES, Photograph
 
 _DATA = Path("data")
@@ -153,7 +152,7 @@ def _uploads(files: list[str]) -> Photographs:
 
 def _read(path: Path) -> Photograph:
     try:
-        return read_photograph(path)
+        return read_upload(path)
     except UserError as error:
         raise UserError(without_folder(error, path)) from None
 

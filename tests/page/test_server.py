@@ -2,10 +2,12 @@
 
 import io
 import json
+import re
 import shutil
 import signal
 import socket
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -130,6 +132,38 @@ def test_a_person_colours_photographs(app, photograph, tmp_path):
 
 
 @needs_browser
+def test_a_person_colours_several_photographs(app, photograph, tmp_path):
+    """All results in one ZIP, under their names; the size at which the network sees them can be chosen."""
+    (tmp_path / "other").mkdir()
+    same_name, broken = tmp_path / "other" / "old photograph.heic", tmp_path / "broken.avif"
+    Image.open(photograph).resize((40, 30)).save(same_name, format="HEIF")
+    broken.write_text("not a photograph", encoding="utf-8")
+    with open_app(app) as page:
+        page.locator("input[type=file]").first.set_input_files([photograph, broken, same_name])
+        page.get_by_text("old photograph.heic: 40 x 30 px, model of epoch").wait_for()
+        at_training_size = zipped(page)
+        assert {name: image.size for name, image in at_training_size.items()} == {
+            "old photograph.png": (123, 77),
+            "old photograph-2.png": (40, 30),
+        }
+        page.get_by_label("Shorter side at which the network sees it").click()
+        page.get_by_role("option", name="128 px").click()
+        page.get_by_text(re.compile("old photograph.heic: .* seen at 128 px")).wait_for()
+        at_128 = zipped(page)
+    assert at_128.keys() == at_training_size.keys()
+    name = "old photograph.png"
+    assert (np.asarray(at_128[name]) != np.asarray(at_training_size[name])).any()
+
+
+def zipped(page: Page) -> dict[str, Image.Image]:
+    with page.expect_download() as download:
+        page.get_by_text("Download all 2 as ZIP").click()
+    assert download.value.suggested_filename == "coloured.zip"
+    with zipfile.ZipFile(download.value.path()) as archive:
+        return {name: Image.open(io.BytesIO(archive.read(name))) for name in archive.namelist()}
+
+
+@needs_browser
 def test_a_person_judges_blind(app, photograph, photographs):
     table = app.workspace.path / "votes/votes.csv"
     with open_app(app) as page:
@@ -172,6 +206,16 @@ def test_a_program_colours_photographs(app, photograph, tmp_path):
     result = client.predict(handle_file(photograph), MODEL, 1.0, api_name="/colorize")
     with Image.open(result) as image:
         assert image.size == (123, 77)
+        pixels = np.asarray(image)
+    with Image.open(client.predict(handle_file(photograph), MODEL, 1.0, 128, api_name="/colorize")) as image:
+        assert image.size == (123, 77)
+        assert (np.asarray(image) != pixels).any()
+    for size, message in ((15, "a size of 15 is not between 16 and 1024 px"), ("large", "size is 'large'")):
+        with pytest.raises(AppError, match=message):
+            client.predict(handle_file(photograph), MODEL, 1.0, size, api_name="/colorize")
+    Image.new("L", (10_001, 10_000)).save(tmp_path / "large.png")
+    with pytest.raises(AppError, match=r"large\.png has 10001 x 10000 pixels: at most 100 megapixels on this page; "):
+        client.predict(handle_file(tmp_path / "large.png"), MODEL, 1.0, api_name="/colorize")
     with pytest.raises(AppError, match="is not among the models at hand"):
         client.predict(handle_file(photograph), "/etc/passwd", 1.0, api_name="/colorize")
 
