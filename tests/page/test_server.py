@@ -227,6 +227,16 @@ def logged_in(app) -> Iterator[httpx.Client]:
         yield client
 
 
+def test_an_upload_is_coloured_without_the_client(logged_in, photograph):
+    [path] = logged_in.post("/gradio_api/upload", files={"files": photograph.read_bytes()}).json()
+    assert "event: complete" in call_colorize(logged_in, {"path": path, "meta": {"_type": "gradio.FileData"}})
+
+
+def call_colorize(client: httpx.Client, photograph: dict) -> str:
+    call = client.post("/gradio_api/call/colorize", json={"data": [photograph, MODEL, 1.0, 128]})
+    return client.get(f"/gradio_api/call/colorize/{call.json()['event_id']}").text
+
+
 @pytest.mark.parametrize("marked", [True, False])
 @pytest.mark.parametrize("path", ["secret", "https://example.com/x.png", "/nowhere.png", None])
 def test_only_uploads_are_read(app, logged_in, photograph, path, marked):
@@ -234,8 +244,7 @@ def test_only_uploads_are_read(app, logged_in, photograph, path, marked):
     given = {"path": str(photograph) if path == "secret" else path}
     if marked:
         given |= {"meta": {"_type": "gradio.FileData"}}
-    call = logged_in.post("/gradio_api/call/colorize", json={"data": [given, MODEL, 1.0]})
-    answer = logged_in.get(f"/gradio_api/call/colorize/{call.json()['event_id']}").text
+    answer = call_colorize(logged_in, given)
     assert "event: error" in answer
     assert ".png" not in answer
 
@@ -248,7 +257,7 @@ def test_no_other_host_is_asked(app):
 
 def test_nobody_is_let_in_without_the_password(app):
     assert httpx.get(f"{app.url}/config").status_code == 401
-    content = {"data": [{"path": "x", "meta": {"_type": "gradio.FileData"}}, MODEL, 1.0]}
+    content = {"data": [{"path": "x", "meta": {"_type": "gradio.FileData"}}, MODEL, 1.0, 0]}
     assert httpx.post(f"{app.url}/gradio_api/call/colorize", json=content).status_code == 401
 
 
