@@ -1,8 +1,11 @@
 """How fast photographs are coloured, what memory that takes, and how ONNX Runtime compares with PyTorch.
 
     python -m benchmarks.colorize [FOLDER] [--model FILE]
+    python -m benchmarks.colorize --scans [RAW] [--model FILE]
 
-FOLDER holds photographs; without it the built-in ones are taken. Takes about three minutes on two cores.
+FOLDER holds photographs; without it the built-in ones are taken. Takes about three minutes on two cores. --scans
+measures scans of up to 300 megapixels and the formats of phones instead, once each, and the camera RAW if one is
+given; about 15 minutes and 5 GB of memory.
 """
 
 import argparse
@@ -11,8 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -20,11 +27,13 @@ from colorizer.data.sample import built_in_photographs
 from colorizer.export import export_onnx
 from colorizer.models.model import Model, load_model
 from colorizer.models.registry import MODEL_PATH
-from colorizer.photographs.decoding import read_photograph
+from colorizer.photographs.decoding import read_photograph, read_size
 from colorizer.photographs.photographs import find_photographs
 
 ROUNDS = 5
 LARGE = {"24 megapixels": (6000, 4000), "100 megapixels": (10_000, 10_000)}  # width, height
+A4_AT_1200_DPI = (9921, 14_031)
+LARGEST = (15_000, 20_000)
 BATCHES = ((1, 64), (16, 64), (1, 256))  # images, side
 
 # A process of its own: a child's largest memory is not less than that of the process that started it.
@@ -35,10 +44,14 @@ MEASURE += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--scans", action="store_true")
     parser.add_argument("--model", type=Path, default=MODEL_PATH)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="colorize.") as temporary:
         place = Path(temporary)
+        if options.scans:
+            measure_scans(place, options.folder, options.model)
+            return
         folder = options.folder or write_built_in(place / "built-in")
         photographs = [path for path, _ in find_photographs(folder)]
         inputs: dict[str, list[object]] = {"one photograph": [photographs[0]]}
@@ -60,6 +73,43 @@ def main() -> None:
             lightness = np.random.default_rng(0).integers(0, 256, (count, side, side), np.uint8)
             cells = "".join(f" {seconds * 1e3:.1f} |" for seconds in compare(models, lightness))
             print(f"| {count}, {side} px |{cells}")
+
+
+def measure_scans(place: Path, raw: Path | None, model: Path) -> None:
+    """Each file goes when it is measured: the largest has 2 GB."""
+    grey = np.asarray(Image.fromarray(next(pixels for _, pixels in built_in_photographs())).convert("L"))
+    inputs: dict[str, Callable[[], Path]] = {
+        "HEIC of 24 megapixels": lambda: enlarged_scan(grey, LARGE["24 megapixels"], 8, place / "a.heic", quality=90),
+        "AVIF of 24 megapixels": lambda: enlarged_scan(grey, LARGE["24 megapixels"], 8, place / "a.avif", quality=90),
+    }
+    if raw:
+        height, width = read_size(raw)
+        inputs[f"camera RAW ({raw.suffix}) of {height * width / 1e6:.0f} megapixels"] = lambda: raw
+    for size in (A4_AT_1200_DPI, LARGEST):
+        for bits in (8, 16):
+            name = f"grey TIFF of {size[0] * size[1] / 1e6:.0f} megapixels, {bits} bits"
+            inputs[name] = partial(enlarged_scan, grey, size, bits, place / "a.tif")
+    print("| what | seconds | largest memory, MB | bytes a pixel |\n|---|---:|---:|---:|")
+    for name, write in inputs.items():
+        path = write()
+        height, width = read_size(path)
+        seconds, memory = colorize([path], model, place / "out")
+        print(f"| {name} | {seconds:.0f} | {memory:,.0f} | {memory * 1e6 / (height * width):.1f} |", flush=True)
+        if path != raw:
+            path.unlink()
+
+
+def enlarged_scan(grey: np.ndarray, size: tuple[int, int], bits: int, path: Path, **options: Any) -> Path:
+    """A photograph (H, W) uint8 at another size (width, height), with the grain of film."""
+    enlarged = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
+    grain = np.random.default_rng(0).normal(0, 2, (1, size[0])).astype(np.float32)
+    for row in enlarged:
+        grain = np.roll(grain, 7919)
+        row += grain[0]
+    largest, kind = (255, np.uint8) if bits == 8 else (65535, np.uint16)
+    pixels = np.rint(np.clip(enlarged / 255, 0, 1) * largest).astype(kind)
+    Image.fromarray(pixels).save(path, **options)
+    return path
 
 
 def write_built_in(folder: Path) -> Path:
