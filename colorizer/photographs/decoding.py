@@ -143,9 +143,10 @@ def _checked_raw_size(path: Path) -> tuple[int, int]:
 
 
 def _develop(path: Path, at_least: int | None, deep: bool) -> Photograph:
-    half_size = at_least is not None and min(_checked_raw_size(path)) >= 2 * at_least
+    size = _checked_raw_size(path)
+    half_size = at_least is not None and min(size) >= 2 * at_least
     exif = None
-    with suppress(*_DECODER_ERRORS):
+    with suppress(*_DECODER_ERRORS):  # damaged EXIF
         exif = raw_exif(path).tobytes()
     return Photograph(pixels=develop(path, bits=16 if deep else 8, half_size=half_size), exif=exif or None)
 

@@ -51,20 +51,24 @@ def displayable_16_bits(lightness: NDArray[np.float32], ab: NDArray[np.float32])
     lab = np.dstack([lightness / np.float32(LIGHTNESS_SCALE), ab])
     linear = _linear_rgb(lab)
     outside = _is_clipped(linear)
-    far = lab[outside][:, None]  # (n, 1, 3)
-    low = np.zeros((len(far), 1), np.float32)  # the largest share of the chroma that is known to be displayable
-    for share in np.arange(1, 8, dtype=np.float32) / 8:
-        low[~_is_clipped(_linear_rgb(_with_chroma(far, np.full_like(low, share))))] = share
-    high = low + np.float32(1 / 8)
-    for _ in range(7):
-        middle = ((low + high) / 2).astype(np.float32)
-        clipped = _is_clipped(_linear_rgb(_with_chroma(far, middle)))
-        low[~clipped], high[clipped] = middle[~clipped], middle[clipped]
-    if len(far):
-        linear[outside] = _linear_rgb(_with_chroma(far, low))[:, 0]
+    if outside.any():
+        linear[outside] = _linear_rgb(_in_gamut(lab[outside][:, None]))[:, 0]
     root = np.power(linear, np.float32(1 / 2.4))
     encoded = np.where(linear <= 0.0031308, linear * np.float32(12.92), np.float32(1.055) * root - np.float32(0.055))
     return np.rint(encoded * LARGEST).astype(np.uint16)
+
+
+def _in_gamut(lab: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Take chroma from L*, a*, b* (n, 1, 3), n > 0, outside sRGB, until they are displayable."""
+    low = np.zeros((len(lab), 1), np.float32)  # the largest share of the chroma that is known to be displayable
+    for share in np.arange(1, 8, dtype=np.float32) / 8:
+        low[~_is_clipped(_linear_rgb(_with_chroma(lab, np.full_like(low, share))))] = share
+    high = low + np.float32(1 / 8)
+    for _ in range(7):
+        middle = ((low + high) / 2).astype(np.float32)
+        clipped = _is_clipped(_linear_rgb(_with_chroma(lab, middle)))
+        low[~clipped], high[clipped] = middle[~clipped], middle[clipped]
+    return _with_chroma(lab, low)
 
 
 def write_16_bits(

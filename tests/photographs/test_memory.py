@@ -20,6 +20,7 @@ from tests.support.colorizer_command import run_colorizer
 from tests.support.workspace import Workspace
 
 MEGABYTE = 2**20
+ELSE = 250  # megabytes: model, threads, bands of floats
 
 
 def run_within(megabytes: int, workspace: Workspace, *arguments: object) -> tuple[int, list[str]]:
@@ -45,6 +46,15 @@ def test_a_photograph_too_large_for_the_memory(miniature, tmp_path):
     ]
     assert code == 1
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_scan_takes_eight_bytes_a_pixel(miniature, tmp_path):
+    """Grey of 16 bits: 2 bytes a pixel to read and 6 to write; floats and compressed bytes are there of bands only."""
+    megapixels = 20
+    Image.new("I;16", (5000, 4000), 20_000).save(tmp_path / "scan.tif")
+    code, lines = run_within(megapixels * 8 + ELSE, miniature, "colorize", tmp_path, "--out", tmp_path / "out")
+    assert lines == [f"colorizer: 1 coloured in {tmp_path}/out"]
+    assert code == 0
 
 
 class FullAtFirst(Colorizer):

@@ -75,6 +75,13 @@ def test_eight_and_sixteen_bits_agree(colorize, tmp_path):
     assert read_photograph(tmp_path / "jpeg" / "wide.jpg").pixels.dtype == np.uint8
 
 
+def test_one_tone_of_grey(colorize, tmp_path):
+    """No colour lies outside sRGB."""
+    Image.fromarray(np.full((64, 64), 30_001, np.uint16)).save(tmp_path / "a.png")
+    assert colorize(tmp_path / "a.png", "--out", tmp_path / "out") == 0
+    assert np.abs(lightness(read(tmp_path / "out" / "a.png")) - lightness(np.full((1, 1), 30_001))).max() < 1
+
+
 @pytest.mark.parametrize("file_format", DEEP)
 @pytest.mark.parametrize("alpha", [None, ALPHA])
 def test_what_is_written_is_read_again(tmp_path, file_format, alpha):
