@@ -21,6 +21,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 from colorizer.data.sample import built_in_photographs
@@ -77,6 +78,7 @@ def main() -> None:
 
 def measure_scans(place: Path, raw: Path | None, model: Path) -> None:
     """Each file goes when it is measured: the largest has 2 GB."""
+    pillow_heif.register_heif_opener()  # writes HEIC, of requirements-dev.txt; the command reads it without
     grey = np.asarray(Image.fromarray(next(pixels for _, pixels in built_in_photographs())).convert("L"))
     inputs: dict[str, Callable[[], Path]] = {
         "HEIC of 24 megapixels": lambda: enlarged_scan(grey, LARGE["24 megapixels"], 8, place / "a.heic", quality=90),

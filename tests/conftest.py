@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from colorizer.data.sample import make_sample
 from colorizer.models.environment import bypass_proxies
+from tests.support import heic  # noqa: F401 - for photographs that tests write
 from tests.support.disturbed import ask_for_training, results
 from tests.support.prefect_server import ALIVE, PrefectServer, running_server
 from tests.support.workspace import STARTED, Workspace, end_what_was_started, make_miniature, make_once

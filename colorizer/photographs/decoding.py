@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
-import pillow_heif
+import pi_heif
 from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from colorizer.core.errors import UserError, is_out_of_memory
@@ -53,7 +53,7 @@ _DECODER_ERRORS = (
 _MACHINE_ERRORS = (errno.EIO, errno.EMFILE, errno.ENFILE)  # for which no file is to blame
 
 Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, before any pixel is decoded
-pillow_heif.register_heif_opener()
+pi_heif.register_heif_opener()
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_PROFILE_BYTES
 warnings.filterwarnings("ignore", module="PIL")  # of damaged EXIF and the like
 
@@ -69,7 +69,7 @@ def read_size(path: Path) -> tuple[int, int]:
             return _checked_raw_size(path)
         with _open(path) as image:
             width, height = image.size
-            # Pillow gives the size of a TIFF the right way up, as pillow-heif does, and decodes a whole PNG to find its
+            # Pillow gives the size of a TIFF the right way up, as pi-heif does, and decodes a whole PNG to find its
             # orientation.
             lies = False
             if image.format in ("JPEG", "MPO", "WEBP", "AVIF"):
