@@ -4,6 +4,7 @@ Asking is a param, not an environment variable, because DVC runs a stage again o
 Arrays in data/ are taken up, with the preset made for them, while params.yaml is as it comes with the project.
 """
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -46,6 +47,7 @@ def _without_asking(params: Params) -> Params:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
     try:
         set_params()
     except UserError as error:

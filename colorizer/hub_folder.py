@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 import torch
@@ -35,31 +36,33 @@ def write_hub_folder(
         raise UserError(f"{out} holds the model itself: choose another folder")
     if folder.is_dir() and any(folder.iterdir()) and not force:
         raise UserError(f"{out} holds files: choose another folder, or --force to replace those of a model there")
-    if license is not None and not re.fullmatch("[a-z0-9][a-z0-9.-]*", license):
+    if license is not None and not re.fullmatch("[a-z0-9][a-z0-9.+-]*", license):
         raise UserError(f"--license {license}: hubs write licences like apache-2.0, cc-by-4.0 or other")
     _, _, metadata = load_generator(model, torch.device("cpu"))
     text = card.read_text(encoding="utf-8")
     if file_digest(model) not in text:
         raise UserError(f"{card} is about another model than {model}: run `dvc repro`, which writes both")
+    names = (MODEL_PATH.name, EXAMPLES_PATH.name, CONFIG, CARD_PATH.name)  # the card comes last, as it names the model
+    for name in names:
+        if (folder / name).is_dir():
+            raise UserError(f"{out / name} is a folder: choose another place for the model")
+    there = folder.is_dir()
     make_folder(folder.parent)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of a command that was killed
-    try:
+    # In the folder itself if there is one: it may be on a disk of its own.
+    with tempfile.TemporaryDirectory(prefix=".publish-", dir=folder if there else folder.parent) as place:
+        partial = Path(place, "folder")
         partial.mkdir()
         shutil.copyfile(model, partial / MODEL_PATH.name)
         shutil.copyfile(examples, partial / EXAMPLES_PATH.name)
         config = {name: metadata[name] for name in _DECIDES_THE_NETWORK}
         (partial / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         (partial / CARD_PATH.name).write_text(_licensed(text, license), encoding="utf-8")
-        names = sorted(path.name for path in partial.iterdir())
-        if folder.exists():
+        if there:
             for name in names:
                 (partial / name).replace(folder / name)
         else:
             partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return names
+    return sorted(names)
 
 
 def _licensed(text: str, license: str | None) -> str:

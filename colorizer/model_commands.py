@@ -83,6 +83,8 @@ def publish(
 
     written = write_hub_folder(out, *find_model_and_card(Path.cwd(), model), license=license, force=force)
     say(f"{out} holds {', '.join(written)}")
+    for export in sorted(out.glob("*.onnx")):
+        say(f"{export} may be of another model: export it again from {out / MODEL_PATH.name}")
     say("its pictures are test images, with their true colours: see that you may publish them")
     if license is None:
         say("nobody has decided on the licence of the weights: --license names one")

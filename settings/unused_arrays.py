@@ -20,14 +20,16 @@ def describe_unused_arrays(params: Params) -> str | None:
     if is_used or not any(next(OWN_ROOT.glob(pattern), None) for pattern in ("l/*.npy", "ab/*.npy", "ab/ab/*.npy")):
         return None
     seen = f"arrays lie in {OWN_ROOT}/ but data.root is {params.data.root}, so they are not used"
+    to_use_them = f"{seen}: set data.root to {OWN_ROOT} in params.yaml to use them"
+    if not params.uses_sample:  # somebody has chosen
+        return to_use_them
     try:
-        num_images, *size = np.lib.format.open_memmap(OWN_ROOT / "l/gray_scale.npy", mode="r").shape
-        preset = choose_preset(max(size[:2]))
+        num_images, height, width, *_ = np.lib.format.open_memmap(OWN_ROOT / "l/gray_scale.npy", mode="r").shape
     except (OSError, ValueError):
-        return f"{seen}: set data.root to {OWN_ROOT} in params.yaml to use them"
+        return to_use_them
+    preset = choose_preset(max(height, width))
     return (
-        f"{seen}: for these {num_images:,} images of {size[0]} x {size[1]} pixels, "
-        f"`cp {preset} params.yaml && dvc repro`"
+        f"{seen}: for these {num_images:,} images of {height} x {width} pixels, `cp {preset} params.yaml && dvc repro`"
     )
 
 

@@ -118,6 +118,22 @@ def test_a_mistake_is_one_line_and_leaves_nothing(project, tmp_path, capsys, nam
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_holds_something_else_is_left_whole(project, tmp_path, capsys):
+    """A folder in the place of a file, an export of an earlier model, and a folder that looks like one of ours."""
+    (tmp_path / "hub/config.json").mkdir(parents=True)
+    (tmp_path / "hub/generator.onnx").touch()
+    (tmp_path / ".hub.partial").mkdir()
+    before = contents(tmp_path)
+    assert run_colorizer("publish", "--out", tmp_path / "hub", "--force") == 1
+    assert "config.json is a folder: choose another place" in capsys.readouterr().err
+    assert contents(tmp_path) == before
+    (tmp_path / "hub/config.json").rmdir()
+    assert run_colorizer("publish", "--out", tmp_path / "hub", "--force", "--license", "openrail++") == 0
+    assert f"{tmp_path}/hub/generator.onnx may be of another model: export it again" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "hub").iterdir()) == sorted([*FILES, "generator.onnx"])
+    assert (tmp_path / ".hub.partial").is_dir()
+
+
 def test_the_card_of_another_model_and_damage_are_refused(copied, tmp_path, capsys):
     content = (copied / "generator.safetensors").read_bytes()
     (copied / "generator.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

@@ -61,7 +61,9 @@ def find_model_and_card(folder: Path, name: str) -> tuple[Path, Path, Path]:
     for path in (model, card, examples):
         if not path.is_file():
             told = name if path == model else f"{name} has no card: {path.name} beside it"
-            raise UserError(f"{told} is missing; `dvc repro` writes {MODEL_PATH}, {CARD_PATH} and {EXAMPLES_PATH}")
+            raise UserError(
+                f"{told} is missing; `dvc repro` writes the card of {MODEL_PATH}, and only that can be published"
+            )
     return model, card, examples
 
 

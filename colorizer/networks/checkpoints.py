@@ -1,6 +1,5 @@
 """The model as a file: a generator's weights with everything needed to use them and to know where they come from."""
 
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -47,8 +46,7 @@ def load_generator(path: Path, device: torch.device) -> tuple[Generator, Normali
     Raises UserError when the file is missing, damaged or not a generator of this project.
     """
     if not path.is_file():
-        pull = f"dvc pull {shlex.quote(str(path))}"
-        raise UserError(f"{path} is missing: train a model with `dvc repro train`, or fetch one with `{pull}`")
+        raise UserError(f"{path} is missing: is the name right? `dvc repro train` makes the models in models/")
     tensors, metadata = read_tensors(path)
     try:
         arguments = metadata["generator"]

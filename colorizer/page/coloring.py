@@ -19,7 +19,7 @@ from colorizer.models.model import Model, load_model
 from colorizer.models.registry import find_model, models_at_hand
 from colorizer.photographs.colorizing import Colorizer
 from colorizer.photographs.decoding import MAX_PIXELS, read_photograph, read_size
-from colorizer.photographs.jobs import WORKING_SIZES
+from colorizer.photographs.jobs import WORKING_SIZES, folded
 from colorizer.photographs.photographs import Photograph, named, thumbnail, write_photograph
 
 MAX_MEGAPIXELS = 100  # of a photograph: less than the command takes, as one machine may serve many people
@@ -84,19 +84,20 @@ def read_upload(path: Path, *, deep: bool = False) -> Photograph:
 
 
 def zip_results(done: Sequence[Colored], folder: Path) -> Path:
-    """Write the full-size results into one ZIP, in a new folder inside `folder`; equal names get numbers.
+    """Write the full-size results into one ZIP, in a new folder inside `folder`.
 
-    Raises UserError when the disk is full.
+    Names that are equal on some system, such as `a.png` and `A.png`, get numbers. Raises UserError when the disk is
+    full.
     """
     path = Path(tempfile.mkdtemp(dir=folder)) / "coloured.zip"
     names: Counter[str] = Counter()
     with atomic_write(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:  # PNG is packed
         for file in (item.full for item in done):
             name = file.name
-            while names[name]:
-                names[file.name] += 1
-                name = f"{file.stem}-{names[file.name]}{file.suffix}"
-            names[name] += 1
+            while names[folded(Path(name))]:
+                names[folded(Path(file.name))] += 1
+                name = f"{file.stem}-{names[folded(Path(file.name))]}{file.suffix}"
+            names[folded(Path(name))] += 1
             archive.write(file, name)
     return path
 

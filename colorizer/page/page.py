@@ -63,8 +63,9 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
             return gr.DownloadButton(visible=False)
         try:
             return gr.DownloadButton(f"Download all {len(done)} as ZIP", value=zip_results(done, results), visible=True)
-        except UserError as error:
-            raise page_error(str(error)) from None
+        except UserError as error:  # each can still be downloaded
+            gr.Warning(str(error))
+            return gr.DownloadButton(visible=False)
 
     def show(item: Colored) -> tuple[Any, ...]:
         download = gr.DownloadButton(f"Download {item.full.name}", value=item.full, interactive=True)

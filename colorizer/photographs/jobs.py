@@ -100,10 +100,10 @@ def _mode(path: Path) -> int | None:
 def _place(path: Path) -> tuple[int, int, str]:
     """The folder of a file that exists, and its name as the least exact file system takes it."""
     folder = path.parent.stat()
-    return folder.st_dev, folder.st_ino, _key(Path(path.name))
+    return folder.st_dev, folder.st_ino, folded(Path(path.name))
 
 
-def _key(path: Path) -> str:
+def folded(path: Path) -> str:
     """A path without what some file systems ignore: upper case, forms of Unicode, dots and blanks that end a name."""
     parts = [unicodedata.normalize("NFKC", part).casefold().rstrip(". ") or part for part in path.parts]
     return unicodedata.normalize("NFKC", "/".join(parts))
@@ -118,12 +118,14 @@ def _refuse_equal_targets(jobs: Sequence[Job], out: Path, there: Path) -> None:
     base = Path(os.path.realpath(out))
     place = cache(lambda folder: _below(base, Path(os.path.realpath(folder))))
     targets = [(place(job.target.parent) / job.target.name, job) for job in jobs]
-    files = Counter(_key(target) for target, _ in targets)
-    folders = {_key(above) for target, _ in targets for above in target.parents}
+    files = Counter(folded(target) for target, _ in targets)
+    folders = {folded(above) for target, _ in targets for above in target.parents}
     alike = [
         (target, job)
         for target, job in targets
-        if files[_key(target)] > 1 or _key(target) in folders or any(_key(above) in files for above in target.parents)
+        if files[folded(target)] > 1
+        or folded(target) in folders
+        or any(folded(above) in files for above in target.parents)
     ]
     if not alike:
         return

@@ -1,5 +1,6 @@
 """DVC's default remote, as a refresh uses it: bring what it has to a clone, send it what the clone's versions need."""
 
+import re
 import time
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def pull_data(copy: Path, children: Children) -> None:
 def push_data(copy: Path, children: Children, *, of_tags: bool) -> None:
     """Send data and models of what is checked out, and of all tags if asked: some may be older than the remote.
 
+    What neither the cache nor the remote has is left out without a word, as DVC does.
     Raises UserError with the reason of a failure. Without a remote a warning says that they are in this cache alone.
     """
     if not _find(copy):
@@ -51,6 +53,7 @@ def refuse_silence(copy: Path, children: Children, patience: float = _PATIENCE) 
     name, address = _find(copy) or ("", "")
     if "://" not in address:  # a folder
         return
+    shown = re.sub("//[^/]*@", "//", address)  # without a password
     child = children.start([*DVC, "ls-url", f"remote://{name}"], folder=copy, environment={})
     if child is None:  # the run was stopped
         return
@@ -59,7 +62,7 @@ def refuse_silence(copy: Path, children: Children, patience: float = _PATIENCE) 
         for _ in child.lines(tick=0.5):
             if time.monotonic() > deadline:
                 raise UserError(
-                    f"the DVC remote {name} ({address}) did not answer within {patience:g} s: see that its server runs "
+                    f"the DVC remote {name} ({shown}) did not answer within {patience:g} s: see that its server runs "
                     "and that the address is right, then start again; nothing is lost"
                 )
     finally:

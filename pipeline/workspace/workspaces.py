@@ -90,6 +90,8 @@ def share_cache(folder: Path, copy: Path, *, is_repository: bool) -> None:
     settings["cache"] = from_here({"dir": known["cache"].get("dir", own)})
     for name, remote in known["remote"].items():
         settings[f'remote "{name}"'] = from_here(remote)
-    with atomic_write(target / "config.local") as partial, partial.open("wb") as file:
-        settings.write(file)
+    with atomic_write(target / "config.local") as partial:
+        partial.touch(mode=0o600)  # a remote may hold secrets
+        with partial.open("wb") as file:
+            settings.write(file)
     (target / "tmp" / "rwlock").unlink(missing_ok=True)  # what a DVC that was killed here has left behind

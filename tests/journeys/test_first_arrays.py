@@ -26,7 +26,7 @@ def test_train_gan_trains_on_the_arrays_in_data(workspace):
     terminal.expect(f"train_gan: {TOLD} lie in data/: training on them with presets/best.yaml")
     terminal.expect(rf"locate: {TOLD} in data, their chroma in 25 \+ 26 \+ 13")
     terminal.expect("split: 50 training, 1 validation and 12 test images")
-    terminal.expect(r"Save this model\?")
+    terminal.expect("Running stage 'encode'")
     terminal.sendintr()
     terminal.expect(pexpect.EOF)
     best, params = (read_params(path) for path in (ROOT / "presets/best.yaml", workspace.path / "params.yaml"))
@@ -46,6 +46,16 @@ def test_settings_of_ones_own_are_not_replaced(workspace):
     assert (workspace.path / "params.yaml").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("argument", "code", "told"), [("--help", 0, "usage: train_gan.py"), ("epochs=3", 2, "usage:")]
+)
+def test_arguments_start_nothing(workspace, argument, code, told):
+    before = (workspace.path / "params.yaml").read_bytes()
+    result = workspace.run(sys.executable, "train_gan.py", argument, check=False)
+    assert (result.returncode, result.stdout[: len(told)]) == (code, told)
+    assert (workspace.path / "params.yaml").read_bytes() == before
+
+
 def test_what_is_missing_of_the_arrays_is_told(workspace):
     (workspace.path / "data/ab/ab2.npy").unlink()
     before = (workspace.path / "params.yaml").read_bytes()
@@ -55,7 +65,7 @@ def test_what_is_missing_of_the_arrays_is_told(workspace):
     assert (workspace.path / "params.yaml").read_bytes() == before
 
 
-def test_dvc_repro_says_that_they_are_not_used(workspace):
+def test_locate_says_that_they_are_not_used(workspace):
     said = workspace.stage("locate").stdout
     assert said.startswith("locate: arrays lie in data/ but data.root is data/sample, so they are not used: for these")
     assert said.count("\n") == 1

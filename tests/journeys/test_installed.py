@@ -54,6 +54,13 @@ def test_it_colours_in_any_folder_with_the_file_of_a_model(programs, photographs
         assert coloured.mode == "RGB"
 
 
+def test_in_a_clone_it_runs_the_pipeline(programs):
+    project = Workspace(programs.parents[1] / "project")
+    assert "rebuild" in project.run(str(programs / "python"), "-m", "pipeline", "--help").stdout
+    assert project.run(str(programs / "python"), "-m", "stages.locate").stdout == ""
+    assert (project.path / "data/located.txt").is_file()
+
+
 @pytest.mark.parametrize(
     ("command", "told"),
     [

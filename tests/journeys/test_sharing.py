@@ -116,13 +116,17 @@ def test_a_server_that_says_nothing_is_not_waited_for(committed: Workspace, serv
     for name, value in servers.keys["reader"].items():  # without any, DVC does not ask the server
         monkeypatch.setenv(name, value)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        committed.dvc("remote", "add", "--default", "storage", "s3://photographs/colorization")
-        committed.dvc("remote", "modify", "storage", "endpointurl", url)
-        started = time.monotonic()
-        with disable_run_logger(), pytest.raises(UserError, match=r"^the DVC remote storage .* within 2 s: see that"):
-            refuse_silence(committed.path, Children(), patience=2)
-        assert time.monotonic() - started < 30
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        committed.dvc("remote", "add", "bucket", "s3://photographs/colorization")
+        committed.dvc("remote", "modify", "bucket", "endpointurl", f"http://{address}")
+        committed.dvc("remote", "add", "server", f"ssh://anna:secret@{address}/srv")
+        for name, shown in (("bucket", "s3://photographs/colorization"), ("server", f"ssh://{address}/srv")):
+            committed.dvc("remote", "default", name)
+            started = time.monotonic()
+            told = re.escape(f"the DVC remote {name} ({shown}) did not answer within 2 s: see that")
+            with disable_run_logger(), pytest.raises(UserError, match=f"^{told}"):
+                refuse_silence(committed.path, Children(), patience=2)
+            assert time.monotonic() - started < 30
 
 
 def test_data_that_live_elsewhere_are_imported_and_updated(committed: Workspace, servers: LoopbackServers, tmp_path):
@@ -142,8 +146,8 @@ def test_data_that_live_elsewhere_are_imported_and_updated(committed: Workspace,
     assert "Running stage 'train'" not in printed  # it trained on these images
     for root in ("data/web", "data/registry"):
         committed.edit_params(root=root)
-        assert "load: 64 images of 32 x 32" in committed.dvc("repro", "load").stdout
-    committed.git("checkout", "--quiet", "params.yaml", "dvc.lock")
+        assert "locate: 64 images of 32 x 32" in committed.stage("locate").stdout
+    committed.git("checkout", "--quiet", "params.yaml")
 
     for array in ("l/gray_scale.npy", "ab/ab1.npy"):
         for folder in (elsewhere, registry.path / "arrays"):

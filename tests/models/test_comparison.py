@@ -37,7 +37,7 @@ def test_a_mistake_is_one_line(score, tmp_path):
     (tmp_path / "other.csv").write_text("image\n64\n", encoding="utf-8")
     (tmp_path / "no.csv").write_text("number\n1\n", encoding="utf-8")
     for arguments, told in {
-        ("models/absent.safetensors",): "models/absent.safetensors is missing: train a model with",
+        ("models/absent.safetensors",): "models/absent.safetensors is missing: is the name right? `dvc repro train`",
         ("params.yaml",): "params.yaml is not a model",
         (CHOSEN, "--store", "absent.npy"): "absent.npy is missing",
         (CHOSEN, "--images", "absent.csv"): "absent.csv is missing",

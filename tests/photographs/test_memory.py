@@ -20,7 +20,7 @@ from tests.support.colorizer_command import run_colorizer
 from tests.support.workspace import Workspace
 
 MEGABYTE = 2**20
-ELSE = 250  # megabytes: model, threads, bands of floats
+ELSE = 210  # megabytes: model, threads, bands of floats
 
 
 def run_within(megabytes: int, workspace: Workspace, *arguments: object) -> tuple[int, list[str]]:

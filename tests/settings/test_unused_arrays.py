@@ -37,6 +37,20 @@ def test_large_images_have_a_preset_of_their_own(shape):
     assert f"{shape[1]} x {shape[2]} pixels, `cp presets/best224.yaml" in describe_unused_arrays(SAMPLE)
 
 
+def test_whoever_chose_another_root_is_offered_no_preset():
+    lay("data/l/gray_scale.npy")
+    other = OWN.model_copy(update={"data": OWN.data.model_copy(update={"root": "data/mine"})})
+    assert describe_unused_arrays(other) == (
+        "arrays lie in data/ but data.root is data/mine, so they are not used: set data.root to data in params.yaml to "
+        "use them"
+    )
+
+
+def test_an_array_of_another_shape_is_told_too():
+    lay("data/l/gray_scale.npy", shape=(5, 50))
+    assert describe_unused_arrays(SAMPLE).endswith("set data.root to data in params.yaml to use them")
+
+
 @pytest.mark.parametrize("content", [None, b"no array", b"", b"PK\x03\x04"])
 def test_what_cannot_be_read_is_told_too(content, tmp_path):
     lay("data/ab/ab1.npy")

@@ -102,7 +102,7 @@ def test_a_stage_that_fails_is_told_and_nothing_after_it_runs(committed, prefect
     result = committed.run(*EVERYTHING, "--set", "train.generator.num_downs=7", check=False, **prefect.environment)
     assert result.returncode == 1
     assert "Traceback" not in result.stdout
-    assert "arrays lie in data/ but data.root is mine, so they are not used: for these 2 images" in result.stdout
+    assert "arrays lie in data/ but data.root is mine, so they are not used: set data.root to data" in result.stdout
     run = run_id(result.stdout)
     message = prefect.run(run)["state"]["message"]
     assert message.startswith("train failed with exit code 1. Its last lines:\n")

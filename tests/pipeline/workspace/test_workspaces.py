@@ -113,6 +113,7 @@ def test_a_copy_remembers_no_folder_of_a_project_that_was_copied_or_has_any_lett
     for used in (workspace, second):
         copy = make_copy(used)
         assert os.fspath(tmp_path) not in (copy.path / ".dvc/config.local").read_text(encoding="utf-8")
+        assert (copy.path / ".dvc/config.local").stat().st_mode & 0o077 == 0  # a remote may hold secrets
         config = Config(str(copy.path / ".dvc"))
         assert Path(config["cache"]["dir"]) == used.path / ".dvc/cache"
         assert Path(config["remote"]["storage"]["url"]) == tmp_path / "storage"
