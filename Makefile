@@ -26,7 +26,7 @@ serve: .venv/.runtime
 
 # More workers than two cores: some always wait, for a server or a browser.
 test: .venv/.development
-	STRICT=$(STRICT) $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	STRICT=$(STRICT) $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test-fast: .venv/.development
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"

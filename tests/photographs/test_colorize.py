@@ -240,7 +240,13 @@ def test_mistakes_are_told_in_one_line(colorize, album, tmp_path):
         (album, "--out="): "an argument is empty",
         (tmp_path / "empty", "--out", tmp_path / "out"): "holds no photographs: expected files named",
         (album, "--out", tmp_path / "file" / "out"): "cannot be written to: not a directory",
-        (album, "--out", tmp_path / "out", "--model", tmp_path / "no.safetensors"): "no.safetensors is missing: train",
+        (
+            album,
+            "--out",
+            tmp_path / "out",
+            "--model",
+            tmp_path / "no.safetensors",
+        ): "no.safetensors is missing: is the name right?",
         (album, "--out", tmp_path / "out", "--model", tmp_path / "no.onnx"): "no.onnx is missing: make it with",
         (
             album,
