@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin, TiffImagePlugin
 
-from colorizer.photographs.sixteen_bits import to_8_bits
+from colorizer.photographs.sixteen_bits import LARGEST, to_8_bits
 
 _PHOTOMETRIC, _WHITE_IS_ZERO = TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 0
-_WHITE = 65535  # of 16 bits
 _BAND = 2**22  # pixels that are copied at a time
 _NATIVE, _FOREIGN = ("L", "B") if sys.byteorder == "little" else ("B", "L")
 # How Pillow takes the higher bytes of channels of 16 bits, and what takes the lower ones: the other byte order.
@@ -89,7 +88,7 @@ def _wide_alpha(path: Path) -> NDArray[np.uint8]:
     pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise OSError("its transparency cannot be read")
-    return np.asarray(pixels[..., 3] == 65535, np.uint8) * np.uint8(255)
+    return np.asarray(pixels[..., 3] == LARGEST, np.uint8) * np.uint8(255)
 
 
 def srgb_pixels(
@@ -111,7 +110,7 @@ def srgb_pixels(
     if image.mode.startswith("I;16"):
         greys, transparent = np.asarray(image), image.info.get("transparency")
         if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
-            greys = _WHITE - greys
+            greys = LARGEST - greys
         if transparent is not None:
             alpha = _opaque_but(greys == transparent, np.uint16 if deep else np.uint8)
         if deep:
@@ -158,13 +157,13 @@ def _curve_of_16_bits(icc_profile: bytes) -> NDArray[np.uint16] | None:
     Pillow converts to 8 bits. Where its result steps from a code to the next, the value is known exactly: the middle
     between the two. Between the steps it is interpolated.
     """
-    codes = _grey_to_srgb(np.arange(_WHITE + 1, dtype=np.uint16).reshape(256, 256), icc_profile)
+    codes = _grey_to_srgb(np.arange(LARGEST + 1, dtype=np.uint16).reshape(256, 256), icc_profile)
     if codes is None:
         return None
     steps = np.flatnonzero(np.diff(codes.astype(int)) > 0)
-    places = [0, *(steps + 0.5), _WHITE]
+    places = [0, *(steps + 0.5), LARGEST]
     values = [codes[0], *((codes[steps].astype(int) + codes[steps + 1]) / 2), codes[-1]]
-    return np.rint(np.interp(np.arange(_WHITE + 1), places, np.array(values) * 257)).astype(np.uint16)
+    return np.rint(np.interp(np.arange(LARGEST + 1), places, np.array(values) * 257)).astype(np.uint16)
 
 
 def _grey_to_srgb(greys: NDArray[np.unsignedinteger], icc_profile: bytes) -> NDArray[np.uint8] | None:
