@@ -1,12 +1,15 @@
 """Types of params.yaml: a section per stage; every key is checked before anything runs."""
 
 import os
+import re
 import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from settings.paths import PRETRAINED
 
 SAMPLE_ROOT = Path("data/sample")
 
@@ -132,8 +135,21 @@ class DecisionParams(Section):
     stop: bool = False
 
 
+def _start_model(value: str | None) -> str | None:
+    if value is None or re.fullmatch(r"generator[@#].+", value):
+        return value
+    if PRETRAINED not in Path(value).parents or ".." in Path(value).parts:
+        raise ValueError(
+            f"write generator@VERSION, generator#STAGE, null, or a file in {PRETRAINED}/, which DVC watches: copy the "
+            "model there"
+        )
+    return value
+
+
 class Train(Section):
     seed: Seed
+    start_from: Annotated[str | None, AfterValidator(_start_model)]
+    start_learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
     device: Literal["auto", "cpu", "cuda"]
     num_processes: Count
     precision: Literal["auto", "fp32", "bf16"]

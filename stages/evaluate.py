@@ -98,7 +98,11 @@ def evaluate(params: Params) -> None:
 
     metrics = {"test_images": len(images), "epoch": metadata["epoch"], "epochs": len(history), **evaluation.summary()}
     write_text(METRICS, json.dumps(metrics, indent=2) + "\n")
-    origin = [f"{len(images)} test images. {why_this_epoch(metadata, len(history))}", trained_by(metadata["training"])]
+    origin = [
+        f"{len(images)} test images. {why_this_epoch(metadata, len(history))}",
+        *fine_tuned_from(metadata["ancestry"]),
+        trained_by(metadata["training"]),
+    ]
     write_text(SCORE_CARD, score_card(metrics, origin, failures))
     pictures = [
         ("From the best to the worst", "At equal steps of the ranking by CIEDE2000.", EVALUATION / "ranking.png"),
@@ -167,6 +171,14 @@ def why_this_epoch(metadata: dict, epochs: int) -> str:
         f"The model is that of epoch {metadata['epoch']} of {epochs}, chosen by {criterion.replace('_', ' ')}: "
         f"{scores[criterion]:.3f} on {validated} validation images."
     )
+
+
+def fine_tuned_from(ancestry: list[dict]) -> list[str]:
+    """A sentence about the models that the training began from, the latest first; none if the weights were random."""
+    if not ancestry:
+        return []
+    names = [f"{model['name']} (epoch {model['epoch']}, sha256 {model['sha256'][:12]})" for model in ancestry]
+    return ["Fine-tuned from " + ", which was fine-tuned from ".join(names) + "."]
 
 
 def trained_by(facts: dict) -> str:

@@ -9,8 +9,10 @@ from stages.runtime.entry import run_stage
 
 def split(params: Params) -> None:
     options = params.split
+    mean_chroma, is_copy, content_hash = read_inventory(INVENTORY)
     train, validation, test = split_images(
-        *read_inventory(INVENTORY),
+        mean_chroma,
+        is_copy,
         train=options.train,
         validation=options.validation,
         test=options.test,
@@ -19,9 +21,8 @@ def split(params: Params) -> None:
         min_chroma=options.min_chroma,
         drop_duplicates=options.drop_duplicates,
     )
-    write_columns(TRAIN_IMAGES, {"image": train})
-    write_columns(VALIDATION_IMAGES, {"image": validation})
-    write_columns(TEST_IMAGES, {"image": test})
+    for path, images in ((TRAIN_IMAGES, train), (VALIDATION_IMAGES, validation), (TEST_IMAGES, test)):
+        write_columns(path, {"image": images, "content_hash": content_hash[images]})
     print(f"split: {len(train)} training, {len(validation)} validation and {len(test)} test images")
 
 

@@ -20,6 +20,7 @@ from colorizer.networks.pretrained_unet import PretrainedUNet
 from colorizer.training.distributed import check_ranks, is_rank, launch, process_group, share_threads
 from colorizer.training.gan import GAN, build_gan
 from colorizer.training.recipe import Recipe
+from colorizer.training.start_model import StartModel, begin_from, open_start_model
 from colorizer.training.training_data import TrainingData, open_training_data
 from settings import paths
 from settings.params import Params, Train
@@ -38,6 +39,8 @@ def train(params: Params) -> None:
         print(f"train: {unused}")
     device, precision = open_device(options.device, options.precision)
     recipe = Recipe(**options.model_dump(include={field.name for field in fields(Recipe)}))
+    if options.start_from and options.start_learning_rate:
+        recipe = replace(recipe, learning_rate=options.start_learning_rate)
     data = open_training_data(paths.LAB_STORE, paths.NORMALIZATION, paths.TRAIN_IMAGES, paths.VALIDATION_IMAGES)
     check_ranks(options.num_processes, device, smallest_batch=recipe.smallest_batch(len(data.images)))
     if options.num_processes > 1 and not is_rank():
@@ -62,13 +65,16 @@ def train(params: Params) -> None:
                 num_features=gan.generator.num_features(data.image_shape),
             )
             data = replace(data, encoded=encoded)
+        start = open_start_model(paths.START_MODEL, options.start_from)
+        if start:
+            begin_from(start, gan, data.normalization, encoded=data.encoded is not None)
         if group.rank == 0:
-            lead(gan, data, options)
+            lead(gan, data, options, start)
         else:
             follow(gan, data)
 
 
-def lead(gan: GAN, data: TrainingData, options: Train) -> None:
+def lead(gan: GAN, data: TrainingData, options: Train, start: StartModel | None) -> None:
     """Resume or begin, train what is missing, and put the outputs in place."""
     parent = starter()
     check_parent = partial(stop_if_orphaned, parent)
@@ -101,6 +107,7 @@ def lead(gan: GAN, data: TrainingData, options: Train) -> None:
             log=paths.TRAIN_LOG,
             device=gan.device,
             check_parent=check_parent,
+            start=start,
         )
         try:
             if gan.group.world_size > 1 or not run.is_complete:  # the other ranks wait for a word in any case

@@ -7,7 +7,7 @@ import csv
 import math
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -72,16 +72,26 @@ def read_image_numbers(path: Path) -> NDArray[np.int64]:
 
     Raises UserError when the file is missing or is no such table.
     """
+    return np.array(_read_column(path, "image", int), np.int64)
+
+
+def read_content_hashes(path: Path) -> NDArray[np.uint64]:
+    """Read the hashes of the contents of images, (N,), from the column `content_hash` of such a file."""
+    return np.array(_read_column(path, "content_hash", lambda digits: int(digits, 16)), np.uint64)
+
+
+def _read_column(path: Path, name: str, number: Callable[[str], int]) -> list[int]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
-            if "image" not in (rows.fieldnames or []):
+            if name not in (rows.fieldnames or []):
                 raise ValueError
-            return np.array([int(row["image"]) for row in rows], np.int64)
+            return [number(row[name]) for row in rows]
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: run `dvc repro split`") from error
     except (ValueError, TypeError, csv.Error) as error:
-        raise UserError(f"{path} is not a table with image numbers in a column `image`") from error
+        what = "image numbers" if name == "image" else "hashes of images"
+        raise UserError(f"{path} is not a table with {what} in a column `{name}`") from error
 
 
 def iterate_store(store: NDArray[np.uint8], chunk_bytes: int = 2 * 2**20) -> Iterator[NDArray[np.uint8]]:

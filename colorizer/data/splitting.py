@@ -10,15 +10,19 @@ from numpy.typing import NDArray
 from colorizer.core.errors import UserError
 
 
-def read_inventory(inventory: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Read from inventory.csv the mean chroma of each image, and whether it is a copy of an earlier one: (N,) each."""
+def read_inventory(inventory: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bytes_]]:
+    """Read from inventory.csv three facts about each image, (N,) each.
+
+    These are its mean chroma, whether it is a copy of an earlier one, and the hash of its content (S16).
+    """
     with inventory.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         header = next(rows)
-        chroma, original = header.index("mean_chroma"), header.index("duplicate_of")
-        entries = ((float(row[chroma]), row[original] != "") for row in rows)
-        table = np.fromiter(entries, np.dtype([("mean_chroma", np.float64), ("is_copy", np.bool_)]))
-    return table["mean_chroma"], table["is_copy"]
+        chroma, original, content = (header.index(name) for name in ("mean_chroma", "duplicate_of", "content_hash"))
+        entries = ((float(row[chroma]), row[original] != "", row[content].encode()) for row in rows)
+        kind = np.dtype([("mean_chroma", np.float64), ("is_copy", np.bool_), ("content_hash", "S16")])
+        table = np.fromiter(entries, kind)
+    return table["mean_chroma"], table["is_copy"], table["content_hash"]
 
 
 def split_images(

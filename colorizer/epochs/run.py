@@ -27,6 +27,7 @@ from colorizer.scoring.sheets import comparison_sheet
 from colorizer.training.diagnostics import diagnose
 from colorizer.training.gan import GAN, DivergedError
 from colorizer.training.recipe import Recipe
+from colorizer.training.start_model import StartModel, all_learnt_from
 from colorizer.training.training_data import TrainingData
 from colorizer.training.training_state import save_state
 
@@ -51,7 +52,8 @@ class Run:
 
     keep: which checkpoints are kept, as in `retention`. monitor: the validation score that chooses the model.
     sheet_images: how many images a sample sheet shows. device: where the validation computes. `check_parent` is called
-    after every step and while scoring; it may end the training by raising.
+    after every step and while scoring; it may end the training by raising. start: the model that the training began
+    from.
     """
 
     def __init__(
@@ -69,12 +71,13 @@ class Run:
         log: Path,
         device: torch.device,
         check_parent: Callable[[], None],
+        start: StartModel | None = None,
     ) -> None:
         self.data, self.scratch, self.decisions, self.facts, self.recipe = data, scratch, decisions, facts, recipe
         self.history = resume_point.history if resume_point else []
         self.state = resume_point.state if resume_point else None
         self._keep, self._monitor, self._sheet_images, self._log = keep, monitor, sheet_images, log
-        self._check_parent = check_parent
+        self._check_parent, self._start = check_parent, start
         validates = len(data.validation) > 0
         self._validate = Validator(
             store=data.store,
@@ -145,6 +148,9 @@ class Run:
             epoch=number,
             scores=validation,
             facts=self.facts | self.decisions.facts_before(number),
+            discriminator=gan.discriminator,
+            learnt_from=self._learnt_from,
+            ancestry=self._start.ancestry if self._start else [],
         )
         truth = self._truth_on_sheet
         save_image(comparison_sheet(truth, self._predict(gan)(truth[..., 0])), scratch.sample(number))
@@ -183,6 +189,10 @@ class Run:
         candidates = self.data.validation if len(self.data.validation) else self.data.images
         count = min(self._sheet_images, len(candidates))
         return candidates[np.linspace(0, len(candidates) - 1, count).astype(int)]
+
+    @cached_property
+    def _learnt_from(self) -> NDArray[np.uint64]:
+        return all_learnt_from(self._start, self.data.content_hashes)
 
     @cached_property
     def _truth_on_sheet(self) -> NDArray[np.uint8]:

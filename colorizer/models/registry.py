@@ -34,12 +34,12 @@ def find_model(folder: Path, name: str) -> Path:
 
     Raises UserError for an unknown name, and for a missing file if `folder` is not a project, where nothing trains one.
     """
-    if not (folder / "dvc.yaml").exists() and (_is_registered(name) or not (folder / name).exists()):
+    if not (folder / "dvc.yaml").exists() and (is_registered(name) or not (folder / name).exists()):
         raise UserError(
             f"no model {name} in {folder.resolve()}, which is not a project's folder: give the file of a model, for "
             "example --model FILE"
         )
-    return _fetch(folder, _find_version(folder, name), MODEL_PATH) if _is_registered(name) else folder / name
+    return _fetch(folder, _find_version(folder, name), MODEL_PATH) if is_registered(name) else folder / name
 
 
 def find_model_and_card(folder: Path, name: str) -> tuple[Path, Path, Path]:
@@ -47,7 +47,7 @@ def find_model_and_card(folder: Path, name: str) -> tuple[Path, Path, Path]:
 
     Raises UserError when they are missing.
     """
-    if _is_registered(name):
+    if is_registered(name):
         version = _find_version(folder, name)
         if CARD_PATH.as_posix() not in git(folder, "show", f"{version.commit}:dvc.lock"):
             raise UserError(f"{name} has no card: it was registered before models had one")
@@ -67,7 +67,13 @@ def find_model_and_card(folder: Path, name: str) -> tuple[Path, Path, Path]:
     return model, card, examples
 
 
-def _is_registered(name: str) -> bool:
+def find_pinned_name(folder: Path, name: str) -> str:
+    """Find the version that a registered name stands for now: `generator#prod` -> `generator@v1.0.0`."""
+    return f"{MODEL}@{_find_version(folder, name).name}"
+
+
+def is_registered(name: str) -> bool:
+    """Return whether a name is that of a registered model, and not a path."""
     return name.startswith((f"{MODEL}#", f"{MODEL}@"))
 
 

@@ -24,6 +24,13 @@ class Discriminator(nn.Module):
         self, *, width: int, num_downs: int, conditional: bool, output: Output, image_shape: tuple[int, int]
     ) -> None:
         super().__init__()
+        self.arguments = {
+            "width": width,
+            "num_downs": num_downs,
+            "conditional": conditional,
+            "output": output,
+            "image_shape": list(image_shape),
+        }
         self.conditional = conditional
         channels = [3 if conditional else 2] + [width * min(2**level, 8) for level in range(num_downs)]
         layers: list[nn.Module] = []

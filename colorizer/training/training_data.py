@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from colorizer.core.lab import Normalization
 from colorizer.core.normalization_file import read_normalization
-from colorizer.core.store import open_store, read_image_numbers
+from colorizer.core.store import open_store, read_content_hashes, read_image_numbers
 from colorizer.training.batches import TrainingBatches
 from colorizer.training.distributed import ProcessGroup
 from colorizer.training.recipe import Recipe
@@ -19,13 +19,15 @@ from colorizer.training.recipe import Recipe
 class TrainingData:
     """Codes of all images (N, H, W, 3) uint8, memory-mapped, and the numbers of those that train and that validate.
 
-    `encoded` are the features of the training images, as `open_encoded` returns them.
+    `content_hashes` (N,) are those of the training images. `encoded` are their features, as `open_encoded` returns
+    them.
     """
 
     store: NDArray[np.uint8]
     normalization: Normalization
     images: NDArray[np.int64]
     validation: NDArray[np.int64]
+    content_hashes: NDArray[np.uint64]
     encoded: NDArray[np.float16] | None = None
 
     @property
@@ -56,4 +58,5 @@ def open_training_data(store: Path, normalization: Path, images: Path, validatio
         normalization=read_normalization(normalization),
         images=read_image_numbers(images),
         validation=read_image_numbers(validation),
+        content_hashes=read_content_hashes(images),
     )

@@ -19,6 +19,12 @@ def project_root() -> Path:
     return Path(os.path.relpath(root))
 
 
+def repository_root() -> Path:
+    """The folder of the git repository that the project, or the copy of it in which a stage runs, belongs to."""
+    root = project_root().resolve()
+    return next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+
+
 def is_cached(paths: Iterable[Path]) -> bool:
     """True if DVC's cache holds all these files, or if the stage was started by hand."""
     if "DVC_STAGE" not in os.environ:

@@ -91,9 +91,10 @@ def test_shares_of_which_nothing_would_train():
         split_images(*INVENTORY, train=0.05, test=5, **DEFAULTS | {"validation": 0.5})
 
 
-def test_reads_the_two_columns_it_needs(tmp_path):
+def test_reads_the_columns_it_needs(tmp_path):
     (tmp_path / "inventory.csv").write_text(
         "image,mean_chroma,content_hash,duplicate_of\n0,4.125,00ff,\n1,0.0,00ff,0\n", encoding="utf-8"
     )
-    mean_chroma, is_copy = read_inventory(tmp_path / "inventory.csv")
+    mean_chroma, is_copy, content_hash = read_inventory(tmp_path / "inventory.csv")
     assert (mean_chroma.tolist(), is_copy.tolist()) == ([4.125, 0.0], [False, True])
+    assert content_hash.tolist() == [b"00ff", b"00ff"]

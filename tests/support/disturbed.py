@@ -18,7 +18,13 @@ def ask_for_training(workspace: Workspace) -> None:
 def results(workspace: Workspace, epochs: int = 4) -> dict[str, bytes]:
     """Model, checkpoints, history, sheets, and the state of networks and optimizers, after so many epochs."""
     state = f"scratch/*/state-{epochs:04d}*"
-    patterns = ("models/**/*.safetensors", "reports/history.csv", "reports/samples/*", state)
+    patterns = (
+        "models/generator.safetensors",
+        "models/checkpoints/*",
+        "reports/history.csv",
+        "reports/samples/*",
+        state,
+    )
     paths = [path for pattern in patterns for path in workspace.path.glob(pattern)]
     assert len(paths) == 1 + epochs + 1 + epochs + 1
     return {str(path.relative_to(workspace.path)): path.read_bytes() for path in paths}

@@ -1,0 +1,131 @@
+"""A training that begins from a model: from its file, from a registered version, and never from a wrong one."""
+
+import shutil
+import signal
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from colorizer.core.digests import file_digest
+from colorizer.networks.checkpoints import read_checkpoint
+from tests.support.disturbed import kill_at, newest_epoch
+from tests.support.workspace import BIN, Workspace
+
+DVC = str(BIN / "dvc")
+MODEL = "models/generator.safetensors"
+GIVEN = "models/pretrained/first.safetensors"
+
+
+@pytest.fixture
+def given(committed) -> Workspace:
+    """Everything has run and is committed; the model lies ready to begin from."""
+    shutil.copyfile(committed.path / MODEL, committed.path / GIVEN)
+    return committed
+
+
+def begin_from(workspace: Workspace, name: str) -> None:
+    workspace.edit_params(start_from=name, start_learning_rate="0.0001", l1_pretrain_epochs="0", l1_weight="80.0")
+
+
+def lock(workspace: Workspace, stage: str) -> dict:
+    return YAML(typ="safe").load(workspace.path / "dvc.lock")["stages"][stage]
+
+
+def outputs(workspace: Workspace) -> dict[str, str]:
+    paths = [workspace.path / MODEL, *(workspace.path / "models/checkpoints").iterdir()]
+    return {path.name: file_digest(path) for path in [*paths, workspace.path / "reports/history.csv"]}
+
+
+def test_it_goes_on_from_the_weights_of_a_file_and_a_kill_changes_nothing(given):
+    given.git("tag", "before")
+    disturbed = given.copy(given.path.with_name("disturbed"))
+    begin_from(given, GIVEN)
+    before = read_checkpoint(given.path / GIVEN)
+    assert "start: models/pretrained/first.safetensors" in given.dvc("repro", "train").stdout
+    after = read_checkpoint(given.path / MODEL)
+
+    origin = {"name": GIVEN, "epoch": before.metadata["epoch"], "sha256": file_digest(given.path / GIVEN)}
+    assert after.ancestry == [origin]
+    assert np.array_equal(after.learnt_from, before.learnt_from)
+    assert after.metadata["training"]["inputs"]["models/start.safetensors"] == origin["sha256"]
+    # A few steps at a sixth of the usual rate end near the weights that they began from.
+    moved = max(
+        float((after.generator[name] - tensor).abs().max())
+        for name, tensor in before.generator.items()
+        if name.endswith("weight")
+    )
+    assert 0 < moved < 0.002
+    assert "Fine-tuned from models/pretrained/first.safetensors (epoch" in evaluated(given)
+
+    begin_from(disturbed, GIVEN)
+    killed = disturbed.start(DVC, "repro", "train", **kill_at("os.rename", ".state-0002"))
+    assert killed.wait(timeout=120) == -signal.SIGKILL
+    assert newest_epoch(disturbed) == 1
+    assert "resuming after epoch 1" in disturbed.dvc("repro", "train").stdout
+    assert outputs(disturbed) == outputs(given)
+
+
+def evaluated(workspace: Workspace) -> str:
+    workspace.dvc("repro", "evaluate")
+    return (workspace.path / "reports/evaluation/score_card.txt").read_text(encoding="utf-8")
+
+
+def test_a_registered_name_becomes_its_version_and_a_changed_file_is_noticed(given):
+    given.run("gto", "register", "generator", "HEAD", "--version", "v0.1.0")
+    given.run("gto", "assign", "generator", "--version", "v0.1.0", "--stage", "prod")
+    digest = lock(given, "train")["outs"][1]["md5"]
+    begin_from(given, "generator#prod")
+    assert "start: generator#prod is generator@v0.1.0, which now stands in params.yaml" in given.dvc("repro").stdout
+    assert "start_from: generator@v0.1.0" in (given.path / "params.yaml").read_text(encoding="utf-8")
+    assert lock(given, "start")["params"]["params.yaml"] == {"train.start_from": "generator@v0.1.0"}
+    assert lock(given, "start")["outs"][0]["md5"] == digest
+    assert "up to date" in given.dvc("status").stdout
+    assert read_checkpoint(given.path / MODEL).ancestry[0]["name"] == "generator@v0.1.0"
+
+    begin_from(given, GIVEN)
+    given.dvc("repro", "start")
+    shutil.copyfile(given.path / MODEL, given.path / GIVEN)
+    assert "models/pretrained" in given.dvc("status", "train", "--with-deps").stdout
+    begin_from(given, "generator@v9.9.9")
+    refused = given.dvc("repro", "start", check=False)
+    assert refused.returncode
+    assert "start: generator@v9.9.9 is not registered in" in refused.stdout
+    assert "(registered: generator@v0.1.0)" in refused.stdout
+
+
+def test_test_images_that_it_has_learnt_from_are_refused(given):
+    begin_from(given, GIVEN)
+    given.edit_params(shuffle="true")
+    refused = given.dvc("repro", "train", check=False)
+    assert refused.returncode
+    assert "of the 16 test images are among those that models/pretrained/first.safetensors" in refused.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            {"generator__width": "8"},
+            "train.generator.width is 8 here, but 4 in models/pretrained/first.safeten",
+        ),
+        ({"encoder": "efficientnet-lite0"}, "train.generator.encoder is efficientnet-lite0 here, but plain in models/"),
+        ({"discriminator__width": "8"}, "train.discriminator.width is 8 here, but 4 in models/pretrained/first.safe"),
+        ({"start_from": MODEL}, "params.yaml: train.start_from: write generator@VERSION, generator#STAGE, null, or a"),
+        ({"start_from": "models/pretrained/none.safetensors"}, "models/pretrained/none.safetensors is missing"),
+        (
+            {"start_from": "models/pretrained/README.md"},
+            "models/pretrained/README.md is damaged or not of",
+        ),
+    ],
+)
+def test_a_start_that_does_not_fit_is_one_line(given, change, told):
+    begin_from(given, GIVEN)
+    given.edit_params(**change)
+    for stage in ("start", "train"):
+        result = given.stage(stage, check=False)
+        if result.returncode:
+            break
+    assert result.returncode == 1
+    assert told in result.stdout.splitlines()[-1]
+    assert "Traceback" not in result.stdout
