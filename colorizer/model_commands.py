@@ -32,11 +32,14 @@ def score(
 
     Example: python -m colorizer score models/checkpoints/*.safetensors --out scores.json
     """
+    import pandas as pd
+
     from colorizer.models.comparison import score_models
 
     paths = {name: find_model(Path.cwd(), name) for name in models}
     scores = score_models(paths, store, images, device=device, precision=precision, batch_size=batch_size)
     write_text(out, json.dumps(scores, indent=2) + "\n")
+    say(pd.DataFrame(scores).transpose().round(3).to_string(line_width=None))
     say(f"scores of {len(scores)} models in {out}")
 
 

@@ -101,12 +101,27 @@ def refresh(
     criterion: Annotated[Criterion, typer.Option(help="The score on the test images that decides")] = "combined_score",
     margin: Annotated[float, typer.Option(help="By how much the new model has to be better")] = 0.0,
     publish: Annotated[bool, typer.Option("--publish", help="Send branch and tags to `origin` as well")] = False,
+    from_promoted: Annotated[
+        bool, typer.Option("--from-promoted", help="Fine-tune the promoted model on what is new")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Of fine-tuning; those of params.yaml when left out")
+    ] = None,
 ) -> None:
     """Fetch new data and code, rebuild in a clone, and promote the new model only if it is better.
 
     Example: python -m pipeline refresh --follow origin/main --publish
     """
-    run_flow("refresh", branch=branch, follow=follow, criterion=criterion, margin=margin, publish=publish)
+    run_flow(
+        "refresh",
+        branch=branch,
+        follow=follow,
+        criterion=criterion,
+        margin=margin,
+        publish=publish,
+        from_promoted=from_promoted,
+        epochs=epochs,
+    )
 
 
 @app.command()

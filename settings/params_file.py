@@ -129,6 +129,7 @@ def _changed(changes: Mapping[str, object], path: Path, base: Path) -> bytes:
         raise UserError(f"{path} is write-protected: `chmod u+w {shlex.quote(str(path))}`")
     yaml = YAML()
     yaml.width, yaml.preserve_quotes = 10_000, True
+    yaml.representer.add_representer(type(None), lambda to, _: to.represent_scalar("tag:yaml.org,2002:null", "null"))
     expected, content = _load(base, yaml)
     _check(expected, base)
     for name, value in flat(changes).items():

@@ -4,13 +4,14 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.events import emit_event
 from prefect.states import Completed, State
 from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
 
 from colorizer.core.errors import UserError
 from colorizer.models.commands import git
@@ -20,6 +21,7 @@ from pipeline.flows.rebuild import conclude
 from pipeline.process.children import Children
 from pipeline.process.commands import run_command, run_dvc
 from pipeline.process.flow_run import end_in_one_line, end_without_server, holding
+from pipeline.workspace.fine_tuning import begin_from_promoted, take_up_last_refresh
 from pipeline.workspace.plan import read_plan
 from pipeline.workspace.promotion import STAGE, Criterion, judge, promote, promoted
 from pipeline.workspace.raw_arrays import read_dvc_file, refuse_unversioned_arrays
@@ -42,6 +44,8 @@ def refresh(
     criterion: Criterion = "combined_score",
     margin: float = 0.0,
     publish: bool = False,
+    from_promoted: bool = False,
+    epochs: Annotated[int, Field(ge=1)] | None = None,
 ) -> State:
     """Fetch new data and code, rebuild in a clone, and promote the new model only if it is better.
 
@@ -54,26 +58,40 @@ def refresh(
         criterion: the score on the test images that decides
         margin: by how much the new model has to be better
         publish: send data to the DVC remote, then branch and tags to the git remote `origin`
+        from_promoted: fine-tune the promoted model, where data or code changed, instead of training from random weights
+        epochs: how many epochs to fine-tune; those of params.yaml when left out
     """
     folder = Path.cwd()
     try:
+        if epochs and not from_promoted:
+            raise UserError("epochs is for from_promoted: to train another number of epochs, set train.epochs")
         with holding(FOLDER) as children:
             refuse_changes(folder)
             if publish:
                 fetch_published(folder, branch)
             clone = Clone(folder, FOLDER / branch.replace("/", "-"), branch)
-            clone.check_out(resolve(folder, follow))
+            commit = resolve(folder, follow)
+            clone.check_out(commit)
+            clone.restore(commit, str(PARAMS_FILE))  # the last refresh may have fine-tuned
             share_cache(folder, clone.path, is_repository=True)
+            current = promoted(clone.path)
+            if from_promoted:
+                if current is None:
+                    raise UserError("no model is promoted yet: refresh once without fine-tuning (--from-promoted)")
+                take_up_last_refresh(clone)
             if publish:
                 refuse_missing_remote(clone.path)
             _bring_data(folder, clone.path, children)
-            states = run_stages(Build(clone.path, children), read_plan(clone.path, children))
+            plan = read_plan(clone.path, children)
+            if from_promoted and current and any(stage.reason for stage in plan):
+                begin_from_promoted(clone.path, current, epochs)
+                plan = read_plan(clone.path, children)
+            states = run_stages(Build(clone.path, children), plan)
             end = conclude(states)
             end_without_server()
             publish_stage_table(states)
             if not end.is_completed():
                 return end
-            current = promoted(clone.path)
             if current and clone.last and not clone.differs("dvc.lock"):
                 end = Completed(name="Unchanged", message=f"nothing changed; {current.name} stays promoted")
                 if publish:

@@ -112,6 +112,10 @@ class Clone:
             start = git(self.path, "commit-tree", f"{commit}^{{tree}}", "-p", start, "-p", commit, "-m", message)
         git(self.path, "checkout", "--quiet", "--force", "--no-track", "-B", self.branch, start)
 
+    def restore(self, commit: str, *names: str) -> None:
+        """Bring files to how they are in a commit."""
+        git(self.path, "checkout", "--quiet", commit, "--", *names)
+
     def differs(self, name: str) -> bool:
         """True if a file differs from its version in the last hand-over."""
         return not git_succeeds(self.path, "diff", "--quiet", "--no-ext-diff", str(self.last), "--", name)

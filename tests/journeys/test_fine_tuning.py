@@ -1,15 +1,22 @@
 """A training that begins from a model: from its file, from a registered version, and never from a wrong one."""
 
+import json
+import re
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from ruamel.yaml import YAML
 
 from colorizer.core.digests import file_digest
+from colorizer.core.lab import codes_to_rgb
 from colorizer.networks.checkpoints import read_checkpoint
 from tests.support.disturbed import kill_at, newest_epoch
+from tests.support.imports import ROOT
+from tests.support.rebuilding import run_id
 from tests.support.workspace import BIN, Workspace
 
 DVC = str(BIN / "dvc")
@@ -129,3 +136,21 @@ def test_a_start_that_does_not_fit_is_one_line(given, change, told):
     assert result.returncode == 1
     assert told in result.stdout.splitlines()[-1]
     assert "Traceback" not in result.stdout
+
+
+def test_the_guide_leads_from_a_folder_of_photographs_to_scores_before_and_after(given, photographs, prefect):
+    album = given.path.with_name("album")
+    album.mkdir()
+    for number, codes in enumerate(photographs[:20]):
+        Image.fromarray(codes_to_rgb(codes)).save(album / f"{number}.png")
+    shutil.copyfile(given.path / MODEL, given.path / "models/pretrained/big.safetensors")
+    given.edit_params(split__train="0.8", validation="0.1", split__test="0.2")
+    guide = (ROOT / "docs/fine-tuning.md").read_text(encoding="utf-8")
+    [commands, *_] = [block for block in re.findall(r"```sh\n(.*?)```", guide, re.DOTALL) if "import" in block]
+    assert commands.count("\n") == 3
+    printed = given.run("bash", "-ec", commands.replace("--size 64", "--size 32"), **prefect.environment).stdout
+    assert "start: models/pretrained/big.safetensors" in prefect.logs(run_id(printed))
+    scores = json.loads((given.path / "scratch/before-and-after.json").read_text(encoding="utf-8"))
+    assert [Path(name).name for name in scores] == ["big.safetensors", "generator.safetensors"]
+    assert re.search(r"models/generator.safetensors +\d+\.\d+ ", printed)
+    assert len((given.path / "data/split/test.csv").read_text(encoding="utf-8").splitlines()) == 1 + 4

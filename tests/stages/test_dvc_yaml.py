@@ -72,7 +72,6 @@ def test_an_edit_makes_stale_what_imports_it_and_nothing_else(miniature, tmp_pat
     without_a_stage = (
         "colorizer/page/page.py",
         "colorizer/photographs/colorizing.py",
-        "colorizer/models/model.py",
         "colorizer/export.py",
         "colorizer/__main__.py",
         "pipeline/flows/rebuild.py",
@@ -80,9 +79,10 @@ def test_an_edit_makes_stale_what_imports_it_and_nothing_else(miniature, tmp_pat
     )
     assert stale(*without_a_stage) == set()
     assert stale("colorizer/report/html.py") == {"evaluate"}
+    assert stale("colorizer/models/model.py") == {"start"}
     assert "train" not in stale("colorizer/data/raw.py")
     assert stale("colorizer/training/losses.py") == {"train"}
-    assert stale("colorizer/networks/generator.py") == {"encode", "train", "evaluate"}
+    assert stale("colorizer/networks/generator.py") == {"encode", "start", "train", "evaluate"}
 
 
 def test_compiled_files_are_no_dependency(miniature, tmp_path):
@@ -92,7 +92,7 @@ def test_compiled_files_are_no_dependency(miniature, tmp_path):
 
 
 def test_the_data_stages_do_without_torch():
-    modules = [f"stages.{name}" for name in ("sample", "locate", "load", "split", "concatenate", "normalize")]
+    modules = [f"stages.{name}" for name in ("sample", "locate", "load", "split", "concatenate", "normalize", "start")]
     script = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 

@@ -14,6 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from colorizer.models.registry import find_model
+from colorizer.networks.checkpoints import read_checkpoint
 from pipeline.workspace.promotion import Version, judge
 from tests.support.disturbed import ask_for_training, newest_epoch, running, wait_until
 from tests.support.git_settings import write_settings
@@ -161,6 +162,34 @@ def test_each_copy_of_a_project_refreshes_itself_by_an_alias_of_git_too(committe
     assert first.git("tag").split() == tags
     assert find_model(second.path, "generator#prod").is_file()
     assert second.git("log", "--format=%an", "-1", "refresh") == "test\n"
+
+
+def test_it_fine_tunes_the_promoted_model_when_something_has_changed(committed, prefect):
+    committed.dvc("add", "data/l", "data/ab")
+    commit(committed, "Versioned photographs")
+
+    def refresh(*options: str, check: bool = True) -> str:
+        return committed.run(*REFRESH[:4], *options, check=check, **prefect.environment).stdout
+
+    told = refresh("--from-promoted", check=False)
+    assert "no model is promoted yet: refresh once without fine-tuning (--from-promoted)" in told
+    assert "epochs is for from_promoted" in refresh("--epochs", "1", check=False)
+    refresh()
+    assert "nothing changed; v0.1.0 stays promoted" in refresh("--from-promoted")
+
+    retouch(committed.path / "data/l/gray_scale.npy")
+    committed.dvc("add", "data/l")
+    commit(committed, "Another pixel")
+    assert "v0.2.0 is promoted" in refresh("--from-promoted", "--epochs", "1", "--margin", "-100")
+    params = read_yaml(committed, "refresh", "params.yaml")["train"]
+    assert (params["start_from"], params["epochs"], params["l1_pretrain_epochs"]) == ("generator@v0.1.0", 1, 0)
+    ancestry = read_checkpoint(find_model(committed.path, "generator#prod")).ancestry
+    assert [model["name"] for model in ancestry] == ["generator@v0.1.0"]
+
+    (committed.path / "NOTES.md").write_text("a commit that changes no stage", encoding="utf-8")
+    commit(committed, "Notes")
+    assert "nothing changed; v0.2.0 stays promoted" in refresh("--from-promoted", "--epochs", "1")
+    assert read_yaml(committed, "main", "params.yaml")["train"]["start_from"] is None
 
 
 @pytest.mark.parametrize(
