@@ -23,7 +23,8 @@ RUN pip install --no-cache-dir --no-deps .
 
 # Whoever runs it, also after --user, has a name and a home, a folder to work in, and one for a volume.
 RUN useradd --uid 1000 worker && install --directory --mode 1777 /home/worker /work /keep
-ENV DO_NOT_TRACK=1 HOME=/home/worker USER=worker
+# A run has read its settings before prefect.toml comes, with the clone.
+ENV DO_NOT_TRACK=1 HOME=/home/worker USER=worker PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30
 USER 1000
 WORKDIR /work
 
