@@ -18,6 +18,7 @@ def test_a_review_is_answered_on_the_page(committed: Workspace, prefect):
     wait_until(lambda: "waiting up to 60 minutes" in committed.printed or process.poll() is not None)
     run = run_id(committed.printed)
     wait_until(lambda: prefect.run(run)["state"]["type"] == "PAUSED", pause=0.2)
+    wait_until(lambda: "training-curves" in prefect.artifacts(run), pause=0.2)
     with open_prefect(prefect.url, prefect.password) as page:
         page.goto(f"{prefect.url}/runs/flow-run/{run}")
         page.get_by_text("> python -m stages.train").wait_for()  # a line of the live log
@@ -42,6 +43,8 @@ def test_a_review_is_answered_on_the_page(committed: Workspace, prefect):
         page.goto(f"{prefect.url}/artifacts/artifact/{sample['id']}")
         picture = page.locator("img[src^='data:image/jpeg']")
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+        page.goto(f"{prefect.url}/artifacts/artifact/{prefect.artifacts(run)['training-curves']['id']}")
+        page.get_by_text("validation_combined_score").first.wait_for()
 
 
 def test_nobody_is_answered_without_the_password(prefect):

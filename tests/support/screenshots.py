@@ -51,7 +51,7 @@ RECIPES = {  # a preset, and what is changed in it
     "own encoder": ("sample", _OWN_ENCODER | {"l1_pretrain_epochs": "14"}),
     "pretrained": ("sample", {}),
 }
-EPOCHS, SHOWN = 24, 18  # of presets/sample.yaml; the epoch whose form is shown
+EPOCHS, SHOWN = 10, 8  # of presets/sample.yaml; the epoch whose form is shown
 
 
 def main() -> None:
@@ -154,7 +154,7 @@ def take_prefect() -> None:
 def take(workspace: Workspace, prefect: PrefectServer) -> None:
     process = workspace.start(*EVERYTHING, "--review", **prefect.environment, OMP_NUM_THREADS="2")
     with open_prefect(prefect.url, prefect.password) as page:
-        answer = {"keep_checkpoint": True, "learning_rate": 0.0006, "stop_here": False}
+        answer = {"keep_checkpoint": True, "learning_rate": 0.001, "stop_here": False}
         for epoch in range(1, EPOCHS + 1):
             wait_until(lambda epoch=epoch: f"epoch {epoch} of {EPOCHS}" in workspace.printed, seconds=120)
             run = run_id(workspace.printed)
@@ -178,6 +178,9 @@ def take(workspace: Workspace, prefect: PrefectServer) -> None:
         page.goto(f"{prefect.url}/artifacts/artifact/{prefect.artifacts(run)['stages']['id']}")
         page.get_by_text("nothing it depends on").or_(page.get_by_text("not in cache")).first.wait_for()
         save(page, "prefect-stages")
+        page.goto(f"{prefect.url}/artifacts/artifact/{prefect.artifacts(run)['training-curves']['id']}")
+        page.get_by_text("validation_combined_score").first.wait_for()
+        save(page, "prefect-curves")
 
 
 def save(page: Page, name: str) -> None:

@@ -1,5 +1,6 @@
 """Rebuilding under Prefect: a real server and the real stages, disturbed in every way there is."""
 
+import csv
 import json
 import signal
 import subprocess
@@ -48,6 +49,13 @@ def test_ran_restored_and_unchanged_are_told_apart_and_why(committed, prefect):
     [psnr] = [row for row in json.loads(artifacts["metrics"]) if row["metric"] == "model.psnr"]
     assert psnr["now"] != psnr["last commit"] != ""
     assert artifacts["training-progress"] == 100
+    with (committed.path / "reports/history.csv").open(encoding="utf-8", newline="") as file:
+        history = list(csv.DictReader(file))
+    curves = json.loads(artifacts["training-curves"])
+    assert [row["epoch"] for row in curves] == ["2", "1"]
+    for shown, recorded in zip(curves, reversed(history), strict=True):
+        assert shown.keys() == recorded.keys() - {"warnings"}
+        assert shown == {name: recorded[name] and f"{float(recorded[name]):.4g}" for name in shown}
     assert artifacts["training-sample"].startswith("data:image/jpeg;base64,")
     assert "mean chroma" in artifacts["score-card"]
 
