@@ -20,4 +20,4 @@ SCORE_CARD = EVALUATION / "score_card.txt"
 METRICS = Path("metrics.json")
 
 SCRATCH = Path("scratch")  # unfinished trainings; not an output
-TRAIN_LOG = Path("logs/train.csv")  # clock times and hosts; not an output
+LOGS = Path("logs")  # with clock times and hosts; not an output

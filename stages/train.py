@@ -104,7 +104,7 @@ def lead(gan: GAN, data: TrainingData, options: Train, start: StartModel | None)
             keep=options.keep,
             monitor=options.monitor,
             sheet_images=options.sheet_images,
-            log=paths.TRAIN_LOG,
+            logs=project_root() / paths.LOGS,
             device=gan.device,
             check_parent=check_parent,
             start=start,

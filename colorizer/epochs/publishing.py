@@ -107,6 +107,9 @@ def publish(
     write_rows(outputs.history, history, columns=["epoch", "learning_rate", *LOSSES, *scores, "warnings"])
     scratch.record(decisions.all, [])
     scratch.mark_published(len(history), files.values())
+    score = history[chosen - 1].get(f"validation_{monitor}")
+    told = "" if score is None else f", validation {monitor.replace('_', ' ')} {score:.3f}"
+    logger.info(f"the model is that of epoch {chosen} of {len(history)}{told}")
     if warnings := history[chosen - 1]["warnings"]:
         logger.warning(f"warning: the model, that of epoch {chosen}: {warnings}")
 

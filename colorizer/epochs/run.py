@@ -17,7 +17,7 @@ from colorizer.core.files import save_image
 from colorizer.core.lab import Predict
 from colorizer.core.progress import Progress
 from colorizer.epochs.decisions import Decisions
-from colorizer.epochs.epoch_log import log_epoch
+from colorizer.epochs.epoch_log import EpochLog
 from colorizer.epochs.retention import epochs_to_keep
 from colorizer.epochs.scratch import ResumePoint, Scratch
 from colorizer.epochs.validation import Validator
@@ -51,9 +51,9 @@ class Run:
     """Keeps the history of a training, a row per finished epoch, and the files of each epoch in its scratch folder.
 
     keep: which checkpoints are kept, as in `retention`. monitor: the validation score that chooses the model.
-    sheet_images: how many images a sample sheet shows. device: where the validation computes. `check_parent` is called
-    after every step and while scoring; it may end the training by raising. start: the model that the training began
-    from.
+    sheet_images: how many images a sample sheet shows. device: where the validation computes. logs: the folder of the
+    logs. `check_parent` is called after every step and while scoring; it may end the training by raising. start: the
+    model that the training began from.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Run:
         keep: str,
         monitor: str,
         sheet_images: int,
-        log: Path,
+        logs: Path,
         device: torch.device,
         check_parent: Callable[[], None],
         start: StartModel | None = None,
@@ -76,8 +76,10 @@ class Run:
         self.data, self.scratch, self.decisions, self.facts, self.recipe = data, scratch, decisions, facts, recipe
         self.history = resume_point.history if resume_point else []
         self.state = resume_point.state if resume_point else None
-        self._keep, self._monitor, self._sheet_images, self._log = keep, monitor, sheet_images, log
+        self._keep, self._monitor, self._sheet_images = keep, monitor, sheet_images
         self._check_parent, self._start = check_parent, start
+        self._log = EpochLog(logs, scratch, facts["params"])
+        self._log.resume(self.history)
         validates = len(data.validation) > 0
         self._validate = Validator(
             store=data.store,
@@ -161,18 +163,17 @@ class Run:
         return warnings
 
     def report(self, epoch: TrainedEpoch, warnings: Sequence[str], progress: Progress) -> None:
-        """Print the warnings about an epoch and log its clock times."""
-        if epoch.number > self.recipe.l1_pretrain_epochs:  # L1 alone is dull by nature
-            with progress.paused():
-                for warning in warnings:
-                    logger.warning(f"warning: epoch {epoch.number}: {warning}")
+        """Print the warnings about an epoch and log it, with its clock times."""
         times = {
-            "epoch": epoch.number,
             "seconds": f"{epoch.seconds:.2f}",
             "seconds_waiting_for_data": f"{epoch.seconds_waited_for_data:.2f}",
             "images_per_second": f"{len(self.data.images) / epoch.seconds:.2f}",
         }
-        log_epoch(self._log, times | self.facts["environment"])
+        with progress.paused():
+            if epoch.number > self.recipe.l1_pretrain_epochs:  # L1 alone is dull by nature
+                for warning in warnings:
+                    logger.warning(f"warning: epoch {epoch.number}: {warning}")
+            self._log.add(self.history, times | self.facts["environment"])
 
     def _predict(self, gan: GAN) -> Predict:
         return partial(
