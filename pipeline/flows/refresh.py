@@ -28,7 +28,7 @@ from pipeline.workspace.raw_arrays import read_dvc_file, refuse_unversioned_arra
 from pipeline.workspace.remote import pull_data, push_data, refuse_missing_remote
 from pipeline.workspace.repository import Clone, fetch_published, publish_refs, refuse_changes, resolve
 from pipeline.workspace.stage_runs import Build, run_stages
-from pipeline.workspace.workspaces import share_cache
+from pipeline.workspace.workspaces import share_cache, share_logs
 from settings import paths
 from settings.params_file import PARAMS_FILE, read_params
 
@@ -74,6 +74,7 @@ def refresh(
             clone.check_out(commit)
             clone.restore(commit, str(PARAMS_FILE))  # the last refresh may have fine-tuned
             share_cache(folder, clone.path, is_repository=True)
+            share_logs(folder, clone.path)
             current = promoted(clone.path)
             if from_promoted:
                 if current is None:

@@ -13,6 +13,7 @@ from typing import Any
 from colorizer.core.files import atomic_write
 from colorizer.models.commands import git
 from pipeline.workspace.raw_arrays import link_raw_arrays, unversioned_arrays
+from settings.paths import LOGS
 
 _LIST = ("ls-files", "-z", "--exclude-standard")
 
@@ -40,6 +41,7 @@ def copy_workspace(folder: Path, copy: Path) -> None:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(folder / name, copy / name)
     share_cache(folder, copy, is_repository=False)
+    share_logs(folder, copy)
     link_raw_arrays(folder, copy, linked)
 
 
@@ -62,6 +64,16 @@ def _remove_links(copy: Path) -> None:
         for path in (Path(parent, name) for name in [*folders, *files]):
             if path.is_symlink() and not path.is_file():
                 path.unlink()
+
+
+def share_logs(folder: Path, copy: Path) -> None:
+    """Let a training in `copy` write its logs to those of `folder`, where its curves are beside those of others."""
+    logs = copy / LOGS
+    if logs.is_dir() and not logs.is_symlink():  # of an earlier version of this project
+        shutil.rmtree(logs)
+    (folder / LOGS).mkdir(exist_ok=True)
+    if not logs.is_symlink():
+        logs.symlink_to(os.path.relpath(folder.resolve() / LOGS, copy.resolve()), target_is_directory=True)
 
 
 def share_cache(folder: Path, copy: Path, *, is_repository: bool) -> None:
