@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE  # of many containers; it makes every program c
 # The programs of a .venv that was moved or copied with the project name the Python of its old place.
 MOVED := $(shell test ! -e .venv/bin/dvc || grep -qF -e "$$(cd .venv && pwd -P)/" -e "$(CURDIR)/.venv/" .venv/bin/dvc || echo moved)
 
-.PHONY: moved setup repro demo serve test test-fast check fix
+.PHONY: moved setup repro demo serve watch test test-fast check fix
 setup: .venv/.runtime
 
 repro: .venv/.runtime
@@ -20,6 +20,11 @@ repro: .venv/.runtime
 demo: .venv/.runtime
 	@test -e models/generator.safetensors || $(MAKE) repro
 	$(BIN)/python -m colorizer app
+
+# The curves and sample sheets of all trainings, also of one under way. On loopback alone.
+watch: .venv/.runtime
+	@mkdir -p logs/tensorboard
+	$(BIN)/python -m tensorboard.main --logdir logs/tensorboard --host 127.0.0.1
 
 serve: .venv/.runtime
 	$(BIN)/python -m pipeline serve
