@@ -11,8 +11,8 @@ from pathlib import Path
 
 from colorizer.core.errors import UserError
 from colorizer.data.raw import open_raw
-from colorizer.models.commands import PROGRAMS
 from colorizer.models.environment import child_environment
+from settings import paths
 from settings.params import Params
 from settings.params_file import PARAMS_FILE, read_params, write_params
 from settings.unused_arrays import OWN_ROOT, choose_preset, describe_unused_arrays
@@ -46,10 +46,34 @@ def _without_asking(params: Params) -> Params:
     return params.model_copy(update={"train": params.train.model_copy(update={"ask": False})})
 
 
+def train() -> int:
+    """Run `dvc repro train`, in this process, so that whatever ends this ends it too; returns the exit code.
+
+    At the end, say which epoch became the model, and what comes next.
+    """
+    environment = child_environment()
+    os.environ.clear()
+    os.environ.update(environment)
+    from dvc.cli import main  # it and PyTorch take seconds, which --help does without
+
+    code = main(["repro", "train"])
+    if code == 0:
+        from colorizer.networks.safetensors_file import read_tensors
+
+        _, model = read_tensors(paths.MODEL)
+        chosen = f"{paths.MODEL} is that of epoch {model['epoch']}"
+        if model["scores"]:
+            criterion = model["training"]["params"]["train.monitor"]
+            chosen += f", validation {criterion.replace('_', ' ')} {model['scores'][criterion]:.3f}"
+        advice = "to score it on the test images: dvc repro"
+        print(f"train_gan: {chosen}; {advice}", file=sys.stderr)
+    return code
+
+
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
     try:
         set_params()
     except UserError as error:
         sys.exit(f"train_gan: {error}")
-    os.execve(PROGRAMS["dvc"][0], [*PROGRAMS["dvc"], "repro", "train"], child_environment())
+    sys.exit(train())

@@ -48,7 +48,7 @@ def starter() -> psutil.Process | None:
             parent = parent.parent()
     except psutil.Error:  # some systems hide other processes
         return None
-    if parent is None or (parent.pid == 1 and not any("dvc" in argument for argument in parent.cmdline())):
+    if parent is None or (parent.pid == 1 and not _runs_dvc(parent)):
         raise UserError("the dvc that started this is gone; run `dvc repro` again")
     return parent
 
@@ -61,6 +61,11 @@ def stop_if_orphaned(parent: psutil.Process | None) -> None:
             f"the {who} that started this (process {parent.pid}) is gone: stopping; `dvc repro` resumes after the last "
             "finished epoch"
         )
+
+
+def _runs_dvc(process: psutil.Process) -> bool:
+    """True if the process is a dvc, or train_gan.py, which is one: in a container it may have the number of init."""
+    return any(name in argument for argument in process.cmdline() for name in ("dvc", "train_gan"))
 
 
 def _is_shell_of_stage(process: psutil.Process) -> bool:
