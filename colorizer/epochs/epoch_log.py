@@ -60,6 +60,7 @@ class EpochLog:
         else:
             sheets = ((row, self._scratch.sample(row["epoch"])) for row in history)
             event_file = write_event_file(self._curves, self._params, sheets)
+            logger.info("its curves are the run %s of `make watch`", self._name)
         self._event_file = event_file
 
     def _try(self, write: Callable[[], None]) -> None:

@@ -5,8 +5,10 @@
     python -m tests.support.screenshots lab        # docs/lab.png: a photograph as lightness, A and B
     python -m tests.support.screenshots recipes    # docs/recipes.png: test images, coloured by four recipes
     python -m tests.support.screenshots prefect    # docs/prefect-*.png: Prefect's pages of a rebuild
+    python -m tests.support.screenshots tensorboard  # docs/tensorboard.png: the curves of two learning rates
 
-The last two work on a temporary clone of the last commit and take four to fifteen minutes on two cores.
+The last three work on a temporary clone of the last commit. The last takes two minutes on two cores, the two before it
+four to fifteen.
 """
 
 import json
@@ -40,6 +42,7 @@ from tests.support.disturbed import wait_until
 from tests.support.imports import ROOT
 from tests.support.prefect_server import PASSWORD, PrefectServer
 from tests.support.rebuilding import EVERYTHING, run_id
+from tests.support.tensorboard import watching
 from tests.support.workspace import BIN, Workspace
 
 EXAMPLES = [2271, 2032, 2478, 2345, 2410, 2484]  # test images of the sample
@@ -55,7 +58,7 @@ EPOCHS, SHOWN = 10, 8  # of presets/sample.yaml; the epoch whose form is shown
 
 
 def main() -> None:
-    takes = {"app": take_app, "prefect": take_prefect}
+    takes = {"app": take_app, "prefect": take_prefect, "tensorboard": take_tensorboard}
     makes = {"example": make_example, "lab": make_lab, "recipes": make_recipes}
     (takes | makes)[sys.argv[1]]()
 
@@ -181,6 +184,19 @@ def take(workspace: Workspace, prefect: PrefectServer) -> None:
         page.goto(f"{prefect.url}/artifacts/artifact/{prefect.artifacts(run)['training-curves']['id']}")
         page.get_by_text("validation_combined_score").first.wait_for()
         save(page, "prefect-curves")
+
+
+def take_tensorboard() -> None:
+    with tempfile.TemporaryDirectory(prefix="screenshots.") as temporary:
+        workspace = Workspace(clone(Path(temporary, "workspace")))
+        workspace.edit_params(sample__train="600", sample__test="100", split__train="600", validation="100")
+        workspace.edit_params(split__test="100", encoder="plain", epochs="16", l1_pretrain_epochs="10")
+        for rate in ("0.001", "0.0002"):
+            workspace.edit_params(learning_rate=rate)
+            workspace.run(str(BIN / "dvc"), "repro", "train", OMP_NUM_THREADS="2")
+        with watching(workspace) as url, open_page(url, "/#timeseries") as page:
+            page.get_by_text("sample sheet").first.wait_for()
+            save(page, "tensorboard")
 
 
 def save(page: Page, name: str) -> None:
