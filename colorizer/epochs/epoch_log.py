@@ -53,9 +53,12 @@ class EpochLog:
         self._try(lambda: append_row(self._table, row))
 
     def _write_curves(self, history: Sequence[dict]) -> None:
-        """Add the last epoch to the event file; write it whole at first, after a failure, and if it was deleted."""
+        """Add the last epoch to the event file; write it whole at first, after a failure, and if it was deleted.
+
+        It is empty when another process has taken over: the same training in a copy of the workspace.
+        """
         event_file, self._event_file = self._event_file, None
-        if event_file and event_file.exists():
+        if event_file and event_file.exists() and event_file.stat().st_size:
             append_epoch(event_file, history[-1], self._scratch.sample(history[-1]["epoch"]))
         else:
             sheets = ((row, self._scratch.sample(row["epoch"])) for row in history)

@@ -101,6 +101,15 @@ def test_what_was_deleted_meanwhile_is_written_again(log, tmp_path):
     assert steps(tmp_path) == [1, 2]
 
 
+def test_the_same_training_twice_at_a_time_has_each_point_once(log, scratch, tmp_path):
+    """A sweep over train.epochs does this."""
+    other = EpochLog(tmp_path / "logs", scratch, {})
+    for epochs in (1, 2, 3):
+        for each in (log, other):
+            each.add(history(epochs), TIMES)
+            assert steps(tmp_path) == list(range(1, epochs + 1))
+
+
 def test_a_table_of_an_earlier_version_gets_the_columns_that_it_lacks(tmp_path):
     (tmp_path / "train.csv").write_text("finished,epoch\nyesterday,1\n", encoding="utf-8")
     append_row(tmp_path / "train.csv", {"finished": "today", "l1_loss": 0.5, "epoch": 2})

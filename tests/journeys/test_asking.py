@@ -54,6 +54,12 @@ def test_answers_become_params_and_repeat_to_the_byte(workspace):
     terminal.sendline("")
     terminal.expect(SAVE)
     terminal.sendline("")
+    terminal.expect(r"train: the model is that of epoch (\d) of 3, validation combined score (\d\.\d+)")
+    epoch, score = terminal.match.groups()
+    terminal.expect(
+        rf"train_gan: models/generator.safetensors is that of epoch {epoch}, validation combined score {score}; "
+        "to score it on the test images: dvc repro"
+    )
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert terminal.exitstatus == 0

@@ -87,6 +87,8 @@ def test_an_experiment_in_a_temporary_folder_is_resumed_in_the_workspace(workspa
     wait_until(lambda: newest_epoch(workspace) >= 1)
     assert kill_when(process, lambda: newest_epoch(workspace) >= 2)
     newest = newest_epoch(workspace)
+    runs = {path.name for path in workspace.path.glob("logs/tensorboard/*")}
+    assert runs == {path.name.removeprefix("train-") for path in workspace.path.glob("scratch/train-*")}
     output = workspace.dvc("repro", "train").stdout
     assert f"resuming after epoch {newest}" in output
     assert results(workspace) == undisturbed

@@ -45,6 +45,18 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(miniature, tmp_path, sta
     assert re.fullmatch(f"{stage}: {told}\n", result.stdout)
 
 
+def test_logs_that_cannot_be_written_to_are_one_warning_and_the_training_is_published(miniature, tmp_path):
+    workspace = miniature.copy(tmp_path / "clone")
+    workspace.edit_params(learning_rate="0.002")
+    (workspace.path / "logs/train.csv").chmod(0o444)
+    with read_only(workspace.path / "logs/tensorboard"):
+        result = run(workspace, "train")
+    assert result.returncode == 0
+    assert result.stdout.count("train: warning: logs/ lacks an epoch (Permission denied); training goes on\n") == 1
+    assert result.stdout.count("logs") == 1
+    assert "train: the model is that of epoch 2 of 2, validation combined score " in result.stdout
+
+
 def test_an_array_that_may_not_be_read_is_one_line(miniature, tmp_path):
     workspace = miniature.copy(tmp_path / "clone")
     (workspace.path / "data/ab/ab2.npy").chmod(0)

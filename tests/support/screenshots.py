@@ -189,8 +189,8 @@ def take(workspace: Workspace, prefect: PrefectServer) -> None:
 def take_tensorboard() -> None:
     with tempfile.TemporaryDirectory(prefix="screenshots.") as temporary:
         workspace = Workspace(clone(Path(temporary, "workspace")))
-        workspace.edit_params(sample__train="600", sample__test="100", split__train="600", validation="100")
-        workspace.edit_params(split__test="100", encoder="plain", epochs="16", l1_pretrain_epochs="10")
+        workspace.edit_params(sample__train="300", sample__test="50", split__train="300", validation="50")
+        workspace.edit_params(split__test="50", encoder="plain", epochs="12", l1_pretrain_epochs="8")
         for rate in ("0.001", "0.0002"):
             workspace.edit_params(learning_rate=rate)
             workspace.run(str(BIN / "dvc"), "repro", "train", OMP_NUM_THREADS="2")

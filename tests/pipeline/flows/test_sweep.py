@@ -53,6 +53,9 @@ def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed,
     assert ranking[0]["combined_score"] < ranking[1]["combined_score"]
     with (committed.path / "scratch/sweep/ranking.csv").open(encoding="utf-8") as file:
         assert [row["train.epochs"] for row in csv.DictReader(file)] == [str(row["train.epochs"]) for row in ranking]
+    trained = {path.name.removeprefix("train-") for path in committed.path.glob("scratch/sweep/*/scratch/train-*")}
+    assert trained
+    assert trained <= {path.name for path in (committed.path / "logs/tensorboard").iterdir()}
 
     [options] = re.findall(r"to take the best: python -m pipeline rebuild (.*)", result.stdout)
     best = committed.run(*REBUILD, *options.split(), **prefect.environment)

@@ -30,6 +30,7 @@ def test_a_copy_has_what_the_workspace_has_and_makes_nothing_twice(miniature, tm
     for name in ("training/losses.py", "new.py"):
         assert (copy.path / "colorizer" / name).read_text(encoding="utf-8").startswith("# ")
     assert (copy.path / "data" / "l").resolve() == workspace.path / "data" / "l"
+    assert (copy.path / "logs").resolve() == workspace.path / "logs"
     printed = copy.run(str(BIN / "dvc"), "repro", "normalize", "split").stdout
     assert printed.count("is cached - skipping run, checking out outputs") == 5
     assert "Running stage" not in printed
@@ -122,7 +123,9 @@ def test_a_copy_remembers_no_folder_of_a_project_that_was_copied_or_has_any_lett
         assert "is cached - skipping run" in copy.dvc("repro", "locate", LC_ALL="C").stdout
     shutil.rmtree(workspace.path)
     moved = Workspace(second.path.rename(tmp_path / "moved"))
-    assert "didn't change, skipping" in make_copy(moved).dvc("repro", "locate").stdout
+    copy = make_copy(moved)
+    assert (copy.path / "logs").resolve() == moved.path / "logs"
+    assert "didn't change, skipping" in copy.dvc("repro", "locate").stdout
 
 
 def test_a_project_in_a_subfolder_of_a_repository_is_copied(miniature, tmp_path):
