@@ -189,11 +189,12 @@ def take(workspace: Workspace, prefect: PrefectServer) -> None:
 def take_tensorboard() -> None:
     with tempfile.TemporaryDirectory(prefix="screenshots.") as temporary:
         workspace = Workspace(clone(Path(temporary, "workspace")))
-        workspace.edit_params(sample__train="300", sample__test="50", split__train="300", validation="50")
-        workspace.edit_params(split__test="50", encoder="plain", epochs="12", l1_pretrain_epochs="8")
+        workspace.edit_params(sample__train="200", sample__test="40", split__train="200", validation="40")
+        workspace.edit_params(split__test="40", encoder="plain", generator__width="8", epochs="12")
+        workspace.edit_params(l1_pretrain_epochs="8", ema_decay="0.9", train__sheet_images="6")
         for rate in ("0.001", "0.0002"):
             workspace.edit_params(learning_rate=rate)
-            workspace.run(str(BIN / "dvc"), "repro", "train", OMP_NUM_THREADS="2")
+            workspace.run(str(BIN / "dvc"), "repro", "train")
         with watching(workspace) as url, open_page(url, "/#timeseries") as page:
             page.get_by_text("sample sheet").first.wait_for()
             save(page, "tensorboard")
