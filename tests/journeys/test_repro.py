@@ -157,8 +157,12 @@ def test_metrics_plots_and_params_can_be_compared(restored):
     assert [stage for stage in lock(restored) if f"Running stage '{stage}'" in output] == ["train", "evaluate"]
     assert "model.psnr" in restored.dvc("metrics", "diff").stdout
     assert "train.learning_rate" in restored.dvc("params", "diff").stdout
-    restored.dvc("plots", "show", "--out", "plots")
-    assert (restored.path / "plots/index.html").is_file()
+    restored.dvc("plots", "diff", "HEAD", "--out", "plots")
+    page = (restored.path / "plots/index.html").read_text(encoding="utf-8")
+    for name in ("workspace", "HEAD"):
+        sheet = f"static/{name}_reports_samples_epoch-0002.png"
+        assert sheet in page
+        assert (restored.path / "plots" / sheet).is_file()
     restored.run("rm", "-r", "plots")
     restored.git("checkout", "--", ".")
 
