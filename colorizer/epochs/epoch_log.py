@@ -20,6 +20,8 @@ from colorizer.training.gan import LOSSES
 
 logger = logging.getLogger(__name__)
 
+_FIRST_COLUMNS = ("finished", "training", "epoch", "learning_rate", *LOSSES)
+_FAILURES = (OSError, UserError, ImportError, ValueError, csv.Error)  # no TensorBoard; a table that is none
 _SECONDS_TO_WAIT = 5  # for another training that writes to the same table
 
 
@@ -47,9 +49,9 @@ class EpochLog:
         """Log the last epoch of the history; `figures` are its clock times, rates and environment."""
         self._try(lambda: self._write_curves(history))
         now = datetime.now().astimezone().isoformat(timespec="seconds")
-        row: dict[str, object] = {"finished": now, "training": self._name, "epoch": 0, "learning_rate": 0.0}
-        row |= {**dict.fromkeys(LOSSES, ""), **history[-1], **figures, "host": platform.node()}
-        del row["warnings"]  # which were printed
+        row: dict[str, object] = dict.fromkeys(_FIRST_COLUMNS, "")  # of L1 alone, an epoch has fewer losses
+        row |= {"finished": now, "training": self._name, **history[-1], **figures, "host": platform.node()}
+        del row["warnings"]  # which are printed
         self._try(lambda: append_row(self._table, row))
 
     def _write_curves(self, history: Sequence[dict]) -> None:
@@ -69,7 +71,7 @@ class EpochLog:
     def _try(self, write: Callable[[], None]) -> None:
         try:
             write()
-        except (OSError, UserError) as error:
+        except _FAILURES as error:
             if not self._has_failed:
                 cause = error.__cause__ if isinstance(error, UserError) else error
                 reason = (isinstance(cause, OSError) and cause.strerror) or cause

@@ -34,17 +34,20 @@ def write_event_file(folder: Path, params: Mapping[str, object], epochs: Iterabl
     """
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / "unfinished"
-    with partial.open("wb") as file:
-        for event in _first_events(params):
-            file.write(_record(event))
-        for row, sheet in epochs:
-            file.write(_record(_epoch_event(row, sheet)))
-    for old in folder.glob(f"*{_MARK}*"):  # first: with both, every point would be there twice
-        if old.stat().st_size:
-            os.truncate(old, 0)  # a TensorBoard that follows it without its data server fails if it is gone
-        else:
-            old.unlink()
-    return partial.rename(folder / f"events.out.{_MARK}.{time.time_ns() // 1000}.{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            for event in _first_events(params):
+                file.write(_record(event))
+            for row, sheet in epochs:
+                file.write(_record(_epoch_event(row, sheet)))
+        for old in folder.glob(f"*{_MARK}*"):  # first: with both, every point would be there twice
+            if old.stat().st_size:
+                os.truncate(old, 0)  # a TensorBoard that follows it without its data server fails if it is gone
+            else:
+                old.unlink()
+        return partial.rename(folder / f"events.out.{_MARK}.{time.time_ns() // 1000}.{os.getpid()}")
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def append_epoch(path: Path, row: dict, sheet: Path) -> None:

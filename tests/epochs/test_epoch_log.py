@@ -93,6 +93,15 @@ def test_a_full_disk_is_one_warning_and_what_was_not_written_is_made_up_for(log,
     assert len(caplog.messages) == 1
 
 
+def test_a_table_that_is_none_is_one_warning_and_the_curves_go_on(log, tmp_path, caplog):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/train.csv").write_bytes(b"\xff\xfe\x00")
+    for epochs in (1, 2):
+        log.add(history(epochs), TIMES)
+    assert len(caplog.messages) == 1
+    assert steps(tmp_path) == [1, 2]
+
+
 def test_what_was_deleted_meanwhile_is_written_again(log, tmp_path):
     log.add(history(1), TIMES)
     for path in (tmp_path / "logs/tensorboard/0123").iterdir():
