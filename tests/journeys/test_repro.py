@@ -100,6 +100,8 @@ def test_nothing_to_do_takes_under_three_seconds(workspace):
         started = time.monotonic()
         output = workspace.run(str(BIN / "dvc"), "repro").stdout
         seconds.append(time.monotonic() - started)
+        if seconds[-1] < 3:
+            break
     assert min(seconds) < 3
     assert output.count("didn't change, skipping") == len(lock(workspace))
     assert "Running" not in output
