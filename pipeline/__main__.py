@@ -71,24 +71,37 @@ def rebuild(
 @app.command()
 def sweep(
     grid: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=[VALUE, ...]", help="Values to try, with those of other --grid")
+        list[str] | None,
+        typer.Option(metavar="KEY=[VALUE, ...]", help="Values to try, with those of other --grid; or see --search"),
     ] = None,
     candidate: Annotated[
         list[str] | None, typer.Option(metavar="{KEY: VALUE, ...}", help="Settings to try as they are")
     ] = None,
+    search: Annotated[
+        int | None,
+        typer.Option(min=1, help="Choose so many settings from ranges in --grid, KEY=log(LOW, HIGH) or uniform(...)"),
+    ] = None,
     at_once: Annotated[int, typer.Option(min=1, help="Trainings at the same time; they share the cores")] = 1,
+    dask: Annotated[
+        str | None, typer.Option(help="A Dask scheduler's address, or `local` for worker processes here")
+    ] = None,
 ) -> None:
     """Train with several settings, rank them by their validation scores, and leave this workspace as it is.
 
     If it is started again, it skips what is finished.
 
     Example: python -m pipeline sweep --grid 'train.learning_rate=[0.0003, 0.0006]' --grid 'train.seed=[0, 1]'
+
+    Example: python -m pipeline sweep --search 30 --grid 'train.learning_rate=log(1e-4, 3e-3)'
     """
+    candidates = [parse_candidate(text) for text in candidate or []]
     run_flow(
         "sweep",
-        grid=parse_grid(grid or []),
-        candidates=[parse_candidate(text) for text in candidate or []],
+        grid=parse_grid(grid or [], candidates, search),
+        candidates=candidates,
+        search=search,
         at_once=at_once,
+        dask=dask,
     )
 
 

@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from colorizer.core.errors import UserError
+from pipeline.workspace.ranges import read_grid
 
 
 def refuse_undecodable(texts: Sequence[str]) -> None:
@@ -37,12 +38,10 @@ def parse_settings(option: str, example: str, settings: list[str]) -> dict[str, 
     return parsed
 
 
-def parse_grid(settings: list[str]) -> dict[str, list[Any]]:
-    """`KEY=[VALUE, ...]` texts."""
+def parse_grid(settings: list[str], candidates: list[dict[str, Any]], search: int | None) -> dict[str, Any]:
+    """`KEY=[VALUE, ...]` texts, and with a search of so many trainings also `KEY=log(LOW, HIGH)`, which stay texts."""
     grid = parse_settings("--grid", "train.epochs=[20, 30]", settings)
-    for key, values in grid.items():
-        if not isinstance(values, list):
-            raise UserError(f"--grid {key}: it is {values!r}; give a list of values, `{key}=[1, 2]` for example")
+    read_grid(grid, candidates, search)
     return grid
 
 

@@ -97,6 +97,8 @@ def evaluate(params: Params) -> None:
         save_image(comparison_sheet(truth, predict(truth[..., 0]), captions=captions), path)
 
     metrics = {"test_images": len(images), "epoch": metadata["epoch"], "epochs": len(history), **evaluation.summary()}
+    if metadata["scores"]:
+        metrics["validation"] = metadata["scores"]  # by which a sweep ranks
     write_text(METRICS, json.dumps(metrics, indent=2) + "\n")
     origin = [
         f"{len(images)} test images. {why_this_epoch(metadata, len(history))}",

@@ -26,7 +26,9 @@ def publish_scores(folder: Path) -> None:
     if metrics.exists():
         now, committed = _metrics(metrics.read_text(encoding="utf-8")), _metrics(_committed(folder, METRICS))
         rows = [{"metric": name, "now": now[name], "last commit": committed.get(name, "")} for name in now]
-        create_table_artifact(rows, key="metrics", description="Scores on the test images")
+        create_table_artifact(
+            rows, key="metrics", description="Scores on the test images; `validation`: on those that chose the epoch"
+        )
     if card.exists():
         create_markdown_artifact(
             f"```\n{card.read_text(encoding='utf-8')}```",

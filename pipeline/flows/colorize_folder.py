@@ -1,6 +1,5 @@
 """The flow that colours a folder of photographs in shards, on this machine or on a Dask cluster."""
 
-import logging
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -12,7 +11,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 from prefect.states import Cancelled, Completed, Failed, State
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner
 from pydantic import Field
 
 from colorizer.core.errors import UserError
@@ -22,9 +21,7 @@ from colorizer.photographs.photographs import Format
 from pipeline.process.children import Children
 from pipeline.process.commands import RETRY_WHEN_KILLED, failed, follow, share_of_cores
 from pipeline.process.flow_run import STOPPED, end_in_one_line, end_without_server, holding, stopping_children
-
-LOCAL_CLUSTER = "local"
-_SECONDS_TO_CONNECT = 5
+from pipeline.process.task_runners import task_runner
 
 
 @flow
@@ -78,28 +75,6 @@ def _model_file(folder: Path, model: str) -> Path:
     if not path.exists():
         raise UserError(f"{path} is missing: train a model with `make repro`, or name another")
     return path
-
-
-def task_runner(dask: str | None, at_once: int) -> TaskRunner[Any]:
-    """Threads of this process, or a Dask cluster. Raises UserError when that, or the package for it, is not there."""
-    if dask is None:
-        return ThreadPoolTaskRunner(max_workers=at_once)
-    try:
-        from distributed import Client
-        from prefect_dask import DaskTaskRunner
-    except ImportError as error:
-        raise UserError("dask needs a package: pip install -c constraints.txt prefect-dask") from error
-    for name in ("distributed", "prefect.task_runner.dask"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    if dask == LOCAL_CLUSTER:
-        return DaskTaskRunner(cluster_kwargs={"n_workers": at_once, "threads_per_worker": 1, "dashboard_address": None})
-    try:
-        Client(dask, timeout=_SECONDS_TO_CONNECT).close()
-    except (OSError, TimeoutError, ValueError) as error:
-        raise UserError(
-            f"no Dask scheduler answers at {dask}: give its address, tcp://10.0.0.1:8786 for example, or `local`"
-        ) from error
-    return DaskTaskRunner(address=dask)
 
 
 def _color_all(

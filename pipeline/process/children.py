@@ -21,7 +21,8 @@ class StoppedError(UserError):
 class Child:
     """A command under `pipeline/process/guard.py`, in a session of its own, with all that it starts.
 
-    It is interrupted, and killed if that does not help, by `stop`, and when this process ends in whatever way.
+    It is interrupted, and killed if that does not help, by `stop`, and when this process ends in whatever way. With a
+    `lock` it begins when no process of an earlier child holds that file.
     """
 
     def __init__(
@@ -31,9 +32,11 @@ class Child:
         folder: Path,
         environment: Mapping[str, str],
         output: int | IO[str] = subprocess.PIPE,
+        lock: Path | None = None,
     ) -> None:
+        locking = ["--lock", str(lock.resolve())] if lock else []
         self._process = subprocess.Popen(
-            [sys.executable, "-S", str(GUARD), *command],
+            [sys.executable, "-S", str(GUARD), *locking, *command],
             cwd=folder,
             env={**child_environment(), "PYTHONIOENCODING": "utf-8:backslashreplace", **environment},
             stdin=subprocess.PIPE,
@@ -93,12 +96,14 @@ class Children:
         self._running: set[Child] = set()
         self.are_stopped = False
 
-    def start(self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> Child | None:
+    def start(
+        self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], lock: Path | None = None
+    ) -> Child | None:
         """Start a child process; returns None after `stop`."""
         with self._lock:
             if self.are_stopped:
                 return None
-            child = Child(command, folder=folder, environment=environment)
+            child = Child(command, folder=folder, environment=environment, lock=lock)
             self._running.add(child)
             return child
 

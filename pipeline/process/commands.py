@@ -37,13 +37,15 @@ def follow(
     folder: Path,
     environment: Mapping[str, str] = {},
     on_tick: Callable[[], None] = lambda: None,
+    lock: Path | None = None,
 ) -> tuple[int, list[str]] | None:
     """Run a command in `folder` and return its exit code and lines, or None when the run was stopped.
 
-    `on_tick` is called whenever nothing was printed for half a second.
+    `on_tick` is called whenever nothing was printed for half a second. What it raises stops the command. With a `lock`
+    the command begins when no process of an earlier one, of a killed run for example, holds that file.
     """
     log = get_run_logger()
-    child = children.start(command, folder=folder, environment=environment)
+    child = children.start(command, folder=folder, environment=environment, lock=lock)
     if child is None:
         return None
     printed = []

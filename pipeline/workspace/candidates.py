@@ -16,11 +16,13 @@ from typing import Any
 from colorizer.core.errors import UserError
 from colorizer.core.files import write_text
 from colorizer.epochs.retention import chosen_epoch
+from settings.params import Params
 from settings.params_file import flat, read_params, write_params
 from settings.paths import HISTORY
 
 # These decide which images are compared, how, or what a person wants: not what is tried.
 _FIXED = ("train.ask", "train.monitor", "train.decisions")
+_VALIDATION = "validation_"  # begins the names of scores in a history
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +51,15 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Validation scores of the epoch that became the model. The smaller `rank`, the better."""
+    """Validation scores of the epoch that became the model, or after which the training was pruned.
+
+    The smaller `rank`, the better.
+    """
 
     criterion: str
     epoch: int
     validation: Mapping[str, float]
+    pruned: bool = False
 
     @property
     def rank(self) -> float:
@@ -62,7 +68,16 @@ class Scores:
 
     @property
     def summary(self) -> str:
-        return f"{self.criterion} {self.validation[self.criterion]:.4f} after epoch {self.epoch}"
+        lead = "pruned: " if self.pruned else ""
+        return f"{lead}{self.criterion} {self.validation[self.criterion]:.4f} after epoch {self.epoch}"
+
+
+class PrunedError(Exception):
+    """Raised after an epoch whose score says that the training need not go on."""
+
+    def __init__(self, scores: Scores) -> None:
+        super().__init__(scores.summary)
+        self.scores = scores
 
 
 def read_candidates(
@@ -74,62 +89,91 @@ def read_candidates(
 ) -> list[Candidate]:
     """List the combinations of the grid's values and the listed settings; write and check the params.yaml of each.
 
-    The copies are folders of `parent`, each named by the hash of its settings and of the raw arrays' `contents`.
-
     Raises UserError when there is nothing to try, or when something cannot be tried or compared.
     """
     combined = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())] if grid else []
-    wanted = [dict(sorted(flat(overrides).items())) for overrides in [*combined, *listed]]
-    if not wanted:
+    if not combined and not listed:
         raise UserError("nothing to try: give candidates, or a grid with a value for each of its keys")
+    read_base(folder)
+    chosen = [make_candidate(folder, parent, overrides, contents) for overrides in [*combined, *listed]]
+    return list(dict.fromkeys(chosen))
+
+
+def read_base(folder: Path) -> Params:
+    """Read the params that the candidates change. Raises UserError when their trainings could not be compared."""
     params = read_params(folder / "params.yaml")
     if not params.split.validation:
         raise UserError("a sweep ranks by validation scores: set split.validation in params.yaml")
     if params.train.decisions:
         raise UserError("train.decisions in params.yaml would decide for every candidate: set them to [] first")
-    chosen: dict[str, Candidate] = {}
-    for overrides in wanted:
-        for key in overrides:
-            if not key.startswith("train.") or key in _FIXED:
-                raise UserError(f"{key} cannot be tried: a sweep compares trainings by the same images and criterion")
-        settings = json.dumps(overrides)
-        workspace = parent / hashlib.sha256(json.dumps([settings, contents]).encode()).hexdigest()[:12]
-        params_file = workspace / "params.yaml"
-        try:
-            write_params(overrides, params_file, base=folder / "params.yaml")
-        except UserError as error:
-            with suppress(OSError):  # it holds an earlier sweep
-                workspace.rmdir()
-            raise UserError(f"{settings}: {str(error).removeprefix(f'{params_file}: ')}") from None
-        chosen[settings] = Candidate(settings=settings, workspace=workspace)
-    return list(chosen.values())
+    return params
+
+
+def make_candidate(folder: Path, parent: Path, overrides: Mapping[str, Any], contents: Mapping[str, str]) -> Candidate:
+    """Write and check the params.yaml of a candidate.
+
+    Its workspace is a folder of `parent`, named by the hash of its settings and of the raw arrays' `contents`. Raises
+    UserError, and leaves no new folder, when the settings cannot be tried or are not valid.
+    """
+    changed = dict(sorted(flat(overrides).items()))
+    for key in changed:
+        if not key.startswith("train.") or key in _FIXED:
+            raise UserError(f"{key} cannot be tried: a sweep compares trainings by the same images and criterion")
+    candidate = name_candidate(parent, json.dumps(changed), contents)
+    workspace = candidate.workspace
+    params_file = workspace / "params.yaml"
+    try:
+        write_params(changed, params_file, base=folder / "params.yaml")
+    except UserError as error:
+        with suppress(OSError):  # it holds an earlier sweep
+            workspace.rmdir()
+        raise UserError(f"{candidate.settings}: {str(error).removeprefix(f'{params_file}: ')}") from None
+    return candidate
+
+
+def name_candidate(parent: Path, settings: str, contents: Mapping[str, str]) -> Candidate:
+    """The candidate of these settings (JSON), whether its workspace is there or not."""
+    digest = hashlib.sha256(json.dumps([settings, contents]).encode()).hexdigest()
+    return Candidate(settings=settings, workspace=parent / digest[:12])
 
 
 def read_scores(candidate: Candidate) -> Scores:
     """Read the validation scores of a candidate whose training is done."""
-    options = read_params(candidate.workspace / "params.yaml").train
-    lead = "validation_"
+    criterion, history = read_params(candidate.workspace / "params.yaml").train.monitor, read_history(candidate)
+    return scores_after(history, chosen_epoch(history, criterion), criterion)
+
+
+def read_history(candidate: Candidate) -> list[dict[str, Any]]:
+    """Read the validation scores of every epoch of a training that is done."""
     with (candidate.workspace / HISTORY).open(encoding="utf-8", newline="") as file:
-        history: list[dict] = [
+        return [
             {"epoch": int(row["epoch"])}
-            | {name: float(value or "nan") for name, value in row.items() if name.startswith(lead)}
+            | {name: float(value or "nan") for name, value in row.items() if name.startswith(_VALIDATION)}
             for row in csv.DictReader(file)
         ]
-    epoch = chosen_epoch(history, options.monitor)
-    validation = {name.removeprefix(lead): value for name, value in history[epoch - 1].items() if name.startswith(lead)}
-    return Scores(criterion=options.monitor, epoch=epoch, validation=validation)
+
+
+def scores_after(history: Sequence[Mapping[str, Any]], epoch: int, criterion: str, *, pruned: bool = False) -> Scores:
+    """The scores of one epoch of a history, which has a row per epoch."""
+    row = history[epoch - 1]
+    validation = {name.removeprefix(_VALIDATION): row[name] for name in row if name.startswith(_VALIDATION)}
+    return Scores(criterion=criterion, epoch=epoch, validation=validation, pruned=pruned)
 
 
 def write_ranking(path: Path, chosen: Sequence[Candidate], scores: Mapping[Candidate, Scores]) -> list[dict[str, Any]]:
-    """Write the candidates as CSV, the best first and failed ones last; returns the rows."""
-    ranked = sorted(scores, key=lambda candidate: scores[candidate].rank)
+    """Write the candidates as CSV, the best first, then pruned ones, and failed ones last; returns the rows.
+
+    The columns have the names of `dvc exp show`. `Experiment` is the name of the folder of the workspace copy.
+    """
+    ranked = sorted(scores, key=lambda candidate: (scores[candidate].pruned, scores[candidate].rank))
     keys = dict.fromkeys(key for candidate in chosen for key in candidate.overrides)
     rows = []
     for rank, candidate in enumerate([*ranked, *(other for other in chosen if other not in scores)], start=1):
-        row: dict[str, Any] = {"rank": rank if candidate in scores else "failed"}
-        row |= {key: candidate.overrides.get(key, "") for key in keys}
-        if candidate in scores:
-            row |= {"epoch": scores[candidate].epoch, **scores[candidate].validation}
+        found = scores.get(candidate)
+        row: dict[str, Any] = {"rank": "failed" if found is None else "pruned" if found.pruned else rank}
+        row |= {"Experiment": candidate.workspace.name} | {key: candidate.overrides.get(key, "") for key in keys}
+        if found:
+            row |= {"epoch": found.epoch} | {f"validation.{name}": value for name, value in found.validation.items()}
         rows.append(row)
     columns = dict.fromkeys(name for row in rows for name in row)
     text = io.StringIO()

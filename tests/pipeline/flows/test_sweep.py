@@ -5,59 +5,79 @@ import json
 import re
 import shutil
 import signal
+import subprocess
 
 import numpy as np
 import psutil
 
 from settings.params_file import read_params
-from tests.support.disturbed import newest_epoch, running, wait_until
+from tests.support.disturbed import newest_epoch, running, training_process, wait_until
 from tests.support.rebuilding import REBUILD, run_id
 from tests.support.workspace import BIN, FOREIGN_NAME, Workspace
 
 SWEEP = (str(BIN / "python"), "-m", "pipeline", "sweep")
 SHORT = "{train.epochs: 1, train.l1_pretrain_epochs: 1}"
-LONG = "{train.l1_weight: 90.0, train.epochs: 40, train.batch_size: 4, train.generator.width: 16}"
-TRIED = ("--candidate", SHORT, "--candidate", LONG)
+# The recipe of the fixture `undisturbed` for more epochs, so that there is time to disturb it.
+LONG_EPOCHS = 16
+LONG = f"{{train.l1_weight: 90.0, train.epochs: {LONG_EPOCHS}, train.batch_size: 4, train.generator.width: 16}}"
+TRIED = ("--candidate", SHORT, "--candidate", LONG, "--at-once", "2")
+ON_DASK = ("--dask", "local")
 
 
-def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed, prefect):
+def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed, prefect, undisturbed):
+    """On this machine and on a Dask cluster of two workers, of which one is killed."""
+
     def long_workspace() -> Workspace:
-        [found] = [path for path in committed.path.glob("scratch/sweep/*/") if _epochs(path) == 40]
+        [found] = [path for path in committed.path.glob("scratch/sweep/*/") if _epochs(path) == LONG_EPOCHS]
         return Workspace(found)
 
     committed.dvc("add", "data/l", "data/ab")
     committed.git("add", "--all")
     committed.git("commit", "--quiet", "--message=Versioned photographs")
 
-    def stop(how: int, epoch: int) -> int:
-        """The exit code of a sweep that gets a signal after this epoch, with everything gone that it started."""
-        process = committed.start(*SWEEP, *TRIED, "--at-once", "2", **prefect.environment)
+    def start(epoch: int, *options: str) -> subprocess.Popen:
+        """Start a sweep; returns its process when it has trained one candidate, and the other up to this epoch."""
+        process = committed.start(*SWEEP, *TRIED, *options, **prefect.environment)
         wait_until(lambda: process.poll() is not None or "1 of 2, epochs=1" in committed.printed)
         wait_until(lambda: process.poll() is not None or newest_epoch(long_workspace()) >= epoch)
+        return process
+
+    def stop(process: subprocess.Popen, how: int) -> int:
+        """The exit code of a sweep that gets a signal, with everything gone that it started."""
         started = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(how)
         assert not running(started, seconds=5)
         return process.wait(timeout=30)
 
-    assert stop(signal.SIGINT, epoch=1) == 130
-    assert stop(signal.SIGKILL, epoch=newest_epoch(long_workspace()) + 1) == -signal.SIGKILL
-    result = committed.run(*SWEEP, *TRIED, **prefect.environment)
-    assert result.stdout.count("Stage 'train' didn't change, skipping") == 1
-    assert "train: resuming after epoch" in result.stdout
+    assert stop(start(1), signal.SIGINT) == 130
+    assert stop(start(newest_epoch(long_workspace()) + 1, *ON_DASK), signal.SIGKILL) == -signal.SIGKILL
+
+    process = start(newest_epoch(long_workspace()) + 1, *ON_DASK)
+    training = training_process(long_workspace())
+    [worker] = [parent for parent in training.parents() if parent.ppid() == process.pid]
+    worker.kill()
+    assert process.wait(timeout=60) == 0
+    printed = committed.printed
+    assert printed.count("Stage 'train' didn't change, skipping") == 1
+    assert printed.count("train: resuming after epoch") == 2
     assert not committed.git("status", "--short")
     assert committed.dvc("status").stdout == "Data and pipelines are up to date.\n"
 
-    run = run_id(result.stdout)
+    # The same as on one machine: every score, and so the ranking.
+    history = (long_workspace().path / "reports/history.csv").read_bytes()
+    assert history.startswith(undisturbed["reports/history.csv"])
+
+    run = run_id(printed)
     [ranking] = [json.loads(artifact["data"]) for artifact in prefect.artifacts(run).values()]
     assert [row["rank"] for row in ranking] == [1, 2]
-    assert ranking[0]["combined_score"] < ranking[1]["combined_score"]
+    assert ranking[0]["validation.combined_score"] < ranking[1]["validation.combined_score"]
     with (committed.path / "scratch/sweep/ranking.csv").open(encoding="utf-8") as file:
         assert [row["train.epochs"] for row in csv.DictReader(file)] == [str(row["train.epochs"]) for row in ranking]
     trained = {path.name.removeprefix("train-") for path in committed.path.glob("scratch/sweep/*/scratch/train-*")}
     assert trained
     assert trained <= {path.name for path in (committed.path / "logs/tensorboard").iterdir()}
 
-    [options] = re.findall(r"to take the best: python -m pipeline rebuild (.*)", result.stdout)
+    [options] = re.findall(r"to take the best: python -m pipeline rebuild (.*)", printed)
     best = committed.run(*REBUILD, *options.split(), **prefect.environment)
     assert prefect.task_runs(run_id(best.stdout))["train"]["state"]["name"] == "Restored"
 
@@ -105,10 +125,15 @@ def test_what_cannot_be_tried_is_refused_before_anything_runs(committed, prefect
     assert "Traceback" not in result.stdout
     assert not [*committed.path.glob("scratch/sweep/*/dvc.yaml")]
 
-    result = committed.run(*SWEEP, "--grid", "train.epochs=3", check=False)
-    assert result.stdout == (
-        "pipeline: --grid train.epochs: it is 3; give a list of values, `train.epochs=[1, 2]` for example\n"
-    )
+    for options, told in (
+        (["--grid", "train.epochs=3"], "--grid train.epochs: it is 3; give a list of values, `train.epochs=[1, 2]`"),
+        (["--search", "3", "--grid", "train.learning_rate=log(3e-3, 1e-4)"], "the first number has to be smaller"),
+    ):
+        result = committed.run(*SWEEP, *options, check=False)
+        assert result.returncode == 1
+        [line] = result.stdout.splitlines()
+        assert line.startswith("pipeline: --grid train.")
+        assert told in line
 
 
 def _epochs(workspace) -> int:

@@ -1,0 +1,51 @@
+"""Where the tasks of a flow run: in threads of its process, or on a Dask cluster."""
+
+import asyncio
+import logging
+from typing import Any
+
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from colorizer.core.errors import UserError
+
+LOCAL_CLUSTER = "local"
+_SECONDS_TO_CONNECT = 5
+
+
+def task_runner(dask: str | None, at_once: int) -> TaskRunner[Any]:
+    """Threads of this process, or a Dask cluster: `local`, with `at_once` worker processes, or that of an address.
+
+    Raises UserError when the package for Dask is missing, or when no scheduler answers within 5 seconds.
+    """
+    if dask is None:
+        return ThreadPoolTaskRunner(max_workers=at_once)
+    try:
+        from dask import config
+        from prefect_dask import DaskTaskRunner
+    except ImportError as error:
+        raise UserError("dask needs a package: pip install -c constraints.txt prefect-dask") from error
+    for name in ("distributed", "prefect.task_runner.dask"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if dask == LOCAL_CLUSTER:
+        # Dask would give what its workers start one thread each; tasks here say themselves how many.
+        config.set({"distributed.nanny.pre-spawn-environ": {}})
+        return DaskTaskRunner(cluster_kwargs={"n_workers": at_once, "threads_per_worker": 1, "dashboard_address": None})
+    try:
+        asyncio.run(asyncio.wait_for(_greet_scheduler(dask), _SECONDS_TO_CONNECT))
+    except (OSError, TimeoutError, ValueError) as error:
+        raise UserError(
+            f"no Dask scheduler answers at {dask}: give its address, tcp://10.0.0.1:8786 for example, or `local`"
+        ) from error
+    return DaskTaskRunner(address=dask)
+
+
+async def _greet_scheduler(address: str) -> None:
+    """Raise OSError or ValueError when no scheduler is there.
+
+    Dask's Client waits for ever for a program that takes the connection and says nothing.
+    """
+    from distributed.core import rpc
+
+    async with rpc(address, timeout=_SECONDS_TO_CONNECT) as other:
+        if (await other.identity())["type"] != "Scheduler":
+            raise ValueError("a worker's address")

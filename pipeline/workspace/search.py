@@ -1,0 +1,163 @@
+"""An adaptive search for settings: Optuna's study, which chooses candidates and prunes trainings that lag behind.
+
+The study is a journal that Optuna appends to and that can be read after any kill. Every suggestion has a seed of its
+own, so a search that was stopped goes on as if it had not been. Optuna is imported here, when a search begins.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+from ruamel.yaml import YAML
+
+from colorizer.core.digests import file_digest, fingerprint
+from colorizer.core.errors import UserError
+from colorizer.core.files import atomic_write
+from pipeline.workspace.candidates import Candidate, Scores, make_candidate, name_candidate, read_base
+from pipeline.workspace.pruning import FIRST_AT_RANDOM, Pruner, open_journal
+from pipeline.workspace.ranges import Range
+from settings.params import Params
+
+_JOURNAL = "optuna.journal"
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+logger = logging.getLogger(__name__)
+
+
+class Search:
+    """Chooses up to `total` candidates from lists and ranges, each with regard to the scores of those before it.
+
+    The study in `parent` is continued if it is about the same: values, params, code and raw arrays. Raises UserError
+    when the ends of the ranges cannot be tried.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        parent: Path,
+        values: Mapping[str, list[Any] | Range],
+        contents: Mapping[str, str],
+        total: int,
+    ) -> None:
+        self._folder, self._parent, self._values, self._contents = folder, parent, values, contents
+        params = read_base(folder)
+        self.total, self._seed, self._journal = total, params.train.seed, parent / _JOURNAL
+        self._refuse_invalid_ends()
+        _mend(self._journal)
+        self._study = optuna.create_study(
+            storage=open_journal(self._journal), study_name=self._identify(params), load_if_exists=True
+        )
+        self.scores: dict[Candidate, Scores] = {}
+        self._begun: list[FrozenTrial] = []
+        for trial in self._study.trials:
+            if "scores" in trial.user_attrs:
+                self.scores[self._known(trial)] = Scores(**trial.user_attrs["scores"])
+            elif trial.state == TrialState.RUNNING:
+                self._begun.append(trial)
+        self._open: dict[Candidate, list[Trial]] = {}
+
+    def candidates(self) -> Iterator[tuple[Candidate, Pruner]]:
+        """Yield candidates to train, with what may stop them; each is chosen when it is asked for.
+
+        Settings that were chosen before are not trained again.
+        """
+        while trial := self._next():
+            try:
+                candidate = make_candidate(self._folder, self._parent, self._suggest(trial), self._contents)
+            except UserError as error:
+                logger.warning("left out: %s", error)
+                self._study.tell(trial, state=TrialState.FAIL)
+                continue
+            trial.set_user_attr("settings", candidate.settings)
+            if candidate in self.scores:
+                self._tell(trial, self.scores[candidate])
+            elif candidate in self._open:
+                self._open[candidate].append(trial)
+            else:
+                self._open[candidate] = [trial]
+                study = self._study.study_name
+                yield candidate, Pruner(candidate, journal=self._journal, study=study, trial=trial.number)
+
+    def record(self, candidate: Candidate, scores: Scores) -> None:
+        """Take the scores of a candidate into the study. Those without are tried first when the search goes on."""
+        self.scores[candidate] = scores
+        for trial in self._open.pop(candidate):
+            self._tell(trial, scores)
+
+    def _tell(self, trial: Trial, scores: Scores) -> None:
+        trial.set_user_attr("scores", asdict(scores))
+        if scores.pruned:
+            self._study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self._study.tell(trial, scores.rank)
+
+    def _next(self) -> Trial | None:
+        """The trial of a training that was begun and not finished, or a new one."""
+        if self._begun:
+            begun = self._begun.pop(0)
+            self._study.sampler = self._sampler(begun.number)
+            return Trial(self._study, begun._trial_id)
+        number = len(self._study.trials)
+        self._study.sampler = self._sampler(number)
+        return self._study.ask() if number < self.total else None
+
+    def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
+        seed = int(fingerprint({"seed": self._seed, "trial": number})[:8], 16)
+        return optuna.samplers.TPESampler(n_startup_trials=FIRST_AT_RANDOM, seed=seed)
+
+    def _suggest(self, trial: Trial) -> dict[str, Any]:
+        settings: dict[str, Any] = {}
+        for key, values in self._values.items():
+            if not isinstance(values, Range):
+                settings[key] = json.loads(trial.suggest_categorical(key, [json.dumps(value) for value in values]))
+            elif values.is_whole:
+                settings[key] = trial.suggest_int(key, int(values.low), int(values.high), log=values.log)
+            else:
+                settings[key] = values.round(trial.suggest_float(key, values.low, values.high, log=values.log))
+        return settings
+
+    def _known(self, trial: FrozenTrial) -> Candidate:
+        return name_candidate(self._parent, trial.user_attrs["settings"], self._contents)
+
+    def _refuse_invalid_ends(self) -> None:
+        """A mistake in a key, or a number that no training takes, is told before anything runs."""
+        ends = {
+            key: (values.low, values.high) if isinstance(values, Range) else (values[0], values[-1])
+            for key, values in self._values.items()
+        }
+        with TemporaryDirectory() as temporary:
+            for end in (0, 1):
+                make_candidate(self._folder, Path(temporary), {key: pair[end] for key, pair in ends.items()}, {})
+
+    def _identify(self, params: Params) -> str:
+        """Name the study by all that its scores depend on beside the settings."""
+        stages = YAML(typ="safe").load(self._folder / "dvc.yaml")["stages"]
+        code = {dep for name, stage in stages.items() if name != "evaluate" for dep in stage["deps"]}
+        files = {file for dep in code for file in [self._folder / dep, *(self._folder / dep).rglob("*.py")]}
+        facts = {
+            "values": {key: str(values) for key, values in self._values.items()},
+            "params": params.model_dump(mode="json"),
+            "contents": dict(self._contents),
+            "code": {
+                file.relative_to(self._folder).as_posix(): file_digest(file)
+                for file in files
+                if file.suffix == ".py" and file.is_file()
+            },
+        }
+        return fingerprint(facts)
+
+
+def _mend(journal: Path) -> None:
+    """Remove the lock that a kill left, and what a power cut left of the last entry, while nobody else writes."""
+    journal.with_name(f"{journal.name}.lock").unlink(missing_ok=True)
+    if journal.exists():
+        content = journal.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            with atomic_write(journal) as partial:
+                partial.write_bytes(whole)
