@@ -9,11 +9,13 @@ Works on a temporary clone of the last commit, with a small recipe on crops of t
 import argparse
 import csv
 import itertools
+import math
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ruamel.yaml import YAML
@@ -24,7 +26,7 @@ _RATES, _WEIGHTS = (1e-4, 1e-2), (0, 300)  # of train.learning_rate, by powers o
 _GRID = (4, 3)  # values of each
 _TRAININGS = _GRID[0] * _GRID[1]
 
-_SMALL = {
+_SMALL: dict[str, dict[str, Any]] = {
     "sample": {"size": 32, "train": 800, "test": 100},
     "split": {"train": 800, "validation": 100, "test": 100},
     "train": {"epochs": 4, "l1_pretrain_epochs": 1, "keep": "last 1", "generator": {"encoder": "plain", "width": 8}},
@@ -65,9 +67,8 @@ def methods(seed: int) -> dict[str, list[str]]:
     """The options of `sweep` for each method."""
     ranges = f"train.learning_rate=log({_RATES[0]}, {_RATES[1]})", f"train.swd_weight=uniform{_WEIGHTS}"
     generator = np.random.default_rng(seed)
-    at_random = zip(
-        np.exp(generator.uniform(*np.log(_RATES), _TRAININGS)), generator.uniform(*_WEIGHTS, _TRAININGS), strict=True
-    )
+    powers = generator.uniform(math.log10(_RATES[0]), math.log10(_RATES[1]), _TRAININGS)
+    at_random = zip(10**powers, generator.uniform(*_WEIGHTS, _TRAININGS), strict=True)
     grid = itertools.product(np.geomspace(*_RATES, _GRID[0]), np.linspace(*_WEIGHTS, _GRID[1]))
     return {
         "grid": [*candidates(grid)],

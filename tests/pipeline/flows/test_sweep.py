@@ -10,6 +10,11 @@ import subprocess
 import numpy as np
 import psutil
 
+from pipeline.workspace.candidates import read_scores
+from pipeline.workspace.pruning import FIRST_AT_RANDOM
+from pipeline.workspace.ranges import Range
+from pipeline.workspace.raw_arrays import read_contents
+from pipeline.workspace.search import Search
 from settings.params_file import read_params
 from tests.support.disturbed import newest_epoch, running, training_process, wait_until
 from tests.support.rebuilding import REBUILD, run_id
@@ -80,6 +85,45 @@ def test_stopped_and_killed_it_goes_on_and_leaves_the_workspace_alone(committed,
     [options] = re.findall(r"to take the best: python -m pipeline rebuild (.*)", printed)
     best = committed.run(*REBUILD, *options.split(), **prefect.environment)
     assert prefect.task_runs(run_id(best.stdout))["train"]["state"]["name"] == "Restored"
+
+
+def test_a_killed_search_goes_on_and_stops_what_lags_behind(committed, prefect):
+    """After trainings that are better than any of these images can be: the next one is finished, the last pruned."""
+    committed.edit_params(epochs=str(LONG_EPOCHS), batch_size="4", generator__width="16")
+    values = {"train.learning_rate": Range(low=1e-4, high=1e-3, log=True)}
+    parent = committed.path / "scratch/sweep"
+    parent.mkdir(parents=True)
+    earlier = Search(committed.path, parent, values, read_contents(committed.path), FIRST_AT_RANDOM - 1)
+    for candidate, pruner in earlier.candidates():
+        history = candidate.workspace / "reports/history.csv"
+        history.parent.mkdir()
+        rows = [f"{epoch},0.001" for epoch in range(1, LONG_EPOCHS + 1)]
+        history.write_text("\n".join(["epoch,validation_combined_score", *rows, ""]), encoding="utf-8")
+        pruner.finish()
+        earlier.record(candidate, read_scores(candidate))
+
+    search = ("--search", str(FIRST_AT_RANDOM + 1), "--grid", "train.learning_rate=log(1e-4, 1e-3)")
+    process = committed.start(*SWEEP, *search, **prefect.environment)
+
+    def training() -> list[Workspace]:
+        return [Workspace(path.parents[2]) for path in parent.glob("*/scratch/*/owner.json")]
+
+    wait_until(lambda: process.poll() is not None or any(newest_epoch(found) >= 1 for found in training()))
+    started = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    assert not running(started, seconds=5)
+
+    result = committed.run(*SWEEP, *search, **prefect.environment)
+    assert result.stdout.count("train: resuming after epoch") == 1
+    run = prefect.run(run_id(result.stdout))
+    assert run["state"]["message"].startswith("5 of 6 trained, 1 pruned; the best: learning_rate=")
+    assert sorted(task["state"]["name"] for task in prefect.task_runs(run["id"]).values()) == ["Completed", "Pruned"]
+    with (parent / "ranking.csv").open(encoding="utf-8") as file:
+        [*ranked, pruned] = csv.DictReader(file)
+    assert [row["rank"] for row in ranked] == ["1", "2", "3", "4", "5"]
+    assert pruned["rank"] == "pruned"
+    assert int(pruned["epoch"]) == 2  # after the epoch of L1 alone
+    assert not (parent / pruned["Experiment"] / "reports/history.csv").exists()  # it was stopped
 
 
 def test_other_arrays_are_tried_anew_wherever_the_project_lies(committed, tmp_path, prefect):

@@ -76,15 +76,18 @@ def test_scores_are_those_of_the_epoch_that_became_the_model(folder):
 
 
 def test_the_smallest_score_comes_first_and_what_failed_last(tmp_path):
-    dull, failed, best, diverged = (
-        Candidate(settings=f'{{"train.epochs": {epochs}}}', workspace=tmp_path) for epochs in (1, 2, 3, 4)
+    dull, failed, best, pruned, diverged = (
+        Candidate(settings=f'{{"train.epochs": {epochs}}}', workspace=tmp_path / f"{epochs}") for epochs in range(1, 6)
     )
     scores = {
-        candidate: Scores(criterion="combined_score", epoch=1, validation={"combined_score": score})
-        for candidate, score in ((dull, 1.5), (best, 0.9), (diverged, float("nan")))
+        candidate: Scores(
+            criterion="combined_score", epoch=1, validation={"combined_score": score}, pruned=candidate is pruned
+        )
+        for candidate, score in ((dull, 1.5), (pruned, 0.8), (best, 0.9), (diverged, float("nan")))
     }
-    rows = write_ranking(tmp_path / "ranking.csv", [dull, failed, best, diverged], scores)
-    assert [(row["rank"], row["train.epochs"]) for row in rows] == [(1, 3), (2, 1), (3, 4), ("failed", 2)]
+    rows = write_ranking(tmp_path / "ranking.csv", [dull, failed, best, pruned, diverged], scores)
+    assert [row["train.epochs"] for row in rows] == [3, 1, 5, 4, 2]
     assert (tmp_path / "ranking.csv").read_text(encoding="utf-8") == (
-        "rank,train.epochs,epoch,combined_score\n1,3,1,0.9\n2,1,1,1.5\n3,4,1,nan\nfailed,2,,\n"
+        "rank,Experiment,train.epochs,epoch,validation.combined_score\n"
+        "1,3,3,1,0.9\n2,1,1,1,1.5\n3,5,5,1,nan\npruned,4,4,1,0.8\nfailed,2,2,,\n"
     )
