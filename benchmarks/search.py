@@ -27,8 +27,8 @@ _GRID = (4, 3)  # values of each
 _TRAININGS = _GRID[0] * _GRID[1]
 
 _SMALL: dict[str, dict[str, Any]] = {
-    "sample": {"size": 32, "train": 800, "test": 100},
-    "split": {"train": 800, "validation": 100, "test": 100},
+    "sample": {"size": 32, "train": 500, "test": 100},
+    "split": {"train": 500, "validation": 100, "test": 100},
     "train": {"epochs": 4, "l1_pretrain_epochs": 1, "keep": "last 1", "generator": {"encoder": "plain", "width": 8}},
 }
 
@@ -71,13 +71,14 @@ def methods(seed: int) -> dict[str, list[str]]:
     at_random = zip(10**powers, generator.uniform(*_WEIGHTS, _TRAININGS), strict=True)
     grid = itertools.product(np.geomspace(*_RATES, _GRID[0]), np.linspace(*_WEIGHTS, _GRID[1]))
     return {
-        "grid": [*candidates(grid)],
-        "random": [*candidates(at_random)],
+        "grid": ["--at-once", "2", *candidates(grid)],
+        "random": ["--at-once", "2", *candidates(at_random)],
         "search": ["--search", str(_TRAININGS), "--grid", ranges[0], "--grid", ranges[1]],
     }
 
 
 def candidates(pairs: Iterable[tuple[float, float]]) -> Iterator[str]:
+    """An option for each pair of a learning rate and a weight."""
     for rate, weight in pairs:
         yield from ("--candidate", f"{{train.learning_rate: {rate:.4g}, train.swd_weight: {weight:.0f}}}")
 
@@ -85,7 +86,8 @@ def candidates(pairs: Iterable[tuple[float, float]]) -> Iterator[str]:
 def sweep(folder: Path, options: list[str]) -> tuple[dict[str, str], int]:
     """Run a sweep; returns the best row of its ranking, and how many trainings were pruned."""
     command = [sys.executable, "-m", "pipeline", "sweep", *options]
-    told = subprocess.run(command, cwd=folder, env=child_environment(), capture_output=True, encoding="utf-8")
+    environment = {**child_environment(), "OMP_NUM_THREADS": "1"}  # the same scores with any number of cores
+    told = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8")
     if told.returncode:
         sys.exit(told.stdout + told.stderr)
     with (folder / "scratch/sweep/ranking.csv").open(encoding="utf-8", newline="") as file:
