@@ -8,7 +8,6 @@ import psutil
 import pytest
 from PIL import Image
 
-from colorizer.core.errors import UserError
 from colorizer.data.sample import built_in_photographs
 from tests.support.disturbed import running, wait_until
 from tests.support.rebuilding import run_id
@@ -83,10 +82,3 @@ def test_an_empty_folder_is_not_this_one(miniature):
     assert (
         told.stdout == "pipeline: an argument is empty: as a path it would be this folder; write . if that is meant\n"
     )
-
-
-def test_a_cluster_that_is_not_there():
-    from pipeline.flows.colorize_folder import task_runner
-
-    with pytest.raises(UserError, match="no Dask scheduler answers at lokal: give its address"):
-        task_runner("lokal", at_once=1)
