@@ -96,6 +96,8 @@ def train_all(
                 if state.is_completed():
                     refuse_other_contents(candidate.workspace, contents)
                     plan.record(candidate, state.result())
+                if state.is_cancelled():
+                    waiting = iter(())  # a search would choose without these scores
                 told = state.message if state.is_completed() else str(state.name).lower()
                 log.info("%d of %d, %s: %s", done, plan.total, candidate.name, told)
         except BaseException:

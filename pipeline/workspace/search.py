@@ -56,7 +56,9 @@ class Search:
         self._begun: list[FrozenTrial] = []
         for trial in self._study.trials:
             if "scores" in trial.user_attrs:
-                self.scores[self._known(trial)] = Scores(**trial.user_attrs["scores"])
+                scores = self.scores[self._known(trial)] = Scores(**trial.user_attrs["scores"])
+                if trial.state == TrialState.RUNNING:  # killed just now
+                    self._tell(trial.number, scores)
             elif trial.state == TrialState.RUNNING:
                 self._begun.append(trial)
         self._open: dict[Candidate, list[Trial]] = {}
@@ -75,7 +77,7 @@ class Search:
                 continue
             trial.set_user_attr("settings", candidate.settings)
             if candidate in self.scores:
-                self._tell(trial, self.scores[candidate])
+                self._record(trial, self.scores[candidate])
             elif candidate in self._open:
                 self._open[candidate].append(trial)
             else:
@@ -87,14 +89,17 @@ class Search:
         """Take the scores of a candidate into the study. Those without are tried first when the search goes on."""
         self.scores[candidate] = scores
         for trial in self._open.pop(candidate):
-            self._tell(trial, scores)
+            self._record(trial, scores)
 
-    def _tell(self, trial: Trial, scores: Scores) -> None:
+    def _record(self, trial: Trial, scores: Scores) -> None:
         trial.set_user_attr("scores", asdict(scores))
+        self._tell(trial.number, scores)
+
+    def _tell(self, number: int, scores: Scores) -> None:
         if scores.pruned:
-            self._study.tell(trial, state=TrialState.PRUNED)
+            self._study.tell(number, state=TrialState.PRUNED)
         else:
-            self._study.tell(trial, scores.rank)
+            self._study.tell(number, scores.rank)
 
     def _next(self) -> Trial | None:
         """The trial of a training that was begun and not finished, or a new one."""
