@@ -2,7 +2,7 @@
 
 `dvc exp run --queue -S` with `dvc queue start` does not replace this: a queued run does not see raw arrays
 that git ignores ("No such file or directory: .../data/l"), its worker is a daemon that outlives the flow run, and a
-training that was killed counts as failed and is not taken up again. `dvc exp show` has the scores on test images only.
+training that was killed counts as failed and is not taken up again.
 """
 
 from collections.abc import Mapping
