@@ -6,8 +6,8 @@ Standard input is a pipe that the starter holds open and never writes to. It end
 by `kill -9` too, which no handler in the starter itself could notice. Exits with the command's code; 128 + N when a
 signal N killed it.
 
-With `--lock` the command begins when no other holds FILE. The lock belongs to all that the command starts, so it is
-free only when the last of these processes has ended, even if the starter and this process were killed.
+With `--lock` the command begins when no other holds FILE. This process and the command hold it, not the starter: so it
+is free only when both have ended, also after the starter was killed.
 """
 
 import fcntl
