@@ -1,6 +1,7 @@
 """A Prefect server to report to: the one that PREFECT_API_URL names, or a temporary one that ends with this process."""
 
 import base64
+import http.client
 import os
 import re
 import socket
@@ -21,6 +22,7 @@ from pipeline.process.children import Child
 LOOPBACK = "127.0.0.1"
 LOOPBACK_NAMES = (LOOPBACK, "localhost")
 SECONDS_TO_START = 120
+_SECONDS_TO_ANSWER = 60  # a server that is busy takes its time
 HOME = Path("scratch", "prefect")
 
 
@@ -140,7 +142,7 @@ def _refuse_wrong_password(url: str, password: str) -> None:
     authorization = f"Basic {base64.b64encode(password.encode()).decode()}"
     request = urllib.request.Request(f"{url}/admin/version", headers={"Authorization": authorization})
     try:
-        urllib.request.urlopen(request, timeout=5).close()
+        urllib.request.urlopen(request, timeout=_SECONDS_TO_ANSWER).close()
     except urllib.error.HTTPError as error:
         if error.code == 401:
             raise UserError(
@@ -148,6 +150,8 @@ def _refuse_wrong_password(url: str, password: str) -> None:
                 "PREFECT_SERVER_API_AUTH_STRING to that with which it was started"
             ) from None
         raise
+    except (OSError, http.client.HTTPException) as error:
+        raise UserError(f"the Prefect server at {url} takes connections but does not answer ({error})") from None
 
 
 def free_port() -> int:

@@ -53,6 +53,30 @@ def test_a_port_that_another_program_has_is_named(committed):
     assert f"port {other.server_port} of 127.0.0.1 is not available (another program listens there)" in result.stdout
 
 
+class HealthyAlone(BaseHTTPRequestHandler):
+    """Says that it is healthy, and hangs up when it is asked anything else."""
+
+    def do_GET(self):
+        if self.path.endswith("/health"):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"true")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_server_that_hangs_up_is_one_line(committed):
+    with HTTPServer(("127.0.0.1", 0), HealthyAlone) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{other.server_port}/api"
+        result = committed.run(*PIPELINE, "rebuild", PREFECT_API_URL=url, check=False)
+        other.shutdown()
+    assert result.returncode == 1
+    assert result.stdout.startswith(f"pipeline: the Prefect server at {url} takes connections but does not answer (")
+    assert result.stdout.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     "url", ["nonsense", "http://127.0.0.1:port/api", "http://127.0.0.1:99999/api", "http://[::1/api"]
 )
