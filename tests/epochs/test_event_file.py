@@ -1,19 +1,17 @@
 """Event files, read back with TensorBoard's own reader."""
 
+import io
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c as masked_crc32c_of_tensorboard
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from colorizer.core.files import save_image
-from colorizer.epochs.event_file import append_epoch, masked_crc32c, write_event_file
+from colorizer.epochs.event_file import append_epoch, write_event_file
 
 PARAMS = {"train.learning_rate": 0.001, "train.flip": True, "train.seed": 3, "train.keep": "all"}
 
@@ -52,7 +50,7 @@ def test_curves_sheets_and_params_are_read_back(tmp_path, epoch):
     assert [point.wall_time for point in found.Scalars("learning_rate")] == [1000, 2000, 3000]
     sheets = found.Images("sample sheet")
     assert [(sheet.step, sheet.width, sheet.height) for sheet in sheets] == [(number, 5, 3) for number in (1, 2, 3)]
-    assert sheets[1].encoded_image_string == epoch(2)[1].read_bytes()
+    assert Image.open(io.BytesIO(sheets[1].encoded_image_string)).getpixel((0, 0)) == (2, 2, 2)
     [content] = found.PluginTagToContent("hparams").values()
     shown = HParamsPluginData.FromString(content).session_start_info.hparams
     values = {name: getattr(value, value.WhichOneof("kind")) for name, value in shown.items()}
@@ -89,8 +87,3 @@ def test_an_epoch_that_was_cut_off_is_left_out(tmp_path, epoch):
     for size in range(whole, path.stat().st_size, 29)[::-1]:
         os.truncate(path, size)
         assert points(tmp_path / "run") == [(1, 0.5)]
-
-
-@given(st.binary(min_size=4, max_size=3000))
-def test_the_checksum_is_that_of_tensorboard(data):
-    assert masked_crc32c(data) == masked_crc32c_of_tensorboard(data)
