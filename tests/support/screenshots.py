@@ -21,6 +21,7 @@ import tempfile
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import numpy as np
@@ -195,8 +196,10 @@ def take_tensorboard() -> None:
         for rate in ("0.001", "0.0002"):
             workspace.edit_params(learning_rate=rate)
             workspace.run(str(BIN / "dvc"), "repro", "train")
-        with watching(workspace) as url, open_page(url, "/#timeseries") as page:
+        shown = urlencode({"tagFilter": "l1_loss|combined_score|sheet", "smoothing": 0})
+        with watching(workspace) as url, open_page(url, f"/?{shown}#timeseries") as page:
             page.get_by_text("sample sheet").first.wait_for()
+            page.get_by_role("button", name="Settings").click()  # which are open at first
             save(page, "tensorboard")
 
 

@@ -21,5 +21,5 @@ def watching(workspace: Workspace) -> Iterator[str]:
     process = workspace.start("make", "--old-file=.venv/.runtime", "watch")  # without a set-up
     wait_until(lambda: _ADDRESS.search(workspace.printed) or process.poll() is not None, pause=0.2)
     yield _ADDRESS.search(workspace.printed)[1]
-    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C
+    os.killpg(process.pid, signal.SIGTERM)
     process.wait()
