@@ -39,7 +39,7 @@ def score(
     paths = {name: find_model(Path.cwd(), name) for name in models}
     scores = score_models(paths, store, images, device=device, precision=precision, batch_size=batch_size)
     write_text(out, json.dumps(scores, indent=2) + "\n")
-    say(pd.DataFrame(scores).transpose().round(3).to_string(line_width=None))
+    print(pd.DataFrame(scores).transpose().round(3).to_string())
     say(f"scores of {len(scores)} models in {out}")
 
 

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from colorizer.core.errors import UserError
-from pipeline.workspace.ranges import read_grid
+from pipeline.sweeps.ranges import read_grid
 
 
 def refuse_undecodable(texts: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ TRAIN_IMAGES, VALIDATION_IMAGES = Path("data/split/train.csv"), Path("data/split
 TEST_IMAGES = Path("data/split/test.csv")
 ENCODED_IMAGES = Path("data/encoded.npy")
 
-PRETRAINED, START_MODEL = Path("models/pretrained"), Path("models/start.safetensors")
+PRETRAINED, START_MODEL = Path("pretrained"), Path("models/start.safetensors")
 MODEL, CHECKPOINTS = Path("models/generator.safetensors"), Path("models/checkpoints")
 MODEL_CARD, CARD_EXAMPLES = Path("models/README.md"), Path("models/examples.png")
 

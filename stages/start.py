@@ -12,8 +12,8 @@ from colorizer.models.registry import find_model, find_pinned_name, is_registere
 from settings.params import Params
 from settings.params_file import write_params
 from settings.paths import START_MODEL, TEST_IMAGES
-from stages.runtime.dvc_run import repository_root
 from stages.runtime.entry import run_stage
+from stages.runtime.project import repository_root
 
 
 def start(params: Params) -> None:

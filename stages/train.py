@@ -26,8 +26,9 @@ from settings import paths
 from settings.params import Params, Train
 from settings.params_file import read_params, refuse_unwritable, write_params
 from settings.unused_arrays import describe_unused_arrays
-from stages.runtime.dvc_run import is_cached, project_root, starter, stop_if_orphaned
+from stages.runtime.dvc_run import is_cached, starter, stop_if_orphaned
 from stages.runtime.entry import run_stage
+from stages.runtime.project import project_root
 from stages.runtime.provenance import train_params, training_facts
 
 OUTPUTS = Outputs(model=paths.MODEL, checkpoints=paths.CHECKPOINTS, history=paths.HISTORY, samples=paths.SAMPLES)

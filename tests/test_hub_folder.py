@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 from PIL import Image
-from safetensors.torch import load_file
 
 from colorizer.data.sample import built_in_photographs
+from colorizer.networks.checkpoints import read_checkpoint
 from colorizer.networks.generator import rebuild_generator
 from tests.support.colorizer_command import run_colorizer
 from tests.support.workspace import Workspace
@@ -55,7 +55,7 @@ def test_the_folder_is_what_a_hub_takes(project, tmp_path, capsys):
     assert card.data["license"] == "unknown"
     assert {link for link in re.findall(r"\]\((.*?)\)", card.text) if "//" not in link} == {"examples.png"}
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
-    rebuild_generator(**config["generator"]).load_state_dict(load_file(out / "generator.safetensors"))
+    rebuild_generator(**config["generator"]).load_state_dict(read_checkpoint(out / "generator.safetensors").generator)
     assert config["image_shape"] == [32, 32]
 
 

@@ -59,7 +59,10 @@ def begin_from(start: StartModel, gan: GAN, normalization: Normalization, *, enc
         theirs = checkpoint.metadata["discriminator"]
         _refuse_differences(start.name, "discriminator", gan.discriminator.arguments, theirs)
     if checkpoint.normalization != normalization:
-        raise UserError(f"{start.name} was trained with another encoding of its images: {checkpoint.normalization}")
+        raise UserError(
+            f"{start.name} was trained with another encoding of its images ({checkpoint.normalization}): begin from "
+            "another model"
+        )
     if encoded and _has_own_encoder(checkpoint, gan):
         raise UserError(
             f"the encoder of {start.name} has learnt, so it sees other features than stage encode has kept: set "

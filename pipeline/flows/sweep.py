@@ -18,8 +18,8 @@ from colorizer.core.errors import UserError
 from pipeline.flows.trials import Grid, Plan, train_all
 from pipeline.process.flow_run import STOPPED, end_in_one_line, end_without_server, holding
 from pipeline.process.task_runners import task_runner
-from pipeline.workspace.candidates import Candidate, Scores, read_candidates, write_ranking
-from pipeline.workspace.ranges import read_grid
+from pipeline.sweeps.candidates import Candidate, Scores, read_candidates, write_ranking
+from pipeline.sweeps.ranges import read_grid
 from pipeline.workspace.raw_arrays import read_contents
 
 FOLDER = Path("scratch/sweep")
@@ -57,7 +57,7 @@ def sweep(
                 lists = {key: given for key, given in values.items() if isinstance(given, list)}
                 plan = Grid(read_candidates(folder, folder / FOLDER, lists, candidates or [], contents))
             else:
-                from pipeline.workspace.search import Search  # and Optuna, which takes half a second
+                from pipeline.sweeps.search import Search  # and Optuna, which takes half a second
 
                 plan = Search(folder, folder / FOLDER, values, contents, search)
             states = train_all(plan, runner, None if dask else children, at_once, contents)

@@ -15,12 +15,12 @@ from pipeline.process.children import Children
 from pipeline.process.commands import RETRY_WHEN_KILLED, failed, follow, share_of_cores
 from pipeline.process.dvc_command import DVC
 from pipeline.process.flow_run import stopping_children
-from pipeline.workspace.candidates import Candidate, PrunedError, Scores, read_scores
+from pipeline.sweeps.candidates import Candidate, PrunedError, Scores, read_scores
 from pipeline.workspace.raw_arrays import refuse_other_contents
 from pipeline.workspace.workspaces import copy_workspace
 
 if TYPE_CHECKING:
-    from pipeline.workspace.pruning import Pruner
+    from pipeline.sweeps.pruning import Pruner
 
 _LOCK = Path("scratch", "run.lock")
 

@@ -1,4 +1,4 @@
-"""Finds the DVC process that runs this stage, the project's folder, and whether DVC's cache holds given files."""
+"""Finds the DVC process that runs this stage, and whether DVC's cache holds given files."""
 
 import hashlib
 import os
@@ -10,19 +10,6 @@ import psutil
 from colorizer.core.errors import UserError
 from colorizer.epochs.lock import is_alive
 from colorizer.training.distributed import is_rank
-
-
-def project_root() -> Path:
-    """The project's folder, also from inside a temporary copy of `dvc exp run --temp` or `dvc queue start`."""
-    here = Path.cwd()
-    root = next((folder for folder in here.parents if folder / ".dvc/tmp/exps" in here.parents), here)
-    return Path(os.path.relpath(root))
-
-
-def repository_root() -> Path:
-    """The folder of the git repository that the project, or the copy of it in which a stage runs, belongs to."""
-    root = project_root().resolve()
-    return next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
 
 
 def is_cached(paths: Iterable[Path]) -> bool:

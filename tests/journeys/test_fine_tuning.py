@@ -21,7 +21,7 @@ from tests.support.workspace import BIN, Workspace
 
 DVC = str(BIN / "dvc")
 MODEL = "models/generator.safetensors"
-GIVEN = "models/pretrained/first.safetensors"
+GIVEN = "pretrained/first.safetensors"
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_it_goes_on_from_the_weights_of_a_file_and_a_kill_changes_nothing(given)
     disturbed = given.copy(given.path.with_name("disturbed"))
     begin_from(given, GIVEN)
     before = read_checkpoint(given.path / GIVEN)
-    assert "start: models/pretrained/first.safetensors" in given.dvc("repro", "train").stdout
+    assert "start: pretrained/first.safetensors" in given.dvc("repro", "train").stdout
     after = read_checkpoint(given.path / MODEL)
 
     origin = {"name": GIVEN, "epoch": before.metadata["epoch"], "sha256": file_digest(given.path / GIVEN)}
@@ -63,7 +63,7 @@ def test_it_goes_on_from_the_weights_of_a_file_and_a_kill_changes_nothing(given)
         if name.endswith("weight")
     )
     assert 0 < moved < 0.002
-    assert "Fine-tuned from models/pretrained/first.safetensors (epoch" in evaluated(given)
+    assert "Fine-tuned from pretrained/first.safetensors (epoch" in evaluated(given)
 
     begin_from(disturbed, GIVEN)
     killed = disturbed.start(DVC, "repro", "train", **kill_at("os.rename", ".state-0002"))
@@ -93,7 +93,7 @@ def test_a_registered_name_becomes_its_version_and_a_changed_file_is_noticed(giv
     begin_from(given, GIVEN)
     given.dvc("repro", "start")
     shutil.copyfile(given.path / MODEL, given.path / GIVEN)
-    assert "models/pretrained" in given.dvc("status", "train", "--with-deps").stdout
+    assert "pretrained" in given.dvc("status", "train", "--with-deps").stdout
     begin_from(given, "generator@v9.9.9")
     refused = given.dvc("repro", "start", check=False)
     assert refused.returncode
@@ -106,7 +106,7 @@ def test_test_images_that_it_has_learnt_from_are_refused(given):
     given.edit_params(shuffle="true")
     refused = given.dvc("repro", "train", check=False)
     assert refused.returncode
-    assert "of the 16 test images are among those that models/pretrained/first.safetensors" in refused.stdout
+    assert "of the 16 test images are among those that pretrained/first.safetensors" in refused.stdout
 
 
 @pytest.mark.parametrize(
@@ -114,15 +114,15 @@ def test_test_images_that_it_has_learnt_from_are_refused(given):
     [
         (
             {"generator__width": "8"},
-            "train.generator.width is 8 here, but 4 in models/pretrained/first.safeten",
+            "train.generator.width is 8 here, but 4 in pretrained/first.safeten",
         ),
         ({"encoder": "efficientnet-lite0"}, "train.generator.encoder is efficientnet-lite0 here, but plain in models/"),
-        ({"discriminator__width": "8"}, "train.discriminator.width is 8 here, but 4 in models/pretrained/first.safe"),
+        ({"discriminator__width": "8"}, "train.discriminator.width is 8 here, but 4 in pretrained/first.safe"),
         ({"start_from": MODEL}, "params.yaml: train.start_from: write generator@VERSION, generator#STAGE, null, or a"),
-        ({"start_from": "models/pretrained/none.safetensors"}, "models/pretrained/none.safetensors is missing"),
+        ({"start_from": "pretrained/none.safetensors"}, "pretrained/none.safetensors is missing"),
         (
-            {"start_from": "models/pretrained/README.md"},
-            "models/pretrained/README.md is damaged or not of",
+            {"start_from": "pretrained/README.md"},
+            "pretrained/README.md is damaged or not of",
         ),
     ],
 )
@@ -143,13 +143,13 @@ def test_the_guide_leads_from_a_folder_of_photographs_to_scores_before_and_after
     album.mkdir()
     for number, codes in enumerate(photographs[:20]):
         Image.fromarray(codes_to_rgb(codes)).save(album / f"{number}.png")
-    shutil.copyfile(given.path / MODEL, given.path / "models/pretrained/big.safetensors")
+    shutil.copyfile(given.path / MODEL, given.path / "pretrained/big.safetensors")
     given.edit_params(split__train="0.8", validation="0.1", split__test="0.2")
     guide = (ROOT / "docs/fine-tuning.md").read_text(encoding="utf-8")
     [commands, *_] = [block for block in re.findall(r"```sh\n(.*?)```", guide, re.DOTALL) if "import" in block]
     assert commands.count("\n") == 3
     printed = given.run("bash", "-ec", commands.replace("--size 64", "--size 32"), **prefect.environment).stdout
-    assert "start: models/pretrained/big.safetensors" in prefect.logs(run_id(printed))
+    assert "start: pretrained/big.safetensors" in prefect.logs(run_id(printed))
     scores = json.loads((given.path / "scratch/before-and-after.json").read_text(encoding="utf-8"))
     assert [Path(name).name for name in scores] == ["big.safetensors", "generator.safetensors"]
     assert re.search(r"models/generator.safetensors +\d+\.\d+ ", printed)

@@ -149,5 +149,5 @@ def test_a_worker_of_a_pool_carries_out_the_deployments_of_prefect_yaml(committe
     assert "finished successfully" in run(
         "deployment", "run", "rebuild/pool", "--watch", "--param", 'targets=["train"]'
     )
-    assert "7 unchanged" in committed.printed
+    assert "8 unchanged" in committed.printed
     end(worker)

@@ -55,7 +55,7 @@ READ = {
     "400 digits": epochs("9" * 400),
 }
 REFUSED = {
-    "tab before a comment": (instead(EPOCHS, "\n  epochs: 24\t# epochs\n"), "line 34, column 13: write blanks"),
+    "tab before a comment": (instead(EPOCHS, "\n  epochs: 24\t# epochs\n"), "line 37, column 13: write blanks"),
     "tab after the colon": (epochs("\t24"), "write blanks in place of tabs"),
     "tab at the end": (epochs("24\t"), "write blanks in place of tabs"),
     "tabs for indentation": (instead(EPOCHS, "\n\tepochs: 24\n"), "write blanks in place of tabs"),

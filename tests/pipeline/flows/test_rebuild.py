@@ -24,7 +24,7 @@ from tests.support.workspace import UNACTIVATED, skip_beyond_ascii
 
 def test_ran_restored_and_unchanged_are_told_apart_and_why(committed, prefect):
     run = run_id(committed.run(*EVERYTHING, **prefect.environment).stdout)
-    assert prefect.run(run)["state"]["message"] == "9 unchanged"
+    assert prefect.run(run)["state"]["message"] == "10 unchanged"
     tasks = prefect.task_runs(run)
     assert {task["state"]["name"] for task in tasks.values()} == {"Unchanged"}
     assert {before["id"] for before in tasks["train"]["task_inputs"]["after"]} == {

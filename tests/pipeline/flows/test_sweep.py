@@ -10,11 +10,11 @@ import subprocess
 import numpy as np
 import psutil
 
-from pipeline.workspace.candidates import read_scores
-from pipeline.workspace.pruning import FIRST_AT_RANDOM
-from pipeline.workspace.ranges import Range
+from pipeline.sweeps.candidates import read_scores
+from pipeline.sweeps.pruning import FIRST_AT_RANDOM
+from pipeline.sweeps.ranges import Range
+from pipeline.sweeps.search import Search
 from pipeline.workspace.raw_arrays import read_contents
-from pipeline.workspace.search import Search
 from settings.params_file import read_params
 from tests.support.disturbed import newest_epoch, running, training_process, wait_until
 from tests.support.rebuilding import REBUILD, run_id

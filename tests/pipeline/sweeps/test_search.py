@@ -10,10 +10,10 @@ from statistics import mean
 import pytest
 
 from colorizer.core.errors import UserError
-from pipeline.workspace.candidates import Candidate, PrunedError, Scores, read_scores
-from pipeline.workspace.pruning import FIRST_AT_RANDOM, Pruner
-from pipeline.workspace.ranges import Range
-from pipeline.workspace.search import Search
+from pipeline.sweeps.candidates import Candidate, PrunedError, Scores, read_scores
+from pipeline.sweeps.pruning import FIRST_AT_RANDOM, Pruner
+from pipeline.sweeps.ranges import Range
+from pipeline.sweeps.search import Search
 from settings.params_file import write_params
 from tests.support.imports import ROOT
 

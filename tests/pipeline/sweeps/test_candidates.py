@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from colorizer.core.errors import UserError
-from pipeline.workspace.candidates import Candidate, Scores, read_candidates, read_scores, write_ranking
+from pipeline.sweeps.candidates import Candidate, Scores, read_candidates, read_scores, write_ranking
 from settings.params_file import read_params, write_params
 from tests.support.imports import ROOT
 

@@ -3,7 +3,7 @@
 import pytest
 
 from colorizer.core.errors import UserError
-from pipeline.workspace.ranges import Range, read_grid
+from pipeline.sweeps.ranges import Range, read_grid
 
 
 def test_lists_and_ranges_of_a_search():

@@ -19,9 +19,9 @@ from ruamel.yaml import YAML
 from colorizer.core.digests import file_digest, fingerprint
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write
-from pipeline.workspace.candidates import Candidate, Scores, make_candidate, name_candidate, read_base
-from pipeline.workspace.pruning import FIRST_AT_RANDOM, Pruner, open_journal
-from pipeline.workspace.ranges import Range
+from pipeline.sweeps.candidates import Candidate, Scores, make_candidate, name_candidate, read_base
+from pipeline.sweeps.pruning import FIRST_AT_RANDOM, Pruner, open_journal
+from pipeline.sweeps.ranges import Range
 from settings.params import Params
 
 _JOURNAL = "optuna.journal"

@@ -11,7 +11,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from safetensors import SafetensorError, safe_open
 
-from pipeline.workspace.candidates import Candidate, PrunedError, read_history, scores_after
+from pipeline.sweeps.candidates import Candidate, PrunedError, read_history, scores_after
 from settings.params_file import read_params
 
 FIRST_AT_RANDOM = 5  # trials; also how many trainings have to be finished before one is pruned
