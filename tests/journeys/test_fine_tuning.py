@@ -116,7 +116,7 @@ def test_test_images_that_it_has_learnt_from_are_refused(given):
             {"generator__width": "8"},
             "train.generator.width is 8 here, but 4 in pretrained/first.safeten",
         ),
-        ({"encoder": "efficientnet-lite0"}, "train.generator.encoder is efficientnet-lite0 here, but plain in models/"),
+        ({"encoder": "efficientnet-lite0"}, "train.generator.encoder is efficientnet-lite0 here, but plain in pretra"),
         ({"discriminator__width": "8"}, "train.discriminator.width is 8 here, but 4 in pretrained/first.safe"),
         ({"start_from": MODEL}, "params.yaml: train.start_from: write generator@VERSION, generator#STAGE, null, or a"),
         ({"start_from": "pretrained/none.safetensors"}, "pretrained/none.safetensors is missing"),

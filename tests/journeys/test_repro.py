@@ -96,7 +96,7 @@ def test_baselines_are_what_they_say(workspace, photographs):
 
 def test_nothing_to_do_takes_under_three_seconds(workspace):
     seconds = []
-    for _ in range(3):  # other tests may take the cores
+    for _ in range(10):  # other tests may take the cores
         started = time.monotonic()
         output = workspace.run(str(BIN / "dvc"), "repro").stdout
         seconds.append(time.monotonic() - started)

@@ -28,7 +28,7 @@ def test_ran_restored_and_unchanged_are_told_apart_and_why(committed, prefect):
     tasks = prefect.task_runs(run)
     assert {task["state"]["name"] for task in tasks.values()} == {"Unchanged"}
     assert {before["id"] for before in tasks["train"]["task_inputs"]["after"]} == {
-        tasks[name]["id"] for name in ("concatenate", "encode", "normalize", "split")
+        tasks[name]["id"] for name in ("concatenate", "encode", "normalize", "split", "start")
     }
 
     settings = ("--set", "train.learning_rate=0.002", "--set", "evaluate.sheet_images=2")
@@ -43,7 +43,7 @@ def test_ran_restored_and_unchanged_are_told_apart_and_why(committed, prefect):
     artifacts = {key: artifact["data"] for key, artifact in prefect.artifacts(run).items()}
     table = {row["stage"]: row for row in json.loads(artifacts["stages"])}
     data_stages = ["sample", "locate", "load", "split", "concatenate", "normalize"]
-    assert list(table) == [*data_stages, "encode", "train", "evaluate"]
+    assert list(table) == [*data_stages, "encode", "start", "train", "evaluate"]
     assert table["train"]["outcome"] == "ran"
     assert float(table["train"]["seconds"]) > 1
     [psnr] = [row for row in json.loads(artifacts["metrics"]) if row["metric"] == "model.psnr"]
