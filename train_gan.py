@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from colorizer.core.errors import UserError
+from colorizer.core.safetensors_header import read_metadata
 from colorizer.data.raw import open_raw
 from colorizer.models.environment import child_environment
 from settings import paths
@@ -54,13 +55,11 @@ def train() -> int:
     environment = child_environment()
     os.environ.clear()
     os.environ.update(environment)
-    from dvc.cli import main  # it and PyTorch take seconds, which --help does without
+    from dvc.cli import main  # it takes seconds, which --help does without
 
     code = main(["repro", "train"])
     if code == 0:
-        from colorizer.networks.safetensors_file import read_tensors
-
-        _, model = read_tensors(paths.MODEL)
+        model = read_metadata(paths.MODEL)
         chosen = f"{paths.MODEL} is that of epoch {model['epoch']}"
         if model["scores"]:
             criterion = model["training"]["params"]["train.monitor"]

@@ -1,5 +1,6 @@
 """Fetch the model that the training begins from, if there is one, and refuse one that has learnt from test images."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from stages.runtime.project import repository_root
 def start(params: Params) -> None:
     name = params.train.start_from
     if name is None:
-        _write(save({}))  # no tensors: DVC warns of files that are empty
+        with atomic_write(START_MODEL) as partial:
+            partial.write_bytes(save({}))  # no tensors: DVC warns of files that are empty
         print("start: none (train.start_from): the networks begin with random weights")
         return
     file = Path(name)
@@ -31,7 +33,8 @@ def start(params: Params) -> None:
             write_params({"train.start_from": name})
             print(f"start: {given} is {name}, which now stands in params.yaml")
     _refuse_test_images(file, name)
-    _write(file.read_bytes())
+    with atomic_write(START_MODEL) as partial:
+        shutil.copyfile(file, partial)
     print(f"start: {name}")
 
 
@@ -49,11 +52,6 @@ def _refuse_test_images(model: Path, name: str) -> None:
             "from, so scores would be too good: keep test images that it has never seen (split in params.yaml), or "
             "set train.start_from to null"
         )
-
-
-def _write(content: bytes) -> None:
-    with atomic_write(START_MODEL) as partial:
-        partial.write_bytes(content)
 
 
 if __name__ == "__main__":

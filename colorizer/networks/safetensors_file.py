@@ -12,9 +12,7 @@ from torch import Tensor
 
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write
-
-# One key of safetensors metadata: several would be written in an arbitrary order, and equal contents be unequal bytes.
-_METADATA_KEY = "colorizer"
+from colorizer.core.safetensors_header import METADATA_KEY
 
 
 class DamagedFileError(UserError):
@@ -26,14 +24,14 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict) -> 
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     header = json.dumps({"metadata": metadata, "sha256": _digest(stored, metadata)}, sort_keys=True)
     with atomic_write(path) as partial:
-        partial.write_bytes(save(stored, {_METADATA_KEY: header}))
+        partial.write_bytes(save(stored, {METADATA_KEY: header}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
     """Read and check what `write_tensors` wrote; raises DamagedFileError naming the file and what is wrong."""
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})[_METADATA_KEY])
+            header = json.loads((file.metadata() or {})[METADATA_KEY])
         tensors, metadata = load_file(path), header["metadata"]
         damage = None if header["sha256"] == _digest(tensors, metadata) else "its checksum does not match its contents"
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:

@@ -13,8 +13,9 @@ from prefect.artifacts import create_image_artifact, create_progress_artifact, c
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.exceptions import PrefectException
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
+from colorizer.core.safetensors_header import read_metadata
 from pipeline.page.pictures import data_uri
 from pipeline.page.review import Review
 from settings.params_file import read_params
@@ -88,8 +89,7 @@ def read_curves(state: Path, monitor: str) -> list[dict[str, str]]:
     The score that chooses the epoch, `monitor`, comes before the losses, the others after them. Figures have four
     significant digits; what an epoch lacks, such as a loss of the discriminator, is empty.
     """
-    with safe_open(state, framework="numpy") as file:  # colorizer.networks.safetensors_file would import PyTorch
-        history = json.loads(file.metadata()["colorizer"])["metadata"]["history"]
+    history = read_metadata(state)["history"]
     names = dict.fromkeys(name for row in history for name in row)
     losses = [name for name in names if name.endswith("_loss")]
     scores = [name for name in names if name.startswith("validation_")]

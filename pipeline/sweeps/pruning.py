@@ -1,6 +1,5 @@
 """Stops trainings of a search that lag behind: reads the validation scores of each epoch while it trains."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import Any
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
+from colorizer.core.safetensors_header import read_metadata
 from pipeline.sweeps.candidates import Candidate, PrunedError, read_history, scores_after
 from settings.params_file import read_params
 
@@ -85,7 +85,6 @@ class Pruner:
 def _read_history(state: Path) -> list[dict[str, Any]]:
     """The history in a state's header; empty when a newer one has replaced it just now."""
     try:
-        with safe_open(state, framework="numpy") as file:
-            return json.loads(file.metadata()["colorizer"])["metadata"]["history"]
+        return read_metadata(state)["history"]
     except (OSError, SafetensorError):
         return []

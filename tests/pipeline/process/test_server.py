@@ -2,6 +2,8 @@
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -43,14 +45,21 @@ def test_a_damaged_database_is_named(committed, tmp_path):
     assert f"its files: {tmp_path / 'home'}" in result.stdout
 
 
-def test_a_port_that_another_program_has_is_named(committed):
-    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
+@contextmanager
+def another_server(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    """A program that is not Prefect's server, until the block ends; yields its port of loopback."""
+    with HTTPServer(("127.0.0.1", 0), handler) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{other.server_port}/api"
-        result = committed.run(*PIPELINE, "serve", PREFECT_API_URL=url, check=False)
+        yield other.server_port
         other.shutdown()
+
+
+def test_a_port_that_another_program_has_is_named(committed):
+    with another_server(BaseHTTPRequestHandler) as port:
+        url = f"http://127.0.0.1:{port}/api"
+        result = committed.run(*PIPELINE, "serve", PREFECT_API_URL=url, check=False)
     assert (result.returncode, result.stdout.count("\n")) == (1, 1)
-    assert f"port {other.server_port} of 127.0.0.1 is not available (another program listens there)" in result.stdout
+    assert f"port {port} of 127.0.0.1 is not available (another program listens there)" in result.stdout
 
 
 class HealthyAlone(BaseHTTPRequestHandler):
@@ -67,11 +76,9 @@ class HealthyAlone(BaseHTTPRequestHandler):
 
 
 def test_a_server_that_hangs_up_is_one_line(committed):
-    with HTTPServer(("127.0.0.1", 0), HealthyAlone) as other:
-        threading.Thread(target=other.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{other.server_port}/api"
+    with another_server(HealthyAlone) as port:
+        url = f"http://127.0.0.1:{port}/api"
         result = committed.run(*PIPELINE, "rebuild", PREFECT_API_URL=url, check=False)
-        other.shutdown()
     assert result.returncode == 1
     assert result.stdout.startswith(f"pipeline: the Prefect server at {url} takes connections but does not answer (")
     assert result.stdout.count("\n") == 1
