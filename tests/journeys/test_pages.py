@@ -1,7 +1,11 @@
 """What a person sees in the browser: the run's page, the form of a review, the artifacts. No other host is asked."""
 
+from contextlib import suppress
+
 import httpx
 import pytest
+from playwright.sync_api import Locator
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from settings.params_file import read_params
 from tests.support.browser import BROWSER, open_prefect
@@ -28,8 +32,7 @@ def test_a_review_is_answered_on_the_page(committed: Workspace, prefect):
         assert form.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
         form.locator("input[type=number]").fill("0.0003")
         form.get_by_role("switch").last.click()  # Stop here?
-        form.get_by_role("button", name="Submit").click()
-        form.wait_for(state="hidden")
+        wait_until(lambda: submitted(form))
         page.goto("about:blank")  # a live page would take the cores that the training needs
         assert process.wait(timeout=60) == 0
         [decision] = read_params(committed.path / "params.yaml").train.decisions
@@ -45,6 +48,14 @@ def test_a_review_is_answered_on_the_page(committed: Workspace, prefect):
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
         page.goto(f"{prefect.url}/artifacts/artifact/{prefect.artifacts(run)['training-curves']['id']}")
         page.get_by_text("validation_combined_score").first.wait_for()
+
+
+def submitted(form: Locator) -> bool:
+    """Press Submit, as a person does again when the form stays: while it checks what was typed, it may not listen."""
+    with suppress(PlaywrightTimeout):
+        form.get_by_role("button", name="Submit").click(timeout=5_000)
+        form.wait_for(state="hidden", timeout=5_000)
+    return form.is_hidden()
 
 
 def test_nobody_is_answered_without_the_password(prefect):

@@ -117,7 +117,8 @@ def test_on_another_cpu_the_last_line_of_the_score_card_is_true(committed):
     another = {"ATEN_CPU_CAPABILITY": "default"}
     committed.dvc("repro", "--single-item", "--force", "train", **another)
     committed.dvc("repro", **another)
-    assert committed.git("status", "--porcelain").splitlines() == [" M dvc.lock", " M metrics.json"]
+    changed = committed.git("status", "--porcelain").splitlines()
+    assert changed in ([" M dvc.lock", " M metrics.json"], [" M dvc.lock"])  # scores are rounded
     line = (committed.path / "reports/evaluation/score_card.txt").read_text(encoding="utf-8").splitlines()[-1]
     assert line.startswith("`git status` shows dvc.lock and metrics.json as changed?")
     assert line.endswith("leave them, or commit them.")
