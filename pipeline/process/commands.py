@@ -37,12 +37,14 @@ def follow(
     folder: Path,
     environment: Mapping[str, str] = {},
     on_tick: Callable[[], None] = lambda: None,
+    edit: Callable[[str], str] = str,
     lock: Path | None = None,
 ) -> tuple[int, list[str]] | None:
     """Run a command in `folder` and return its exit code and lines, or None when the run was stopped.
 
-    `on_tick` is called whenever nothing was printed for half a second. What it raises stops the command. With a `lock`
-    the command begins when no process of an earlier one, of a killed run for example, holds that file.
+    `on_tick` is called whenever nothing was printed for half a second, `edit` gives what takes the place of a line.
+    What they raise stops the command. With a `lock` the command begins when no process of an earlier one, of a killed
+    run for example, holds that file.
     """
     log = get_run_logger()
     child = children.start(command, folder=folder, environment=environment, lock=lock)
@@ -54,8 +56,8 @@ def follow(
             if line is None:
                 on_tick()
             elif line and not line.strip().startswith(_ADVICE):
-                log.info(line)
-                printed.append(line)
+                printed.append(edit(line))
+                log.info(printed[-1])
     except BaseException:
         child.stop()
         raise

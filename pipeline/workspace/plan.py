@@ -64,10 +64,19 @@ def read_plan(folder: Path, children: Children, targets: Sequence[str] = ()) -> 
     ]
 
 
-def read_reason(folder: Path, children: Children, stage: PlannedStage) -> str:
-    """Ask DVC again why it would run this stage, after others have run. Raises the same errors as `read_plan`."""
-    printed = _read(_start_dvc(folder, ["status", "--json", stage.name]), children)
-    return _reason(folder, _parse_status(printed).get(stage.name, []), stage.recorded_params)
+def status_of(stage: PlannedStage) -> list[str]:
+    """The command by which DVC tells why it would run this stage: needed when others have run since the plan."""
+    return ["status", "--json", stage.name]
+
+
+def is_status(line: str) -> bool:
+    """Whether `dvc status --json` has printed this line as its answer, and not as a warning."""
+    return line.startswith("{")
+
+
+def read_reason(folder: Path, stage: PlannedStage, status: str) -> str:
+    """Why DVC would run this stage, from its answer to `status_of`; empty if it would not."""
+    return _reason(folder, json.loads(status).get(stage.name, []), stage.recorded_params)
 
 
 def _start(folder: Path, targets: Sequence[str]) -> Child:
@@ -96,7 +105,7 @@ def _read(child: Child, children: Children) -> list[str]:
 
 
 def _parse_status(printed: Sequence[str]) -> dict[str, list[Any]]:
-    return json.loads(next(line for line in reversed(printed) if line.startswith("{")))  # after warnings, if any
+    return json.loads(next(line for line in reversed(printed) if is_status(line)))
 
 
 def _parse_graph(printed: Sequence[str]) -> dict[str, list[str]]:

@@ -15,8 +15,8 @@ from pipeline.page.review import Review
 from pipeline.page.training_watch import TrainingWatch
 from pipeline.process.children import Children
 from pipeline.process.commands import RETRY_WHEN_KILLED, failed, follow
-from pipeline.process.dvc_command import DVC
-from pipeline.workspace.plan import PlannedStage, read_reason
+from pipeline.process.dvc_command import dvc_batch
+from pipeline.workspace.plan import PlannedStage, is_status, read_reason, status_of
 
 # What DVC prints of a stage, and what that means.
 _RESULTS: Mapping[str, "Result"] = {
@@ -24,6 +24,8 @@ _RESULTS: Mapping[str, "Result"] = {
     "is cached - skipping run": "restored",
     "didn't change, skipping": "unchanged",
 }
+
+_NO_REASON = "nothing it depends on has changed"
 
 Result = Literal["ran", "restored", "unchanged"]
 
@@ -76,23 +78,33 @@ def run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State:
 
 
 def _run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State:
-    log = get_run_logger()
     started = time.monotonic()
-    reason = stage.reason
-    if any(outcome.result != "unchanged" for outcome in after):
-        reason = read_reason(build.folder, build.children, stage)
-    if build.force:
-        reason = "forced"
-    if not reason:
-        return _completed(stage, "unchanged", "nothing it depends on has changed", started)
-    log.info("%s: %s", stage.name, reason)
+    reason = "forced" if build.force else stage.reason
+    commands = [["repro", "--single-item", *(["--force"] if build.force else []), stage.name]]
+    asks_why = not build.force and any(outcome.result != "unchanged" for outcome in after)
+    if asks_why:
+        commands.insert(0, status_of(stage))
+    elif reason:
+        get_run_logger().info("%s: %s", stage.name, reason)
+    else:
+        return _completed(stage, "unchanged", _NO_REASON, started)
+
+    def with_reason(line: str) -> str:
+        nonlocal asks_why, reason
+        if not asks_why or not is_status(line):
+            return line
+        asks_why = False
+        reason = read_reason(build.folder, stage, line)
+        return f"{stage.name}: {reason or _NO_REASON}"
+
     watch = TrainingWatch(build.folder, build.review) if stage.name == "train" else None
     ended = follow(
         build.children,
-        [*DVC, "repro", "--single-item", *(["--force"] if build.force else []), stage.name],
+        dvc_batch(*commands),
         folder=build.folder,
         environment=watch.environment if watch else {},
         on_tick=watch.look if watch else lambda: None,
+        edit=with_reason,
     )
     if watch:
         watch.finish()
@@ -102,7 +114,7 @@ def _run_stage(build: Build, stage: PlannedStage, after: list[Outcome]) -> State
     if code:
         return failed(stage.name, code, printed)
     result = next(result for words, result in _RESULTS.items() if any(words in line for line in printed))
-    return _completed(stage, result, reason, started)
+    return _completed(stage, result, reason or _NO_REASON, started)
 
 
 def _completed(stage: PlannedStage, result: Result, reason: str, started: float) -> State:
