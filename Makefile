@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE  # of many containers; it makes every program c
 # The programs of a .venv that was moved or copied with the project name the Python of its old place.
 MOVED := $(shell test ! -e .venv/bin/dvc || grep -qF -e "$$(cd .venv && pwd -P)/" -e "$(CURDIR)/.venv/" .venv/bin/dvc || echo moved)
 
-.PHONY: moved setup repro demo serve watch test test-fast check fix
+.PHONY: moved setup repro demo serve watch test test-fast test-thorough check fix
 setup: .venv/.runtime
 
 repro: .venv/.runtime
@@ -30,11 +30,16 @@ serve: .venv/.runtime
 	$(BIN)/python -m pipeline serve
 
 # More workers than two cores: some always wait, for a server or a browser.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+
 test: .venv/.development
-	STRICT=$(STRICT) $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	STRICT=$(STRICT) $(PYTEST) -m "not thorough"
+
+test-thorough: .venv/.development
+	STRICT=$(STRICT) $(PYTEST) -m thorough
 
 test-fast: .venv/.development
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow and not thorough"
 
 check: .venv/.development
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

@@ -59,6 +59,7 @@ def refresh(workspace: Workspace, prefect: PrefectServer, code: int = 0, **envir
     return prefect.run(run_id(result.stdout))["state"]["message"]
 
 
+@pytest.mark.thorough
 def test_a_refresh_publishes_no_tag_before_its_data_are_in_the_remote(
     committed: Workspace, servers: LoopbackServers, prefect: PrefectServer, tmp_path, monkeypatch
 ):
@@ -129,6 +130,7 @@ def test_a_server_that_says_nothing_is_not_waited_for(committed: Workspace, serv
             assert time.monotonic() - started < 30
 
 
+@pytest.mark.thorough
 def test_data_that_live_elsewhere_are_imported_and_updated(committed: Workspace, servers: LoopbackServers, tmp_path):
     elsewhere, registry = servers.folder / "http", Workspace(tmp_path / "registry")
     for name in ("l", "ab"):

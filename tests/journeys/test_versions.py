@@ -14,6 +14,8 @@ from colorizer.networks.checkpoints import load_generator
 from tests.support.imports import ROOT
 from tests.support.workspace import MINIATURE, Workspace, make_workspace, skip_beyond_ascii
 
+pytestmark = pytest.mark.thorough
+
 MODEL = "models/generator.safetensors"
 
 

@@ -65,6 +65,7 @@ def test_a_copy_of_a_served_project_takes_over_what_it_brought_along(monkeypatch
     refuse_other_workspace(brought, "rebuild", copy)
 
 
+@pytest.mark.thorough
 def test_schedules_outlast_a_restart_and_workspaces_on_one_server_do_not_mix(committed, prefect, tmp_path):
     first, second = committed.copy(tmp_path / "first"), committed.copy(tmp_path / "second, too")
     occupied = tmp_path / "runner_storage"  # which another user of this machine has

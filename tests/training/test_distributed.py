@@ -92,6 +92,7 @@ def test_two_processes_train_as_one_wherever_temporary_files_lie(photographs, tm
                     np.testing.assert_allclose(networks[name][key], weight, rtol=1e-6, atol=1e-8, err_msg=where)
 
 
+@pytest.mark.thorough
 def test_after_an_interrupt_and_after_the_death_of_a_process_it_goes_on(committed):
     ask_for_training(committed)
     committed.edit_params(num_processes="2", batch_size="8", epochs="300")

@@ -66,6 +66,7 @@ def test_ran_restored_and_unchanged_are_told_apart_and_why(committed, prefect):
     assert "evaluate" not in tasks
 
 
+@pytest.mark.thorough
 def test_the_locale_decides_nothing(committed, prefect):
     skip_beyond_ascii(committed.path)
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -192,6 +193,7 @@ def test_stopped_in_every_way_it_leaves_nothing_running_and_resumes(committed, p
     assert "Error logging to API" not in result.stdout  # the temporary server got the last lines too
 
 
+@pytest.mark.thorough
 def test_when_the_server_goes_away_the_work_is_not_lost(committed, prefect, undisturbed, tmp_path):
     ask_for_training(committed)
     home = new_home(tmp_path / "home", prefect)

@@ -9,6 +9,7 @@ import subprocess
 
 import numpy as np
 import psutil
+import pytest
 
 from pipeline.sweeps.candidates import read_scores
 from pipeline.sweeps.pruning import FIRST_AT_RANDOM
@@ -133,6 +134,7 @@ def test_a_killed_search_goes_on_and_stops_what_lags_behind(committed, prefect):
     assert not (parent / pruned["Experiment"] / "reports/history.csv").exists()  # it was stopped
 
 
+@pytest.mark.thorough
 def test_other_arrays_are_tried_anew_wherever_the_project_lies(committed, tmp_path, prefect):
     """In a folder with a blank, an umlaut and Chinese letters, beside data of DVC that are not here."""
     workspace = Workspace(committed.path.rename(tmp_path / FOREIGN_NAME))
