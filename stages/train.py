@@ -68,7 +68,7 @@ def train(params: Params) -> None:
             data = replace(data, encoded=encoded)
         start = open_start_model(paths.START_MODEL, options.start_from)
         if start:
-            begin_from(start, gan, data.normalization, encoded=data.encoded is not None)
+            begin_from(start, gan, data.normalization, image_shape=data.image_shape, encoded=data.encoded is not None)
         if group.rank == 0:
             lead(gan, data, options, start)
         else:

@@ -192,7 +192,7 @@ class Run:
         return candidates[np.linspace(0, len(candidates) - 1, count).astype(int)]
 
     @cached_property
-    def _learnt_from(self) -> NDArray[np.uint64]:
+    def _learnt_from(self) -> NDArray[np.uint64] | None:
         return all_learnt_from(self._start, self.data.content_hashes)
 
     @cached_property

@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from colorizer.core.errors import UserError
 from colorizer.models.commands import git, refuse_subfolder, run_command
@@ -144,10 +145,10 @@ def _fetch(folder: Path, version: Version, tracked: Path) -> Path:
     if not path.exists():
         _refuse_split_index(folder)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-        partial.unlink(missing_ok=True)
-        run_command("dvc", folder, "get", ".", str(tracked), "--rev", version.commit, "--out", str(partial.resolve()))
-        partial.rename(path)
+        with TemporaryDirectory(dir=path.parent) as temporary:  # several processes may fetch it at the same time
+            partial = Path(temporary).resolve() / path.name
+            run_command("dvc", folder, "get", ".", str(tracked), "--rev", version.commit, "--out", str(partial))
+            partial.replace(path)
     return path
 
 

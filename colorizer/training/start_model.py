@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from colorizer.core.digests import file_digest
 from colorizer.core.errors import UserError
@@ -46,13 +47,22 @@ def open_start_model(path: Path, name: str | None) -> StartModel | None:
     return StartModel(name=name, checkpoint=read_checkpoint(path), sha256=file_digest(path))
 
 
-def begin_from(start: StartModel, gan: GAN, normalization: Normalization, *, encoded: bool) -> None:
+def begin_from(
+    start: StartModel, gan: GAN, normalization: Normalization, *, image_shape: tuple[int, int], encoded: bool
+) -> None:
     """Give the networks the weights of the start model.
 
-    `encoded` says whether the features of a frozen encoder were kept, which are those of the pretrained encoder.
-    Raises UserError when the networks or their data are of another kind; nothing is changed then.
+    `image_shape` is that of the training images, (height, width). `encoded` says whether the features of a frozen
+    encoder were kept, which are those of the pretrained encoder. Raises UserError when the networks or their data are
+    of another kind.
     """
     checkpoint = start.checkpoint
+    trained_on = tuple(checkpoint.metadata["image_shape"])
+    if trained_on != image_shape:
+        raise UserError(
+            f"{start.name} was trained on images of {_sides(trained_on)} px, these have {_sides(image_shape)}: import "
+            "them at that size, or begin from another model"
+        )
     theirs = {"encoder": "plain", **checkpoint.metadata["generator"]}
     _refuse_differences(start.name, "generator", {"encoder": "plain", **gan.generator.arguments}, theirs)
     if checkpoint.discriminator is not None:
@@ -69,17 +79,22 @@ def begin_from(start: StartModel, gan: GAN, normalization: Normalization, *, enc
             "encode.cache_features to false, or train.encoder_learning_rate above 0"
         )
     for network in (gan.generator, gan.ema.module):
-        network.load_state_dict(checkpoint.generator)
+        _load(network, checkpoint.generator, start.name)
     if checkpoint.discriminator is not None:
-        gan.discriminator.load_state_dict(checkpoint.discriminator)
+        _load(gan.discriminator, checkpoint.discriminator, start.name)
     elif gan.group.rank == 0:
         logger.warning("%s holds no discriminator, so a new one begins with random weights", start.name)
 
 
-def all_learnt_from(start: StartModel | None, images: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The hashes of all images that weights have learnt from: of these images, and of the start model's, sorted."""
-    before = start.checkpoint.learnt_from if start else None
-    return np.unique(images if before is None else np.concatenate([images, before]))
+def all_learnt_from(start: StartModel | None, images: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
+    """The hashes of all images that weights have learnt from: of these images, and of the start model's, sorted.
+
+    None if the start model does not know its own: then nobody knows all.
+    """
+    if start is None:
+        return np.unique(images)
+    before = start.checkpoint.learnt_from
+    return None if before is None else np.unique(np.concatenate([images, before]))
 
 
 def _has_own_encoder(checkpoint: Checkpoint, gan: GAN) -> bool:
@@ -93,17 +108,21 @@ def _has_own_encoder(checkpoint: Checkpoint, gan: GAN) -> bool:
 
 def _refuse_differences(name: str, network: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
     for key in (key for key in [*theirs, *ours] if ours.get(key) != theirs.get(key)):
-        mine, other = ours.get(key), theirs.get(key)
-        if key in ("image_size", "image_shape"):
-            raise UserError(
-                f"the {network} of {name} was made for images of another size ({_sides(other)}, these have "
-                f"{_sides(mine)}): import the images at that size, or begin from another model"
-            )
         raise UserError(
-            f"train.{network}.{key} is {mine} here, but {other} in {name}: set it to {other}, or begin from another "
-            "model"
+            f"train.{network}.{key} is {ours.get(key)} here, but {theirs.get(key)} in {name}: set it to "
+            f"{theirs.get(key)}, or begin from another model"
         )
 
 
-def _sides(size: Any) -> str:
-    return " x ".join(map(str, size)) + " px" if isinstance(size, list) else f"{size} px"
+def _load(network: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(
+            f"{name} has other layers than {type(network).__name__} has in this version of the project: begin from "
+            "another model, or use the version of the project that made it"
+        ) from error
+
+
+def _sides(shape: tuple[int, int]) -> str:
+    return " x ".join(map(str, shape))

@@ -19,9 +19,9 @@ from colorizer.models.registry import MODEL_PATH, find_model
 from colorizer.photographs.jobs import plan_jobs
 from colorizer.photographs.photographs import Format
 from pipeline.process.children import Children
-from pipeline.process.commands import RETRY_WHEN_KILLED, failed, follow, share_of_cores
+from pipeline.process.commands import RETRY_WHEN_KILLED, failed, follow
 from pipeline.process.flow_run import STOPPED, end_in_one_line, end_without_server, holding, stopping_children
-from pipeline.process.task_runners import task_runner
+from pipeline.process.task_runners import task_runner, threads_per_task
 
 
 @flow
@@ -57,7 +57,9 @@ def colorize_folder(
             get_run_logger().info("%d photographs in %d shards", count, num_shards)
             command = [sys.executable, "-m", "colorizer", "colorize", photographs, "--out", out, "--format", format]
             command += ["--model", str(_model_file(folder, model)), "--strength", str(strength)]
-            states = _color_all(runner, num_shards, command, None if dask else children, share_of_cores(at_once))
+            states = _color_all(
+                runner, num_shards, command, None if dask else children, threads_per_task(dask, at_once)
+            )
             end_without_server()
     except UserError as error:
         return end_in_one_line(error)

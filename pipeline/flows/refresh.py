@@ -33,6 +33,7 @@ from settings import paths
 from settings.params_file import PARAMS_FILE, read_params
 
 FOLDER = Path("scratch/refresh")
+_TEACH_NOTHING = ("start", "evaluate")  # stages of which a change alone is no reason to fine-tune
 _PROMOTED = Path("scratch/promoted.safetensors")
 _SCORES = Path("scratch/scores.json")
 
@@ -84,8 +85,8 @@ def refresh(
                 refuse_missing_remote(clone.path)
             _bring_data(folder, clone.path, children)
             plan = read_plan(clone.path, children)
-            if from_promoted and current and any(stage.reason for stage in plan):
-                begin_from_promoted(clone.path, current, epochs)
+            if from_promoted and current and any(stage.reason for stage in plan if stage.name not in _TEACH_NOTHING):
+                begin_from_promoted(clone, commit, current, epochs)
                 plan = read_plan(clone.path, children)
             states = run_stages(Build(clone.path, children), plan)
             end = conclude(states)

@@ -17,7 +17,7 @@ from pydantic import Field
 from colorizer.core.errors import UserError
 from pipeline.flows.trials import Grid, Plan, train_all
 from pipeline.process.flow_run import STOPPED, end_in_one_line, end_without_server, holding
-from pipeline.process.task_runners import task_runner
+from pipeline.process.task_runners import task_runner, threads_per_task
 from pipeline.sweeps.candidates import Candidate, Scores, read_candidates, write_ranking
 from pipeline.sweeps.ranges import read_grid
 from pipeline.workspace.raw_arrays import read_contents
@@ -60,7 +60,8 @@ def sweep(
                 from pipeline.sweeps.search import Search  # and Optuna, which takes half a second
 
                 plan = Search(folder, folder / FOLDER, values, contents, search)
-            states = train_all(plan, runner, None if dask else children, at_once, contents)
+            threads = threads_per_task(dask, at_once)
+            states = train_all(plan, runner, None if dask else children, at_once, threads, contents)
             end_without_server()
             chosen = list(dict.fromkeys([*plan.scores, *states]))
             rows = write_ranking(FOLDER / "ranking.csv", chosen, plan.scores)

@@ -12,7 +12,7 @@ from prefect.states import Cancelled, Completed, State
 from prefect.task_runners import TaskRunner
 
 from pipeline.process.children import Children
-from pipeline.process.commands import RETRY_WHEN_KILLED, failed, follow, share_of_cores
+from pipeline.process.commands import RETRY_WHEN_KILLED, failed, follow
 from pipeline.process.dvc_command import DVC
 from pipeline.process.flow_run import stopping_children
 from pipeline.sweeps.candidates import Candidate, PrunedError, Scores, read_scores
@@ -57,13 +57,15 @@ def train_all(
     task_runner: TaskRunner[Any],
     children: Children | None,
     at_once: int,
+    threads: Mapping[str, str],
     contents: Mapping[str, str],
 ) -> dict[Candidate, State[Scores]]:
     """Train every candidate; returns the final states of their tasks, in order.
 
     A grid's tasks are all handed to the runner, which knows how many it can carry out at once; a search chooses the
-    next one when less than `at_once` are under way. `children` is None when tasks run in other processes. Raises
-    UserError when the raw arrays are no longer those of `contents`.
+    next one when less than `at_once` are under way. `children` is None when tasks run in other processes. `threads` is
+    the environment that tells each how many to use. Raises UserError when the raw arrays are no longer those of
+    `contents`.
     """
     log, folder = get_run_logger(), Path.cwd()
     waiting = plan.candidates()
@@ -80,7 +82,7 @@ def train_all(
                     parameters = {
                         "candidate": candidate,
                         "children": children,
-                        "threads": share_of_cores(at_once),
+                        "threads": threads,
                         "pruner": pruner,
                     }
                     named = run_candidate.with_options(task_run_name=candidate.name)

@@ -1,6 +1,5 @@
 """Run commands as children of a flow run; each line that they print goes to the log of the calling task or flow."""
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -64,16 +63,6 @@ def follow(
     finally:
         code = children.wait(child)
     return None if child.was_stopped else (code, printed)
-
-
-def share_of_cores(at_once: int) -> dict[str, str]:
-    """Environment that gives each of `at_once` children its share of the cores.
-
-    More threads than cores would make each many times slower.
-    """
-    if at_once == 1 or "OMP_NUM_THREADS" in os.environ:
-        return {}
-    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_once))}
 
 
 def failed(stage: str, code: int, printed: Sequence[str]) -> State:

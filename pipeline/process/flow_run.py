@@ -121,11 +121,11 @@ def end_without_server() -> None:
 
 
 def _stop_when_cancelled(run: UUID, children: Children, over: threading.Event) -> None:
-    """Stop the children once the run is cancelled. Prefect's runner signals only runs that it started, so poll."""
+    """Stop the children once the run is cancelled or has ended: poll, for Prefect signals only runs that it started."""
     with get_client(sync_client=True) as client:
         while not over.wait(_SECONDS_BETWEEN_LOOKS):
             with suppress(httpx.HTTPError, PrefectException):
                 state = client.read_flow_run(run).state
-                if state and (state.is_cancelling() or state.is_cancelled()):
+                if state and (state.is_cancelling() or state.is_final()):  # its process may be another than this one
                     children.stop()
                     return

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from typing import Any
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -15,7 +16,7 @@ _SECONDS_TO_CONNECT = 5
 def task_runner(dask: str | None, at_once: int) -> TaskRunner[Any]:
     """Threads of this process, or a Dask cluster: `local`, with `at_once` worker processes, or that of an address.
 
-    Raises UserError when the package for Dask is missing, or when no scheduler answers within 5 seconds.
+    Raises UserError when the package for Dask is missing, no scheduler answers within 5 seconds, or it has no workers.
     """
     if dask is None:
         return ThreadPoolTaskRunner(max_workers=at_once)
@@ -31,21 +32,35 @@ def task_runner(dask: str | None, at_once: int) -> TaskRunner[Any]:
         config.set({"distributed.nanny.pre-spawn-environ": {}})
         return DaskTaskRunner(cluster_kwargs={"n_workers": at_once, "threads_per_worker": 1, "dashboard_address": None})
     try:
-        asyncio.run(asyncio.wait_for(_greet_scheduler(dask), _SECONDS_TO_CONNECT))
+        workers = asyncio.run(asyncio.wait_for(_count_workers(dask), _SECONDS_TO_CONNECT))
     except (OSError, TimeoutError, ValueError) as error:
         raise UserError(
             f"no Dask scheduler answers at {dask}: give its address, tcp://10.0.0.1:8786 for example, or `local`"
         ) from error
+    if not workers:
+        raise UserError(f"the Dask scheduler at {dask} has no workers: start some, `python -m dask worker {dask}`")
     return DaskTaskRunner(address=dask)
 
 
-async def _greet_scheduler(address: str) -> None:
-    """Raise OSError or ValueError when no scheduler is there.
+def threads_per_task(dask: str | None, at_once: int) -> dict[str, str]:
+    """Environment that gives each of `at_once` tasks on this machine its share of the cores.
+
+    More threads than cores would make each many times slower. Workers of a cluster elsewhere know their own number.
+    """
+    if at_once == 1 or "OMP_NUM_THREADS" in os.environ or dask not in (None, LOCAL_CLUSTER):
+        return {}
+    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_once))}
+
+
+async def _count_workers(address: str) -> int:
+    """Ask the scheduler; raises OSError or ValueError when none is there.
 
     Dask's Client waits for ever for a program that takes the connection and says nothing.
     """
     from distributed.core import rpc
 
     async with rpc(address, timeout=_SECONDS_TO_CONNECT) as other:
-        if (await other.identity())["type"] != "Scheduler":
+        identity = await other.identity()
+        if identity["type"] != "Scheduler":
             raise ValueError("a worker's address")
+        return identity["n_workers"]

@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 from colorizer.core.digests import file_digest, fingerprint
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write
+from colorizer.models.registry import find_pinned_name, is_registered
 from pipeline.sweeps.candidates import Candidate, Scores, make_candidate, name_candidate, read_base
 from pipeline.sweeps.pruning import FIRST_AT_RANDOM, Pruner, open_journal
 from pipeline.sweeps.ranges import Range
@@ -148,6 +149,7 @@ class Search:
             "values": {key: str(values) for key, values in self._values.items()},
             "params": params.model_dump(mode="json"),
             "contents": dict(self._contents),
+            "start_from": [self._identify_start(name) for name in self._start_models(params)],
             "code": {
                 file.relative_to(self._folder).as_posix(): file_digest(file)
                 for file in files
@@ -155,6 +157,17 @@ class Search:
             },
         }
         return fingerprint(facts)
+
+    def _start_models(self, params: Params) -> list[str]:
+        tried = self._values.get("train.start_from", ())
+        return [name for name in (params.train.start_from, *(() if isinstance(tried, Range) else tried)) if name]
+
+    def _identify_start(self, name: str) -> str | None:
+        """What a model to begin from is now: the version that a registered name means, or the content of the file."""
+        if is_registered(name):
+            return find_pinned_name(self._folder, name)
+        file = self._folder / name
+        return file_digest(file) if file.is_file() else None
 
 
 def _mend(journal: Path) -> None:

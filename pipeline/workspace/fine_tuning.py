@@ -1,14 +1,14 @@
 """The params of a refresh that goes on from the promoted model, in place of training from random weights."""
 
-from pathlib import Path
+from ruamel.yaml import YAML
 
 from colorizer.models.registry import MODEL, Version
 from pipeline.workspace.repository import Clone
-from settings.params import Train
 from settings.params_file import PARAMS_FILE, read_params, write_params
 from settings.paths import METRICS
 
-_OWN = ("start_from", "epochs", "l1_pretrain_epochs", "decay_epochs", "decisions")  # of the section train
+# Of the section `train`: what fine-tuning sets.
+_CHANGED_KEYS = ("start_from", "epochs", "l1_pretrain_epochs", "decay_epochs", "decisions")
 
 
 def take_up_last_refresh(clone: Clone) -> None:
@@ -20,29 +20,25 @@ def take_up_last_refresh(clone: Clone) -> None:
         params = clone.path / PARAMS_FILE
         now = params.read_bytes()
         clone.restore(clone.last, str(PARAMS_FILE))
-        last = read_params(params).train
+        last = YAML(typ="safe").load(params)["train"]  # of an earlier version of the project, perhaps
         params.write_bytes(now)
         clone.restore(clone.last, "dvc.lock", str(METRICS))
-        _set_own(params, last)
+        write_params({f"train.{key}": last[key] for key in _CHANGED_KEYS if key in last}, params)
 
 
-def begin_from_promoted(folder: Path, current: Version, epochs: int | None) -> None:
-    """Set the params so that `epochs` epochs, or as many as before, follow the promoted model.
+def begin_from_promoted(clone: Clone, commit: str, current: Version, epochs: int | None) -> None:
+    """Set the params so that `epochs` epochs, or as many as those of `commit` say, follow the promoted model.
 
     No epoch trains on L1 alone, which is for weights that know nothing. Answers of another training are forgotten.
     """
-    options = read_params(folder / PARAMS_FILE).train
+    clone.restore(commit, str(PARAMS_FILE))
+    options = read_params(clone.path / PARAMS_FILE).train
     wanted = epochs or options.epochs
-    changes = {
+    values: dict[str, object] = {
         "start_from": f"{MODEL}@{current.name}",
         "epochs": wanted,
         "l1_pretrain_epochs": 0,
         "decay_epochs": min(options.decay_epochs, wanted),
-        "decisions": (),
+        "decisions": [],
     }
-    _set_own(folder / PARAMS_FILE, options.model_copy(update=changes))
-
-
-def _set_own(params: Path, options: Train) -> None:
-    values = options.model_dump(mode="json", include=set(_OWN))
-    write_params({f"train.{key}": values[key] for key in _OWN}, params)
+    write_params({f"train.{key}": values[key] for key in _CHANGED_KEYS}, clone.path / PARAMS_FILE)

@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -42,6 +43,14 @@ def test_no_setting_of_git_and_no_hook_changes_which_models_are_found(registered
     content = (registered.path / MODEL).read_bytes()
     for name in ("generator#prod", "generator@v1.1.0"):
         assert find_model(registered.path, name).read_bytes() == content
+
+
+def test_two_that_fetch_a_model_at_the_same_time_both_get_it(registered):
+    with ThreadPoolExecutor(2) as threads:
+        paths = set(threads.map(find_model, [registered.path] * 2, ["generator@v1.0.0"] * 2))
+    [path] = paths
+    assert path.read_bytes() == (registered.path / MODEL).read_bytes()
+    assert [*path.parent.iterdir()] == [path]
 
 
 def test_without_git_files_are_found_and_names_are_refused_in_one_line(registered, tmp_path, monkeypatch, caplog):

@@ -185,9 +185,10 @@ def test_it_fine_tunes_the_promoted_model_when_something_has_changed(committed, 
     ancestry = read_checkpoint(find_model(committed.path, "generator#prod")).ancestry
     assert [model["name"] for model in ancestry] == ["generator@v0.1.0"]
 
-    (committed.path / "NOTES.md").write_text("a commit that changes no stage", encoding="utf-8")
-    commit(committed, "Notes")
-    assert "nothing changed; v0.2.0 stays promoted" in refresh("--from-promoted", "--epochs", "1")
+    committed.edit_params(evaluate__sheet_images="2")  # of which no model learns anything
+    commit(committed, "Fewer pictures")
+    assert "of v0.2.0 on the same test images; v0.2.0 is promoted" in refresh("--from-promoted", "--epochs", "1")
+    assert read_yaml(committed, "refresh", "params.yaml")["train"]["start_from"] == "generator@v0.1.0"
     assert read_yaml(committed, "main", "params.yaml")["train"]["start_from"] is None
 
 

@@ -111,6 +111,17 @@ def test_the_same_settings_are_trained_once(folder):
     assert not list(again.candidates())
 
 
+def test_another_model_to_begin_from_is_another_study(folder):
+    model = folder / "pretrained/model.safetensors"
+    model.parent.mkdir()
+    model.write_bytes(b"before")
+    write_params({"train.start_from": "pretrained/model.safetensors"}, folder / "params.yaml")
+    list(carry_out(open_search(folder, 2)))
+    assert len(open_search(folder, 2).scores) == 2
+    model.write_bytes(b"after")
+    assert not open_search(folder, 2).scores
+
+
 def test_other_params_or_arrays_are_another_study(folder):
     list(carry_out(open_search(folder, 2)))
     assert len(open_search(folder, 2).scores) == 2

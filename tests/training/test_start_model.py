@@ -1,0 +1,40 @@
+"""What a training takes over from the model that it begins from, and what it refuses."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from colorizer.core.errors import UserError
+from colorizer.core.lab import Normalization
+from colorizer.training.start_model import all_learnt_from, begin_from, open_start_model
+from tests.support.model_file import save_model
+from tests.training.test_gan import gan_for
+
+IMAGES = np.array([7, 3, 7], dtype=np.uint64)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """A model for images of 32 x 48 px that says nothing of what it has learnt from, as of an earlier version."""
+    return open_start_model(save_model(gan_for(32).generator, tmp_path), "pretrained/earlier.safetensors")
+
+
+def test_what_an_ancestor_does_not_tell_stays_unknown_in_all_that_follow(start):
+    assert all_learnt_from(None, IMAGES).tolist() == [3, 7]
+    known = replace(start, checkpoint=replace(start.checkpoint, learnt_from=np.array([5], dtype=np.uint64)))
+    assert all_learnt_from(known, IMAGES).tolist() == [3, 5, 7]
+    assert all_learnt_from(start, IMAGES) is None
+
+
+def test_images_of_another_size_and_other_layers_are_refused_in_one_line(start):
+    gan = gan_for(32)
+    with pytest.raises(
+        UserError, match=r"earlier.safetensors was trained on images of 32 x 48 px, these have 32 x 32:"
+    ):
+        begin_from(start, gan, Normalization(), image_shape=(32, 32), encoded=False)
+    weights = dict(start.checkpoint.generator)
+    weights.popitem()
+    other = replace(start, checkpoint=replace(start.checkpoint, generator=weights))
+    with pytest.raises(UserError, match=r"earlier.safetensors has other layers than UNet has in this version"):
+        begin_from(other, gan, Normalization(), image_shape=(32, 48), encoded=False)
