@@ -7,7 +7,7 @@ from pipeline.workspace.repository import Clone
 from settings.params_file import PARAMS_FILE, read_params, write_params
 from settings.paths import METRICS
 
-# Of the section `train`: what fine-tuning sets.
+# Of the section `train`: what `begin_from_promoted` sets.
 _CHANGED_KEYS = ("start_from", "epochs", "l1_pretrain_epochs", "decay_epochs", "decisions")
 
 
@@ -34,11 +34,11 @@ def begin_from_promoted(clone: Clone, commit: str, current: Version, epochs: int
     clone.restore(commit, str(PARAMS_FILE))
     options = read_params(clone.path / PARAMS_FILE).train
     wanted = epochs or options.epochs
-    values: dict[str, object] = {
-        "start_from": f"{MODEL}@{current.name}",
-        "epochs": wanted,
-        "l1_pretrain_epochs": 0,
-        "decay_epochs": min(options.decay_epochs, wanted),
-        "decisions": [],
+    changes = {
+        "train.start_from": f"{MODEL}@{current.name}",
+        "train.epochs": wanted,
+        "train.l1_pretrain_epochs": 0,
+        "train.decay_epochs": min(options.decay_epochs, wanted),
+        "train.decisions": [],
     }
-    write_params({f"train.{key}": values[key] for key in _CHANGED_KEYS}, clone.path / PARAMS_FILE)
+    write_params(changes, clone.path / PARAMS_FILE)
