@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write
@@ -36,6 +37,12 @@ RENAMED = {
     "train.discriminator.judges": "train.discriminator.output (image, or patch for patches)",
 }
 
+
+class _NullInWords(RoundTripRepresenter):
+    """Writes None as `null`. What a class learns holds for the whole process: with its own, not for DVC."""
+
+
+_NullInWords.add_representer(type(None), lambda to, _: to.represent_scalar("tag:yaml.org,2002:null", "null"))
 
 _SHORTENED = reprlib.Repr()
 _SHORTENED.maxstring = _SHORTENED.maxother = 200
@@ -129,7 +136,7 @@ def _changed(changes: Mapping[str, object], path: Path, base: Path) -> bytes:
         raise UserError(f"{path} is write-protected: `chmod u+w {shlex.quote(str(path))}`")
     yaml = YAML()
     yaml.width, yaml.preserve_quotes = 10_000, True
-    yaml.representer.add_representer(type(None), lambda to, _: to.represent_scalar("tag:yaml.org,2002:null", "null"))
+    yaml.Representer = _NullInWords
     expected, content = _load(base, yaml)
     _check(expected, base)
     for name, value in flat(changes).items():

@@ -1,6 +1,7 @@
 """What may stand in params.yaml: whatever is read can be written, and the rest is one line for both."""
 
 import codecs
+import io
 import json
 import re
 import shlex
@@ -128,6 +129,16 @@ def test_what_is_not_read_is_not_written_for_the_same_reason(tmp_path, name):
     assert refusal(lambda: write_params({"train.ask": True}, path)) == told
     assert refusal(lambda: refuse_unwritable(path)) == told
     assert path.read_bytes() == content
+
+
+def test_other_files_that_the_process_writes_keep_their_layout(tmp_path):
+    """DVC leaves a null empty in dvc.lock, in whatever process it runs."""
+    (tmp_path / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    write_params({"train.start_from": None}, tmp_path / "params.yaml")
+    assert "start_from: null" in (tmp_path / "params.yaml").read_text(encoding="utf-8")
+    written = io.StringIO()
+    YAML().dump({"start_from": None}, written)
+    assert written.getvalue() == "start_from:\n"
 
 
 @pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8], ids=["without mark", "with mark"])
