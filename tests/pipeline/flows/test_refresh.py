@@ -72,16 +72,15 @@ def read_yaml(workspace: Workspace, revision: str, name: str) -> dict[str, Any]:
     return YAML(typ="safe").load(workspace.git("show", f"{revision}:{name}"))
 
 
-def test_only_a_better_model_is_promoted(colleague, elsewhere, server, prefect):
+@pytest.mark.thorough
+def test_killed_rolled_back_or_from_elsewhere_only_a_better_model_is_promoted(colleague, elsewhere, server, prefect):
     def refresh(message: str) -> str:
         """The id of a run that ends with this message."""
         result = server.run(*REFRESH, **prefect.environment)
         run = run_id(result.stdout)
         assert message in prefect.run(run)["state"]["message"]
-        runs.append(f"prefect.flow-run.{run}")
         return run
 
-    runs: list[str] = []
     users_branch = server.git("rev-parse", "main")
     refresh("the first promoted model; v0.1.0 is promoted")
     assert colleague.git("tag").split() == ["generator#prod#1", "generator@v0.1.0"]
@@ -107,9 +106,6 @@ def test_only_a_better_model_is_promoted(colleague, elsewhere, server, prefect):
     assert [dep["md5"] for dep in read if dep["path"] == "data/l"] == [after]
     metrics = json.loads(colleague.git("show", "refresh:metrics.json"))
     assert metrics["model"]["combined_score"] == scores["combined_score"]["new"]
-    fetched = server.path / "fetched.safetensors"
-    server.dvc("artifacts", "get", str(colleague.path), "generator", "--stage", "prod", "--out", str(fetched))
-    assert fetched.read_bytes() == (clone.path / "models/generator.safetensors").read_bytes()
 
     (colleague.path / "params.yaml").write_text(params, encoding="utf-8")
     commit(colleague, "Small ones again")
@@ -135,10 +131,6 @@ def test_only_a_better_model_is_promoted(colleague, elsewhere, server, prefect):
     result = other.run(*REFRESH, **prefect.environment)
     assert "nothing changed; v0.1.0 stays promoted" in result.stdout  # it took up what the first server had published
 
-    told = prefect.events("colorizer.model.")  # by other tests on the same server too
-    events = [event for event in told if {part["prefect.resource.id"] for part in event["related"]} & {*runs}]
-    assert [event["event"].rpartition(".")[2] for event in events] == ["promoted", "promoted", "kept"]
-    assert events[1]["payload"]["version"] == "v0.2.0"
     assert server.git("rev-parse", "main") == users_branch
     assert not server.git("status", "--short", "--untracked-files=no")
 
@@ -165,31 +157,41 @@ def test_each_copy_of_a_project_refreshes_itself_by_an_alias_of_git_too(committe
     assert second.git("log", "--format=%an", "-1", "refresh") == "test\n"
 
 
-def test_it_fine_tunes_the_promoted_model_when_something_has_changed(committed, prefect):
-    committed.dvc("add", "data/l", "data/ab")
-    commit(committed, "Versioned photographs")
-
+def test_what_is_better_is_published_and_fine_tuned_when_something_has_changed(colleague, server, prefect):
     def refresh(*options: str, check: bool = True) -> str:
-        return committed.run(*REFRESH[:4], *options, check=check, **prefect.environment).stdout
+        printed = server.run(*REFRESH, *options, check=check, **prefect.environment).stdout
+        runs.append(f"prefect.flow-run.{run_id(printed)}")
+        return printed
 
+    runs: list[str] = []
     told = refresh("--from-promoted", check=False)
     assert "no model is promoted yet: refresh once without fine-tuning (--from-promoted)" in told
     assert "epochs is for from_promoted" in refresh("--epochs", "1", check=False)
-    refresh()
+    assert "the first promoted model; v0.1.0 is promoted" in refresh()
+    assert colleague.git("tag").split() == ["generator#prod#1", "generator@v0.1.0"]
 
-    committed.edit_params(l1_weight="90.0")
-    commit(committed, "Another recipe")
+    colleague.edit_params(l1_weight="90.0")
+    commit(colleague, "Another recipe")
     assert "v0.2.0 is promoted" in refresh("--from-promoted", "--epochs", "1", "--margin", "-100")
-    params = read_yaml(committed, "refresh", "params.yaml")["train"]
+    params = read_yaml(colleague, "refresh", "params.yaml")["train"]
     assert (params["start_from"], params["epochs"], params["l1_pretrain_epochs"]) == ("generator@v0.1.0", 1, 0)
-    ancestry = read_checkpoint(find_model(committed.path, "generator#prod")).ancestry
-    assert [model["name"] for model in ancestry] == ["generator@v0.1.0"]
+    promoted = find_model(server.path, "generator#prod")
+    assert [model["name"] for model in read_checkpoint(promoted).ancestry] == ["generator@v0.1.0"]
+    fetched = server.path / "fetched.safetensors"
+    server.dvc("artifacts", "get", str(colleague.path), "generator", "--stage", "prod", "--out", str(fetched))
+    assert fetched.read_bytes() == promoted.read_bytes()
 
-    committed.edit_params(evaluate__sheet_images="2")  # of which no model learns anything
-    commit(committed, "Fewer pictures")
+    colleague.edit_params(evaluate__sheet_images="2")  # of which no model learns anything
+    commit(colleague, "Fewer pictures")
     assert "of v0.2.0 on the same test images; v0.2.0 is promoted" in refresh("--from-promoted", "--epochs", "1")
-    assert read_yaml(committed, "refresh", "params.yaml")["train"]["start_from"] == "generator@v0.1.0"
-    assert read_yaml(committed, "main", "params.yaml")["train"]["start_from"] is None
+    assert prefect.run(runs[-1].rpartition(".")[2])["state"]["name"] == "Kept"
+    assert read_yaml(colleague, "refresh", "params.yaml")["train"]["start_from"] == "generator@v0.1.0"
+    assert read_yaml(colleague, "main", "params.yaml")["train"]["start_from"] is None
+
+    told = prefect.events("colorizer.model.")  # by other tests on the same server too
+    events = [event for event in told if {part["prefect.resource.id"] for part in event["related"]} & {*runs}]
+    assert [event["event"].rpartition(".")[2] for event in events] == ["promoted", "promoted", "kept"]
+    assert events[1]["payload"]["version"] == "v0.2.0"
 
 
 @pytest.mark.parametrize(
