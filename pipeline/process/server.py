@@ -3,6 +3,7 @@
 import base64
 import http.client
 import os
+import random
 import re
 import socket
 import sys
@@ -11,7 +12,7 @@ import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from pipeline.process.children import Child
 LOOPBACK = "127.0.0.1"
 LOOPBACK_NAMES = (LOOPBACK, "localhost")
 SECONDS_TO_START = 120
+_PORTS = range(20_000, 32_768)  # systems give outgoing connections those above
 _SECONDS_TO_ANSWER = 60  # a server that is busy takes its time
 HOME = Path("scratch", "prefect")
 
@@ -155,7 +157,9 @@ def _refuse_wrong_password(url: str, password: str) -> None:
 
 
 def free_port() -> int:
-    """Find a port of loopback that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return probe.getsockname()[1]
+    """Find a port of loopback that nobody listens at, and that no outgoing connection takes before a server does."""
+    for port in random.SystemRandom().sample(_PORTS, k=100):
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind((LOOPBACK, port))
+            return port
+    raise UserError(f"no port of {LOOPBACK} is free for a Prefect server: start one, and name it in PREFECT_API_URL")

@@ -140,7 +140,7 @@ def start_server(home: Path) -> StartedServer:
     guard = start_guarded(command, home / "log", settings)
     _guards.append(guard)
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and guard.poll() is None:
         try:
             if httpx.get(f"{url}/api/health").status_code in (200, 401):
                 return StartedServer(url, guard)

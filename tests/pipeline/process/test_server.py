@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from pipeline.process.server import make_home
+from pipeline.process.server import free_port, make_home
 from tests.support.imports import ROOT
 from tests.support.workspace import BIN, Workspace
 
@@ -31,6 +31,10 @@ def test_the_folder_of_the_server_is_made_in_a_fresh_clone(tmp_path, monkeypatch
     make_home(tmp_path)
     assert os.environ["PREFECT_HOME"] == str(tmp_path / "scratch" / "prefect")
     assert (tmp_path / "scratch" / "prefect").is_dir()
+
+
+def test_a_free_port_is_none_that_an_outgoing_connection_may_take_meanwhile():
+    assert all(free_port() < 32_768 for _ in range(20))  # where Linux begins; macOS and Windows do at 49,152
 
 
 def test_a_damaged_database_is_named(committed, tmp_path):
