@@ -10,7 +10,8 @@ TRAIN_IMAGES, VALIDATION_IMAGES = Path("data/split/train.csv"), Path("data/split
 TEST_IMAGES = Path("data/split/test.csv")
 ENCODED_IMAGES = Path("data/encoded.npy")
 
-PRETRAINED, START_MODEL = Path("pretrained"), Path("models/start.safetensors")
+PRETRAINED = Path("pretrained")
+START_MODEL, START_NAME = Path("models/start.safetensors"), Path("models/start.json")
 MODEL, CHECKPOINTS = Path("models/generator.safetensors"), Path("models/checkpoints")
 MODEL_CARD, CARD_EXAMPLES = Path("models/README.md"), Path("models/examples.png")
 

@@ -66,7 +66,7 @@ def train(params: Params) -> None:
                 num_features=gan.generator.num_features(data.image_shape),
             )
             data = replace(data, encoded=encoded)
-        start = open_start_model(paths.START_MODEL, options.start_from)
+        start = open_start_model(paths.START_MODEL, paths.START_NAME, options.start_from)
         if start:
             begin_from(start, gan, data.normalization, image_shape=data.image_shape, encoded=data.encoded is not None)
         if group.rank == 0:
@@ -91,6 +91,7 @@ def lead(gan: GAN, data: TrainingData, options: Train, start: StartModel | None)
             recipe=gan.recipe,
             monitor=options.monitor,
             ask=options.ask,
+            rate_param="train.start_learning_rate" if start and options.start_learning_rate else "train.learning_rate",
             check_parent=check_parent,
         )
         if decisions.asks or decisions.undeclared:

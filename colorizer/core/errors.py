@@ -17,6 +17,9 @@ _NO_MEMORY = re.compile(
 )
 
 
+DIVERGED = "training diverged"  # begins the message of a DivergedError, and tells it in the output of a process
+
+
 class UserError(ValueError):
     """Raised for a user's mistake; the message says what was wrong, where, and what to do.
 

@@ -24,7 +24,8 @@ class Decisions:
     """All decisions about one training: those declared in params.yaml, and the answers given since.
 
     Answers are kept in the scratch folder until they are declared as well. `check_parent` is called while a program
-    has not answered yet; it may end the training by raising. `asks` is True if somebody is asked.
+    has not answered yet; it may end the training by raising. `asks` is True if somebody is asked. `rate_param` is the
+    key of params.yaml with the first epoch's learning rate.
     """
 
     def __init__(
@@ -36,10 +37,11 @@ class Decisions:
         recipe: Recipe,
         monitor: str,
         ask: bool,
+        rate_param: str = "train.learning_rate",
         check_parent: Callable[[], None] = lambda: None,
     ) -> None:
         self._scratch, self._recipe, self._monitor, self._check_parent = scratch, recipe, monitor, check_parent
-        self._declared, self._answered = list(declared), list(answered)
+        self._declared, self._answered, self._rate_param = list(declared), list(answered), rate_param
         self._questions = Path(os.environ[FOLDER_VARIABLE]) if FOLDER_VARIABLE in os.environ else None
         self.asks = bool(self._questions) or (ask and sys.stdin.isatty() and sys.stderr.isatty())
         if ask and not self.asks:
@@ -85,7 +87,7 @@ class Decisions:
         """Say what is kept after this epoch diverged, and how to continue: a part of an error message."""
         rate = self.learning_rate_at(epoch)
         if epoch == 1:
-            return f"no epoch is finished yet: lower train.learning_rate in params.yaml, for example to {rate / 10:g}"
+            return f"no epoch is finished yet: lower {self._rate_param} in params.yaml, for example to {rate / 10:g}"
         good = epoch - 1
         advised = replace(self._about(good) or Decision(epoch=good), learning_rate=rate / 10)
         return (

@@ -33,7 +33,7 @@ class Validator:
         def predict_finite(lightness: NDArray[np.uint8]) -> NDArray[np.float32]:
             chroma = predict(lightness)
             if not np.isfinite(chroma).all():
-                raise DivergedError("training diverged: the output is not finite")
+                raise DivergedError("the output is not finite")
             return chroma
 
         evaluation = evaluate_images(

@@ -69,7 +69,10 @@ def find_model_and_card(folder: Path, name: str) -> tuple[Path, Path, Path]:
 
 
 def find_pinned_name(folder: Path, name: str) -> str:
-    """Find the version that a registered name stands for now: `generator#prod` -> `generator@v1.0.0`."""
+    """Find the version that a registered name stands for now: `generator#prod` -> `generator@v1.0.0`.
+
+    Raises UserError when there is no such version.
+    """
     return f"{MODEL}@{_find_version(folder, name).name}"
 
 

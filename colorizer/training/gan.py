@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from colorizer.core.errors import UserError
+from colorizer.core.errors import DIVERGED, UserError
 from colorizer.networks.devices import Precision, autocast
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator, build_generator
@@ -32,6 +32,9 @@ LOSSES = ("discriminator_loss", "adversarial_loss", "l1_loss", "swd_loss")
 
 class DivergedError(UserError):
     """Losses, weights or output are no longer finite; the message says which."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{DIVERGED}: {what}")
 
 
 class GAN:
@@ -207,5 +210,5 @@ class _LossMeans:
         totals = self._group.all_reduce(torch.stack(list(self._sums.values()))).tolist()
         means = {name: total / self._num_images for name, total in zip(self._sums, totals, strict=True)}
         if not all(math.isfinite(mean) for mean in means.values()):
-            raise DivergedError(f"training diverged: {', '.join(f'{name} {mean:.4g}' for name, mean in means.items())}")
+            raise DivergedError(f"{', '.join(f'{name} {mean:.4g}' for name, mean in means.items())}")
         return means

@@ -4,6 +4,7 @@ Its generator is the moving average that was saved, and the discriminator is tha
 anew: what they had gathered was about other images.
 """
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,12 +39,22 @@ class StartModel:
         return [parent, *self.checkpoint.ancestry]
 
 
-def open_start_model(path: Path, name: str | None) -> StartModel | None:
-    """Read the model that stage start has put at `path`; None if params.yaml names none."""
+def open_start_model(path: Path, name_file: Path, name: str | None) -> StartModel | None:
+    """Read the model that stage start has put at `path`; None if params.yaml names none.
+
+    `name_file` is what the stage says of it: `{"start_from": "generator@v1.0.0"}`, or null. Raises UserError when there
+    is none, or when it is another model than `name`.
+    """
+    if not path.is_file() or not name_file.is_file():
+        raise UserError(f"{name_file} or {path} is missing: run `dvc repro start`")
+    fetched = json.loads(name_file.read_text(encoding="utf-8"))["start_from"]
+    if fetched != name:
+        raise UserError(
+            f"train.start_from is {name or 'null'}, but stage start has fetched {fetched or 'no model'}: run "
+            "`dvc repro start`"
+        )
     if name is None:
         return None
-    if not path.is_file():
-        raise UserError(f"{path} is missing: run `dvc repro start`")
     return StartModel(name=name, checkpoint=read_checkpoint(path), sha256=file_digest(path))
 
 
@@ -87,9 +98,10 @@ def begin_from(
 
 
 def all_learnt_from(start: StartModel | None, images: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
-    """The hashes of all images that weights have learnt from: of these images, and of the start model's, sorted.
+    """Return the hashes of all images that weights have learnt from: of these images, and of the start model's.
 
-    None if the start model does not know its own: then nobody knows all.
+    `images` is (N,) uint64; so is the result, sorted and without copies. None if the start model does not know its
+    own: then nobody knows all.
     """
     if start is None:
         return np.unique(images)

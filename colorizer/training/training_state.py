@@ -41,7 +41,7 @@ def check_finite(gan: GAN) -> None:
     """
     for name, tensor in _tensors(gan).items():
         if not tensor.isfinite().all():
-            raise DivergedError(f"training diverged: {name} is not finite")
+            raise DivergedError(f"{name} is not finite")
 
 
 def _tensors(gan: GAN) -> dict[str, Tensor]:

@@ -44,10 +44,11 @@ def test_after_the_last_epoch_neither_learning_rate_nor_stop_is_asked():
     assert answers("s", "n", is_last=True)[0] == Decision(epoch=3, save=False)
 
 
-def test_when_the_first_epoch_diverges_there_is_nothing_to_go_on_from(tmp_path):
-    decisions = Decisions(Scratch(tmp_path), [], [], recipe=RECIPE, monitor="combined_score", ask=False)
+@pytest.mark.parametrize("key", ["train.learning_rate", "train.start_learning_rate"])
+def test_when_the_first_epoch_diverges_there_is_nothing_to_go_on_from(tmp_path, key):
+    decisions = Decisions(Scratch(tmp_path), [], [], recipe=RECIPE, monitor="combined_score", ask=False, rate_param=key)
     assert decisions.after_divergence(1) == (
-        "no epoch is finished yet: lower train.learning_rate in params.yaml, for example to 6e-05"
+        f"no epoch is finished yet: lower {key} in params.yaml, for example to 6e-05"
     )
 
 

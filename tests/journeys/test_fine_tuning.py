@@ -86,7 +86,7 @@ def test_a_registered_name_becomes_its_version_and_a_changed_file_is_noticed(giv
     assert "start: generator#prod is generator@v0.1.0, which now stands in params.yaml" in given.dvc("repro").stdout
     assert "start_from: generator@v0.1.0" in (given.path / "params.yaml").read_text(encoding="utf-8")
     assert lock(given, "start")["params"]["params.yaml"] == {"train.start_from": "generator@v0.1.0"}
-    assert lock(given, "start")["outs"][0]["md5"] == digest
+    assert {out["path"]: out["md5"] for out in lock(given, "start")["outs"]}["models/start.safetensors"] == digest
     assert "up to date" in given.dvc("status").stdout
     assert read_checkpoint(given.path / MODEL).ancestry[0]["name"] == "generator@v0.1.0"
 
@@ -101,8 +101,12 @@ def test_a_registered_name_becomes_its_version_and_a_changed_file_is_noticed(giv
     assert "(registered: generator@v0.1.0)" in refused.stdout
 
 
-def test_test_images_that_it_has_learnt_from_are_refused(given):
+def test_test_images_that_it_has_learnt_from_are_refused_and_validation_images_counted(given):
     begin_from(given, GIVEN)
+    given.edit_params(split__seed="1")  # which draws the validation images
+    told = given.dvc("repro", "start").stdout
+    [known] = re.findall(r"has learnt from (\d+) of the 8 validation images: validation scores are too good", told)
+    assert 0 < int(known) <= 8
     given.edit_params(shuffle="true")
     refused = given.dvc("repro", "train", check=False)
     assert refused.returncode
