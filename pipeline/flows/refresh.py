@@ -59,7 +59,7 @@ def refresh(
         criterion: the score on the test images that decides
         margin: by how much the new model has to be better
         publish: send data to the DVC remote, then branch and tags to the git remote `origin`
-        from_promoted: fine-tune the promoted model, where data or code changed, instead of training from random weights
+        from_promoted: fine-tune the promoted model, where data, code or epochs changed, in place of training anew
         epochs: how many epochs to fine-tune; those of params.yaml when left out
     """
     folder = Path.cwd()
@@ -77,15 +77,18 @@ def refresh(
             share_cache(folder, clone.path, is_repository=True)
             share_logs(folder, clone.path)
             current = promoted(clone.path)
+            tuned = None
             if from_promoted:
                 if current is None:
                     raise UserError("no model is promoted yet: refresh once without fine-tuning (--from-promoted)")
-                take_up_last_refresh(clone)
+                epochs = epochs or read_params(clone.path / PARAMS_FILE).train.epochs
+                tuned = take_up_last_refresh(clone)
             if publish:
                 refuse_missing_remote(clone.path)
             _bring_data(folder, clone.path, children)
             plan = read_plan(clone.path, children)
-            if from_promoted and current and any(stage.reason for stage in plan if stage.name not in _TEACH_NOTHING):
+            learns = any(stage.reason for stage in plan if stage.name not in _TEACH_NOTHING)
+            if from_promoted and current and epochs and (learns or tuned not in (None, epochs)):
                 begin_from_promoted(clone, commit, current, epochs)
                 plan = read_plan(clone.path, children)
             states = run_stages(Build(clone.path, children), plan)

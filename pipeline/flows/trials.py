@@ -11,6 +11,7 @@ from prefect.futures import as_completed
 from prefect.states import Cancelled, Completed, State
 from prefect.task_runners import TaskRunner
 
+from colorizer.core.errors import DIVERGED
 from pipeline.process.children import Children
 from pipeline.process.commands import RETRY_WHEN_KILLED, failed, follow
 from pipeline.process.dvc_command import DVC
@@ -37,6 +38,9 @@ class Plan(Protocol):
     def record(self, candidate: Candidate, scores: Scores) -> None:
         """Take the scores of a candidate that is done."""
 
+    def give_up(self, candidate: Candidate) -> None:
+        """Take note of a candidate whose training diverges, however often it is tried."""
+
 
 class Grid:
     """Tries candidates that are known from the beginning."""
@@ -50,6 +54,9 @@ class Grid:
 
     def record(self, candidate: Candidate, scores: Scores) -> None:
         self.scores[candidate] = scores
+
+    def give_up(self, candidate: Candidate) -> None:
+        """Nothing depends on it."""
 
 
 def train_all(
@@ -98,6 +105,8 @@ def train_all(
                 if state.is_completed():
                     refuse_other_contents(candidate.workspace, contents)
                     plan.record(candidate, state.result())
+                if state.is_failed() and DIVERGED in (state.message or ""):
+                    plan.give_up(candidate)
                 if state.is_cancelled():
                     waiting = iter(())  # a search would choose without these scores
                 told = state.message if state.is_completed() else str(state.name).lower()

@@ -33,6 +33,10 @@ def task_runner(dask: str | None, at_once: int) -> TaskRunner[Any]:
         return DaskTaskRunner(cluster_kwargs={"n_workers": at_once, "threads_per_worker": 1, "dashboard_address": None})
     try:
         workers = asyncio.run(asyncio.wait_for(_count_workers(dask), _SECONDS_TO_CONNECT))
+    except TypeError as error:  # "TLS expects a `ssl_context` argument"
+        raise UserError(
+            f"{dask} is encrypted: set certificates, distributed.comm.tls in Dask's configuration"
+        ) from error
     except (OSError, TimeoutError, ValueError) as error:
         raise UserError(
             f"no Dask scheduler answers at {dask}: give its address, tcp://10.0.0.1:8786 for example, or `local`"
@@ -58,8 +62,10 @@ async def _count_workers(address: str) -> int:
     Dask's Client waits for ever for a program that takes the connection and says nothing.
     """
     from distributed.core import rpc
+    from distributed.security import Security
 
-    async with rpc(address, timeout=_SECONDS_TO_CONNECT) as other:
+    encryption = Security().get_connection_args("client")  # as Dask's configuration says, for addresses of tls://
+    async with rpc(address, timeout=_SECONDS_TO_CONNECT, connection_args=encryption) as other:
         identity = await other.identity()
         if identity["type"] != "Scheduler":
             raise ValueError("a worker's address")

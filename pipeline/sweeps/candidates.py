@@ -10,12 +10,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from colorizer.core.errors import UserError
 from colorizer.core.files import write_text
 from colorizer.epochs.retention import chosen_epoch
+from colorizer.models.registry import find_pinned_name, is_registered
 from settings.params import Params
 from settings.params_file import flat, read_params, write_params
 from settings.paths import HISTORY
@@ -94,23 +96,40 @@ def read_candidates(
     combined = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())] if grid else []
     if not combined and not listed:
         raise UserError("nothing to try: give candidates, or a grid with a value for each of its keys")
-    read_base(folder)
-    chosen = [make_candidate(folder, parent, overrides, contents) for overrides in [*combined, *listed]]
+    base = read_base(folder)
+    chosen = [make_candidate(folder, parent, overrides, contents, base) for overrides in [*combined, *listed]]
     return list(dict.fromkeys(chosen))
 
 
 def read_base(folder: Path) -> Params:
-    """Read the params that the candidates change. Raises UserError when their trainings could not be compared."""
+    """Read the params that the candidates change, with the version of the model that they begin from.
+
+    Raises UserError when their trainings could not be compared.
+    """
     params = read_params(folder / "params.yaml")
     if not params.split.validation:
         raise UserError("a sweep ranks by validation scores: set split.validation in params.yaml")
     if params.train.decisions:
         raise UserError("train.decisions in params.yaml would decide for every candidate: set them to [] first")
-    return params
+    start_from = pin(folder, params.train.start_from)
+    return params.model_copy(update={"train": params.train.model_copy(update={"start_from": start_from})})
 
 
-def make_candidate(folder: Path, parent: Path, overrides: Mapping[str, Any], contents: Mapping[str, str]) -> Candidate:
-    """Write and check the params.yaml of a candidate.
+def pin(folder: Path, name: str | None) -> str | None:
+    """Find the version that a registered name means when the sweep begins, for all its trainings.
+
+    The path of a file, or None, stays as it is. Raises UserError when there is no such version.
+    """
+    return _pin(folder, name) if name and is_registered(name) else name
+
+
+_pin = cache(find_pinned_name)
+
+
+def make_candidate(
+    folder: Path, parent: Path, overrides: Mapping[str, Any], contents: Mapping[str, str], base: Params
+) -> Candidate:
+    """Write and check the params.yaml of a candidate: `base`, as `read_base` gives it, with the overrides.
 
     Its workspace is a folder of `parent`, named by the hash of its settings and of the raw arrays' `contents`. Raises
     UserError, and leaves no new folder, when the settings cannot be tried or are not valid.
@@ -119,11 +138,13 @@ def make_candidate(folder: Path, parent: Path, overrides: Mapping[str, Any], con
     for key in changed:
         if not key.startswith("train.") or key in _FIXED:
             raise UserError(f"{key} cannot be tried: a sweep compares trainings by the same images and criterion")
+    if isinstance(start_from := changed.get("train.start_from"), str):
+        changed["train.start_from"] = pin(folder, start_from)
     candidate = name_candidate(parent, json.dumps(changed), contents)
     workspace = candidate.workspace
     params_file = workspace / "params.yaml"
     try:
-        write_params(changed, params_file, base=folder / "params.yaml")
+        write_params({"train.start_from": base.train.start_from, **changed}, params_file, base=folder / "params.yaml")
     except UserError as error:
         with suppress(OSError):  # it holds an earlier sweep
             workspace.rmdir()

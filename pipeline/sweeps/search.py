@@ -6,6 +6,7 @@ own, so a search that was stopped goes on as if it had not been. Optuna is impor
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,8 +20,7 @@ from ruamel.yaml import YAML
 from colorizer.core.digests import file_digest, fingerprint
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write
-from colorizer.models.registry import find_pinned_name, is_registered
-from pipeline.sweeps.candidates import Candidate, Scores, make_candidate, name_candidate, read_base
+from pipeline.sweeps.candidates import Candidate, Scores, make_candidate, name_candidate, pin, read_base
 from pipeline.sweeps.pruning import FIRST_AT_RANDOM, Pruner, open_journal
 from pipeline.sweeps.ranges import Range
 from settings.params import Params
@@ -46,12 +46,12 @@ class Search:
         total: int,
     ) -> None:
         self._folder, self._parent, self._values, self._contents = folder, parent, values, contents
-        params = read_base(folder)
-        self.total, self._seed, self._journal = total, params.train.seed, parent / _JOURNAL
+        base = self._base = read_base(folder)
+        self.total, self._seed, self._journal = total, base.train.seed, parent / _JOURNAL
         self._refuse_invalid_ends()
         _mend(self._journal)
         self._study = optuna.create_study(
-            storage=open_journal(self._journal), study_name=self._identify(params), load_if_exists=True
+            storage=open_journal(self._journal), study_name=self._identify(base), load_if_exists=True
         )
         self.scores: dict[Candidate, Scores] = {}
         self._begun: list[FrozenTrial] = []
@@ -67,11 +67,17 @@ class Search:
     def candidates(self) -> Iterator[tuple[Candidate, Pruner]]:
         """Yield candidates to train, with what may stop them; each is chosen when it is asked for.
 
-        Settings that were chosen before are not trained again.
+        Settings that were chosen before are not trained again. Raises UserError when params.yaml or anything else that
+        decides the scores has changed meanwhile.
         """
         while trial := self._next():
+            if self._identify(read_base(self._folder)) != self._study.study_name:
+                raise UserError(
+                    "params.yaml, code or a model to begin from has changed since the search began, so its trainings "
+                    "could not be compared: undo that and start it again to go on, or start it again to begin anew"
+                )
             try:
-                candidate = make_candidate(self._folder, self._parent, self._suggest(trial), self._contents)
+                candidate = make_candidate(self._folder, self._parent, self._suggest(trial), self._contents, self._base)
             except UserError as error:
                 logger.warning("left out: %s", error)
                 self._study.tell(trial, state=TrialState.FAIL)
@@ -91,6 +97,11 @@ class Search:
         self.scores[candidate] = scores
         for trial in self._open.pop(candidate):
             self._record(trial, scores)
+
+    def give_up(self, candidate: Candidate) -> None:
+        """Take it into the study that a candidate has no scores, and never will: its training diverges."""
+        for trial in self._open.pop(candidate):
+            self._study.tell(trial.number, math.inf)
 
     def _record(self, trial: Trial, scores: Scores) -> None:
         trial.set_user_attr("scores", asdict(scores))
@@ -138,7 +149,8 @@ class Search:
         }
         with TemporaryDirectory() as temporary:
             for end in (0, 1):
-                make_candidate(self._folder, Path(temporary), {key: pair[end] for key, pair in ends.items()}, {})
+                tried = {key: pair[end] for key, pair in ends.items()}
+                make_candidate(self._folder, Path(temporary), tried, {}, self._base)
 
     def _identify(self, params: Params) -> str:
         """Name the study by all that its scores depend on beside the settings."""
@@ -163,11 +175,9 @@ class Search:
         return [name for name in (params.train.start_from, *(() if isinstance(tried, Range) else tried)) if name]
 
     def _identify_start(self, name: str) -> str | None:
-        """What a model to begin from is now: the version that a registered name means, or the content of the file."""
-        if is_registered(name):
-            return find_pinned_name(self._folder, name)
+        """The content of the file to begin from, or the version that a registered name means."""
         file = self._folder / name
-        return file_digest(file) if file.is_file() else None
+        return file_digest(file) if file.is_file() else pin(self._folder, name)
 
 
 def _mend(journal: Path) -> None:

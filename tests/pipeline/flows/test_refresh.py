@@ -188,10 +188,14 @@ def test_what_is_better_is_published_and_fine_tuned_when_something_has_changed(c
     assert read_yaml(colleague, "refresh", "params.yaml")["train"]["start_from"] == "generator@v0.1.0"
     assert read_yaml(colleague, "main", "params.yaml")["train"]["start_from"] is None
 
-    told = prefect.events("colorizer.model.")  # by other tests on the same server too
-    events = [event for event in told if {part["prefect.resource.id"] for part in event["related"]} & {*runs}]
-    assert [event["event"].rpartition(".")[2] for event in events] == ["promoted", "promoted", "kept"]
-    assert events[1]["payload"]["version"] == "v0.2.0"
+    def told() -> list[dict[str, Any]]:
+        """The events of these runs: other tests have theirs on the same server."""
+        events = prefect.events("colorizer.model.")
+        return [event for event in events if {part["prefect.resource.id"] for part in event["related"]} & {*runs}]
+
+    wait_until(lambda: len(told()) == 3)
+    assert [event["event"].rpartition(".")[2] for event in told()] == ["promoted", "promoted", "kept"]
+    assert told()[1]["payload"]["version"] == "v0.2.0"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,13 @@ def test_a_scheduler_without_workers():
             task_runner(address, at_once=1)
 
 
+def test_an_encrypted_cluster_without_certificates():
+    with pytest.raises(
+        UserError, match=r"tls://127.0.0.1:8786 is encrypted: set certificates, distributed.comm.tls in"
+    ):
+        task_runner("tls://127.0.0.1:8786", at_once=1)
+
+
 def test_workers_elsewhere_have_as_many_threads_as_they_were_given(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert threads_per_task("tcp://10.0.0.1:8786", at_once=2) == {}

@@ -8,6 +8,7 @@ from colorizer.core.errors import UserError
 from pipeline.sweeps.candidates import Candidate, Scores, read_candidates, read_scores, write_ranking
 from settings.params_file import read_params, write_params
 from tests.support.imports import ROOT
+from tests.support.workspace import Workspace
 
 
 @pytest.fixture
@@ -32,6 +33,31 @@ def test_every_combination_is_tried_once_beside_what_is_listed(folder):
     assert chosen[3].options == "--set train.l1_pretrain_epochs=10 --set train.learning_rate=0.0006"
     again = read_candidates(folder, folder / "sweep", {}, [{"train.epochs": 17}], {})
     assert again == chosen[4:]
+
+
+def test_a_registered_name_means_one_version_in_all_trainings_of_a_sweep(folder):
+    """Whatever is promoted meanwhile."""
+    project = Workspace(folder)
+    for command in ("init --quiet", "config user.name a", "config user.email a@example.com", "add --all"):
+        project.git(*command.split())
+
+    def promote(version: str) -> None:
+        project.git("commit", "--quiet", "--allow-empty", "--message", version)
+        project.run("gto", "register", "generator", "HEAD", "--version", version)
+        project.run("gto", "assign", "generator", "--version", version, "--stage", "prod")
+
+    def begun_from(chosen: list[Candidate]) -> list[str | None]:
+        return [read_params(candidate.workspace / "params.yaml").train.start_from for candidate in chosen]
+
+    promote("v0.1.0")
+    write_params({"train.start_from": "generator#prod"}, folder / "params.yaml")
+    grid = {"train.learning_rate": [0.0003, 0.0006]}
+    assert begun_from(read_candidates(folder, folder / "sweep", grid, [], {})) == ["generator@v0.1.0"] * 2
+    promote("v0.2.0")
+    listed = [{"train.start_from": "generator#prod"}, {"train.start_from": None}]
+    chosen = read_candidates(folder, folder / "sweep", grid, listed, {})
+    assert begun_from(chosen) == [*["generator@v0.1.0"] * 3, None]
+    assert chosen[2].name == 'start_from="generator@v0.1.0"'
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,32 @@ def test_a_training_without_a_score_is_tried_first_when_the_search_goes_on(folde
     assert len(again) == 3
 
 
+def test_a_training_that_diverges_is_not_tried_again_and_says_where_not_to_look(folder):
+    search = open_search(folder, FIRST_AT_RANDOM + 4)
+    rates = []
+    for candidate, pruner in search.candidates():
+        rates.append(candidate.overrides["train.learning_rate"])
+        if rates[-1] > 1e-3:
+            search.give_up(candidate)
+        else:
+            search.record(candidate, train(candidate, pruner))
+    assert len(rates) == FIRST_AT_RANDOM + 4
+    assert not list(open_search(folder, FIRST_AT_RANDOM + 4).candidates())
+    assert max(rates[:FIRST_AT_RANDOM]) > 1e-3
+    assert mean(map(math.log10, rates[FIRST_AT_RANDOM:])) < mean(map(math.log10, rates[:FIRST_AT_RANDOM]))
+
+
+def test_params_that_change_meanwhile_end_the_search(folder):
+    candidates = open_search(folder, 3).candidates()
+    next(candidates)
+    before = (folder / "params.yaml").read_bytes()
+    write_params({"train.batch_size": 8}, folder / "params.yaml")
+    with pytest.raises(UserError, match=r"params.yaml, code or a model to begin from has changed since the search"):
+        next(candidates)
+    (folder / "params.yaml").write_bytes(before)
+    assert len(list(carry_out(open_search(folder, 3)))) == 3
+
+
 def test_the_same_settings_are_trained_once(folder):
     values = {"train.epochs": Range(low=4, high=5, log=False)}
     search = Search(folder, folder / "sweep", values, {}, 6)

@@ -24,11 +24,14 @@ def clone_of(project: Workspace) -> tuple[Clone, str]:
     return clone, commit
 
 
-def test_epochs_left_out_are_those_of_the_commit_and_not_of_the_last_refresh(project):
-    for epochs, expected in ((1, (1, 1)), (None, (6, 3)), (8, (8, 3))):
+def test_what_the_last_refresh_set_is_known_and_does_not_stay(project):
+    last = None
+    for epochs, expected in ((1, (1, 1)), (6, (6, 3)), (8, (8, 3))):
         clone, commit = clone_of(project)
         clone.restore(commit, "params.yaml")
-        take_up_last_refresh(clone)
+        assert read_params(clone.path / "params.yaml").train.epochs == 6
+        assert take_up_last_refresh(clone) == last
+        last = epochs
         begin_from_promoted(clone, commit, Version(name="v0.1.0", commit=commit), epochs)
         options = read_params(clone.path / "params.yaml").train
         assert (options.epochs, options.decay_epochs) == expected
@@ -46,5 +49,5 @@ def test_params_of_an_earlier_version_of_the_project_are_taken_up(project):
     clone.hand_over()
     clone, commit = clone_of(project)
     clone.restore(commit, "params.yaml")
-    take_up_last_refresh(clone)
+    assert take_up_last_refresh(clone) is None
     assert read_params(params).train.epochs == 5
