@@ -52,7 +52,17 @@ def measure_checkpoints(folder: Path, size: int) -> None:
     gan.step(batch, adversarial=True)
     checkpoint, state = folder / "checkpoint", folder / "state"
     started = time.monotonic()
-    save_generator(checkpoint, gan.generator, Normalization(), image_shape=(64, 64), epoch=1, scores={}, facts={})
+    save_generator(
+        checkpoint,
+        gan.generator,
+        Normalization(),
+        image_shape=(size, size),
+        epoch=1,
+        scores={},
+        facts={},
+        discriminator=gan.discriminator,
+        learnt_from=np.arange(20_000, dtype=np.uint64),
+    )
     report("write one epoch's checkpoint", started, checkpoint)
     started = time.monotonic()
     save_state(state, gan, {})
