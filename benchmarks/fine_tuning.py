@@ -84,7 +84,10 @@ def main() -> None:
         seeded = {"train.seed": options.seed, "split.test": _TEST}
         project.train("first", {**seeded, "split.train": _FIRST})
         project.train("anew", {"split.train": _ALL})
-        project.train("fine-tuned", {"train.start_from": str(_model("first")), "train.epochs": 1, **_FINE_TUNE})
+        project.train(
+            "fine-tuned",
+            {"train.start_from": str(_model("first")), "train.epochs": 1, "train.decay_epochs": 1, **_FINE_TUNE},
+        )
         project.score("first", "fine-tuned", "anew")
 
         own = Path(temporary, "own")
