@@ -14,7 +14,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.states import Cancelled, Completed, Failed, State
 from pydantic import Field
 
-from colorizer.core.errors import UserError
+from colorizer.core.errors import DIVERGED, UserError
 from pipeline.flows.trials import Grid, Plan, train_all
 from pipeline.process.flow_run import STOPPED, end_in_one_line, end_without_server, holding
 from pipeline.process.task_runners import task_runner, threads_per_task
@@ -63,18 +63,20 @@ def sweep(
             threads = threads_per_task(dask, at_once)
             states = train_all(plan, runner, None if dask else children, at_once, threads, contents)
             end_without_server()
-            chosen = list(dict.fromkeys([*plan.scores, *states]))
+            chosen = list(dict.fromkeys([*plan.scores, *plan.diverged, *states]))
             rows = write_ranking(FOLDER / "ranking.csv", chosen, plan.scores)
             create_table_artifact(rows, key="ranking", description="By the validation score, the smallest first")
     except UserError as error:
         return end_in_one_line(error)
-    return _conclude(states, plan.scores)
+    return _conclude(states, plan)
 
 
-def _conclude(states: Mapping[Candidate, State[Scores]], scores: Mapping[Candidate, Scores]) -> State:
+def _conclude(states: Mapping[Candidate, State[Scores]], plan: Plan) -> State:
+    scores = plan.scores
     if any(state.is_cancelled() for state in states.values()):
         return Cancelled(message=STOPPED)
-    wrong = [candidate for candidate, state in states.items() if not state.is_completed()]
+    wrong = dict.fromkeys(plan.diverged, DIVERGED)
+    wrong |= {candidate: str(state.message) for candidate, state in states.items() if not state.is_completed()}
     trained = {candidate: found for candidate, found in scores.items() if not found.pruned}
     message = f"{len(trained)} of {len(scores) + len(wrong)} trained"
     if pruned := len(scores) - len(trained):
@@ -85,5 +87,6 @@ def _conclude(states: Mapping[Candidate, State[Scores]], scores: Mapping[Candida
         told = "the table is in %s; to take the best: python -m pipeline rebuild %s"
         get_run_logger().info(told, FOLDER / "ranking.csv", best.options)
     if wrong:
-        return Failed(message=f"{message}; failed: {wrong[0].name}: {states[wrong[0]].message}")
+        candidate, told = next(iter(wrong.items()))
+        return Failed(message=f"{message}; failed: {candidate.name}: {told}")
     return Completed(message=message)

@@ -31,13 +31,10 @@ def task_runner(dask: str | None, at_once: int) -> TaskRunner[Any]:
         # Dask would give what its workers start one thread each; tasks here say themselves how many.
         config.set({"distributed.nanny.pre-spawn-environ": {}})
         return DaskTaskRunner(cluster_kwargs={"n_workers": at_once, "threads_per_worker": 1, "dashboard_address": None})
+    encryption = _encryption(dask)
     try:
-        workers = asyncio.run(asyncio.wait_for(_count_workers(dask), _SECONDS_TO_CONNECT))
-    except TypeError as error:  # "TLS expects a `ssl_context` argument"
-        raise UserError(
-            f"{dask} is encrypted: set certificates, distributed.comm.tls in Dask's configuration"
-        ) from error
-    except (OSError, TimeoutError, ValueError) as error:
+        workers = asyncio.run(asyncio.wait_for(_count_workers(dask, encryption), _SECONDS_TO_CONNECT))
+    except (OSError, RuntimeError, TimeoutError, ValueError) as error:
         raise UserError(
             f"no Dask scheduler answers at {dask}: give its address, tcp://10.0.0.1:8786 for example, or `local`"
         ) from error
@@ -56,15 +53,26 @@ def threads_per_task(dask: str | None, at_once: int) -> dict[str, str]:
     return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_once))}
 
 
-async def _count_workers(address: str) -> int:
+def _encryption(address: str) -> dict[str, Any]:
+    """Read from Dask's configuration how to talk to `tls://` addresses. Raises UserError when it cannot be used."""
+    from distributed.security import Security
+
+    try:
+        encryption = Security().get_connection_args("client")
+    except (OSError, ValueError) as error:
+        raise UserError(f"the certificates in Dask's configuration (distributed.comm.tls): {error}") from error
+    if address.startswith("tls:") and not encryption["ssl_context"]:
+        raise UserError(f"{address} is encrypted: set certificates, distributed.comm.tls in Dask's configuration")
+    return encryption
+
+
+async def _count_workers(address: str, encryption: dict[str, Any]) -> int:
     """Ask the scheduler; raises OSError or ValueError when none is there.
 
     Dask's Client waits for ever for a program that takes the connection and says nothing.
     """
     from distributed.core import rpc
-    from distributed.security import Security
 
-    encryption = Security().get_connection_args("client")  # as Dask's configuration says, for addresses of tls://
     async with rpc(address, timeout=_SECONDS_TO_CONNECT, connection_args=encryption) as other:
         identity = await other.identity()
         if identity["type"] != "Scheduler":

@@ -7,10 +7,10 @@ import itertools
 import json
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from settings.paths import HISTORY
 
 # These decide which images are compared, how, or what a person wants: not what is tried.
 _FIXED = ("train.ask", "train.monitor", "train.decisions")
+_START_FROM = "train.start_from"
 _VALIDATION = "validation_"  # begins the names of scores in a history
 
 
@@ -96,40 +97,41 @@ def read_candidates(
     combined = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())] if grid else []
     if not combined and not listed:
         raise UserError("nothing to try: give candidates, or a grid with a value for each of its keys")
-    base = read_base(folder)
-    chosen = [make_candidate(folder, parent, overrides, contents, base) for overrides in [*combined, *listed]]
+    pin = pin_start_models(folder)
+    start_from = pin(read_base(folder).train.start_from)
+    chosen = []
+    for overrides in [*combined, *listed]:
+        changed = flat(overrides)
+        if _START_FROM in changed:
+            changed[_START_FROM] = pin(changed[_START_FROM])
+        chosen.append(make_candidate(folder, parent, changed, contents, start_from))
     return list(dict.fromkeys(chosen))
 
 
 def read_base(folder: Path) -> Params:
-    """Read the params that the candidates change, with the version of the model that they begin from.
-
-    Raises UserError when their trainings could not be compared.
-    """
+    """Read the params that the candidates change. Raises UserError when their trainings could not be compared."""
     params = read_params(folder / "params.yaml")
     if not params.split.validation:
         raise UserError("a sweep ranks by validation scores: set split.validation in params.yaml")
     if params.train.decisions:
         raise UserError("train.decisions in params.yaml would decide for every candidate: set them to [] first")
-    start_from = pin(folder, params.train.start_from)
-    return params.model_copy(update={"train": params.train.model_copy(update={"start_from": start_from})})
+    return params
 
 
-def pin(folder: Path, name: str | None) -> str | None:
-    """Find the version that a registered name means when the sweep begins, for all its trainings.
+def pin_start_models(folder: Path) -> Callable[[Any], Any]:
+    """Return a function that finds the version which a registered name means: `generator#prod` -> `generator@v1.0.0`.
 
-    The path of a file, or None, stays as it is. Raises UserError when there is no such version.
+    It asks once for each name, so all trainings of a sweep begin from the same version. Whatever is no registered name
+    stays as it is. Raises UserError when there is no such version.
     """
-    return _pin(folder, name) if name and is_registered(name) else name
-
-
-_pin = cache(find_pinned_name)
+    find = cache(partial(find_pinned_name, folder))
+    return lambda name: find(name) if isinstance(name, str) and is_registered(name) else name
 
 
 def make_candidate(
-    folder: Path, parent: Path, overrides: Mapping[str, Any], contents: Mapping[str, str], base: Params
+    folder: Path, parent: Path, overrides: Mapping[str, Any], contents: Mapping[str, str], start_from: str | None
 ) -> Candidate:
-    """Write and check the params.yaml of a candidate: `base`, as `read_base` gives it, with the overrides.
+    """Write and check the params.yaml of a candidate: that of `folder`, with this model to begin from, and overrides.
 
     Its workspace is a folder of `parent`, named by the hash of its settings and of the raw arrays' `contents`. Raises
     UserError, and leaves no new folder, when the settings cannot be tried or are not valid.
@@ -138,13 +140,11 @@ def make_candidate(
     for key in changed:
         if not key.startswith("train.") or key in _FIXED:
             raise UserError(f"{key} cannot be tried: a sweep compares trainings by the same images and criterion")
-    if isinstance(start_from := changed.get("train.start_from"), str):
-        changed["train.start_from"] = pin(folder, start_from)
     candidate = name_candidate(parent, json.dumps(changed), contents)
     workspace = candidate.workspace
     params_file = workspace / "params.yaml"
     try:
-        write_params({"train.start_from": base.train.start_from, **changed}, params_file, base=folder / "params.yaml")
+        write_params({_START_FROM: start_from, **changed}, params_file, base=folder / "params.yaml")
     except UserError as error:
         with suppress(OSError):  # it holds an earlier sweep
             workspace.rmdir()

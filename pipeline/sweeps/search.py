@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from colorizer.core.digests import file_digest, fingerprint
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write
-from pipeline.sweeps.candidates import Candidate, Scores, make_candidate, name_candidate, pin, read_base
+from pipeline.sweeps.candidates import Candidate, Scores, make_candidate, name_candidate, pin_start_models, read_base
 from pipeline.sweeps.pruning import FIRST_AT_RANDOM, Pruner, open_journal
 from pipeline.sweeps.ranges import Range
 from settings.params import Params
@@ -45,8 +45,13 @@ class Search:
         contents: Mapping[str, str],
         total: int,
     ) -> None:
-        self._folder, self._parent, self._values, self._contents = folder, parent, values, contents
-        base = self._base = read_base(folder)
+        self._folder, self._parent, self._contents = folder, parent, contents
+        base, self._pin = read_base(folder), pin_start_models(folder)
+        self._start_from = self._pin(base.train.start_from)
+        self._values = {
+            key: given if isinstance(given, Range) else [self._pin(value) for value in given]
+            for key, given in values.items()
+        }
         self.total, self._seed, self._journal = total, base.train.seed, parent / _JOURNAL
         self._refuse_invalid_ends()
         _mend(self._journal)
@@ -54,12 +59,17 @@ class Search:
             storage=open_journal(self._journal), study_name=self._identify(base), load_if_exists=True
         )
         self.scores: dict[Candidate, Scores] = {}
+        self.diverged: set[Candidate] = set()
         self._begun: list[FrozenTrial] = []
         for trial in self._study.trials:
             if "scores" in trial.user_attrs:
                 scores = self.scores[self._known(trial)] = Scores(**trial.user_attrs["scores"])
                 if trial.state == TrialState.RUNNING:  # killed just now
                     self._tell(trial.number, scores)
+            elif "diverged" in trial.user_attrs:
+                self.diverged.add(self._known(trial))
+                if trial.state == TrialState.RUNNING:
+                    self._study.tell(trial.number, math.inf)
             elif trial.state == TrialState.RUNNING:
                 self._begun.append(trial)
         self._open: dict[Candidate, list[Trial]] = {}
@@ -77,7 +87,9 @@ class Search:
                     "could not be compared: undo that and start it again to go on, or start it again to begin anew"
                 )
             try:
-                candidate = make_candidate(self._folder, self._parent, self._suggest(trial), self._contents, self._base)
+                candidate = make_candidate(
+                    self._folder, self._parent, self._suggest(trial), self._contents, self._start_from
+                )
             except UserError as error:
                 logger.warning("left out: %s", error)
                 self._study.tell(trial, state=TrialState.FAIL)
@@ -85,6 +97,8 @@ class Search:
             trial.set_user_attr("settings", candidate.settings)
             if candidate in self.scores:
                 self._record(trial, self.scores[candidate])
+            elif candidate in self.diverged:
+                self._study.tell(trial, math.inf)
             elif candidate in self._open:
                 self._open[candidate].append(trial)
             else:
@@ -99,8 +113,10 @@ class Search:
             self._record(trial, scores)
 
     def give_up(self, candidate: Candidate) -> None:
-        """Take it into the study that a candidate has no scores, and never will: its training diverges."""
+        """Take it into the study that a candidate's training diverges, which is worse than any score."""
+        self.diverged.add(candidate)
         for trial in self._open.pop(candidate):
+            trial.set_user_attr("diverged", True)
             self._study.tell(trial.number, math.inf)
 
     def _record(self, trial: Trial, scores: Scores) -> None:
@@ -150,7 +166,7 @@ class Search:
         with TemporaryDirectory() as temporary:
             for end in (0, 1):
                 tried = {key: pair[end] for key, pair in ends.items()}
-                make_candidate(self._folder, Path(temporary), tried, {}, self._base)
+                make_candidate(self._folder, Path(temporary), tried, {}, self._start_from)
 
     def _identify(self, params: Params) -> str:
         """Name the study by all that its scores depend on beside the settings."""
@@ -177,7 +193,7 @@ class Search:
     def _identify_start(self, name: str) -> str | None:
         """The content of the file to begin from, or the version that a registered name means."""
         file = self._folder / name
-        return file_digest(file) if file.is_file() else pin(self._folder, name)
+        return file_digest(file) if file.is_file() else self._pin(name)
 
 
 def _mend(journal: Path) -> None:

@@ -5,7 +5,14 @@ import shutil
 import pytest
 
 from colorizer.core.errors import UserError
-from pipeline.sweeps.candidates import Candidate, Scores, read_candidates, read_scores, write_ranking
+from pipeline.sweeps.candidates import (
+    Candidate,
+    Scores,
+    pin_start_models,
+    read_candidates,
+    read_scores,
+    write_ranking,
+)
 from settings.params_file import read_params, write_params
 from tests.support.imports import ROOT
 from tests.support.workspace import Workspace
@@ -52,12 +59,15 @@ def test_a_registered_name_means_one_version_in_all_trainings_of_a_sweep(folder)
     promote("v0.1.0")
     write_params({"train.start_from": "generator#prod"}, folder / "params.yaml")
     grid = {"train.learning_rate": [0.0003, 0.0006]}
-    assert begun_from(read_candidates(folder, folder / "sweep", grid, [], {})) == ["generator@v0.1.0"] * 2
-    promote("v0.2.0")
     listed = [{"train.start_from": "generator#prod"}, {"train.start_from": None}]
     chosen = read_candidates(folder, folder / "sweep", grid, listed, {})
     assert begun_from(chosen) == [*["generator@v0.1.0"] * 3, None]
     assert chosen[2].name == 'start_from="generator@v0.1.0"'
+    pin = pin_start_models(folder)
+    assert pin("generator#prod") == "generator@v0.1.0"
+    promote("v0.2.0")
+    assert pin("generator#prod") == "generator@v0.1.0"
+    assert begun_from(read_candidates(folder, folder / "sweep", grid, [], {})) == ["generator@v0.2.0"] * 2
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,19 @@ def test_a_training_that_diverges_is_not_tried_again_and_says_where_not_to_look(
     assert mean(map(math.log10, rates[FIRST_AT_RANDOM:])) < mean(map(math.log10, rates[:FIRST_AT_RANDOM]))
 
 
+def test_settings_that_diverged_are_known_when_the_search_goes_on(folder):
+    values = {"train.epochs": Range(low=4, high=5, log=False)}
+    search = Search(folder, folder / "sweep", values, {}, 6)
+    candidates = search.candidates()
+    first, second = next(candidates)[0], next(candidates)[0]
+    search.give_up(first)
+    search.record(second, Scores(criterion="combined_score", epoch=1, validation={"combined_score": 1.0}))
+    assert next(candidates, None) is None
+    again = Search(folder, folder / "sweep", values, {}, 8)
+    assert again.diverged == {first}
+    assert not list(again.candidates())
+
+
 def test_params_that_change_meanwhile_end_the_search(folder):
     candidates = open_search(folder, 3).candidates()
     next(candidates)
