@@ -39,7 +39,7 @@ RENAMED = {
 
 
 class _NullInWords(RoundTripRepresenter):
-    """Writes None as `null`. What a class learns holds for the whole process: with its own, not for DVC."""
+    """Writes None as `null`. The class of ruamel.yaml is that of the whole process: DVC would write `null` too."""
 
 
 _NullInWords.add_representer(type(None), lambda to, _: to.represent_scalar("tag:yaml.org,2002:null", "null"))

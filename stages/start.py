@@ -36,8 +36,7 @@ def start(params: Params) -> None:
             print(f"start: {given} is {name}, which now stands in params.yaml")
     elif not file.is_file():
         raise UserError(
-            f"{name} is missing, which train.start_from names: put it there, and for others under DVC "
-            f"(`dvc add {name}`)"
+            f"{name} is missing, which train.start_from names: put the file there (`dvc add {name}` shares it)"
         )
     _check_images(file, name)
     with atomic_write(START_MODEL) as partial:

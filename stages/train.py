@@ -8,7 +8,6 @@ import sys
 from dataclasses import fields, replace
 from functools import partial
 
-from colorizer.core.errors import UserError
 from colorizer.epochs.decision import Decision
 from colorizer.epochs.decisions import Decisions
 from colorizer.epochs.loop import follow, train_epochs
@@ -67,15 +66,9 @@ def train(params: Params) -> None:
                 num_features=gan.generator.num_features(data.image_shape),
             )
             data = replace(data, encoded=encoded)
-        try:
-            start = open_start_model(paths.START_MODEL, paths.START_NAME, options.start_from)
-            if start:
-                kept = data.encoded is not None
-                begin_from(start, gan, data.normalization, image_shape=data.image_shape, encoded=kept)
-        except UserError:
-            if group.rank:
-                return  # rank 0 says so
-            raise
+        start = open_start_model(paths.START_MODEL, paths.START_NAME, options.start_from)
+        if start:
+            begin_from(start, gan, data.normalization, image_shape=data.image_shape, encoded=data.encoded is not None)
         if group.rank == 0:
             lead(gan, data, options, start)
         else:

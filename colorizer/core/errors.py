@@ -17,7 +17,9 @@ _NO_MEMORY = re.compile(
 )
 
 
-DIVERGED = "training diverged"  # begins the message of a DivergedError, and tells it in the output of a process
+DIVERGED = (
+    "training diverged"  # begins the message of a DivergedError; `pipeline` looks for it in what a training prints
+)
 
 
 class UserError(ValueError):

@@ -204,13 +204,3 @@ def test_processes_that_do_not_fit_are_one_line(committed, edits, environment, m
     assert result.returncode == 1
     assert result.stdout.splitlines()[-1] == f"train: {message}"
     assert "Traceback" not in result.stdout
-
-
-def test_a_model_to_begin_from_that_is_not_there_is_one_line_of_rank_0(committed):
-    committed.edit_params(num_processes="2", start_from="pretrained/other.safetensors")
-    result = committed.stage("train", check=False)
-    assert result.returncode == 1
-    assert [line for line in result.stdout.splitlines() if "start" in line] == [
-        "train: train.start_from is pretrained/other.safetensors, but stage start has fetched no model: run "
-        "`dvc repro start`"
-    ]
