@@ -3,7 +3,7 @@
     python -m benchmarks.fine_tuning FOLDER
 
 FOLDER holds l/ and ab/ with 25,000 photographs, see data/README.md. Works on a temporary clone of the last commit, by
-the preset `best`, for half an hour. Prints minutes of encoding and training, and all scores as `python -m colorizer
+the preset `best`, for half an hour with AMX. Prints minutes of encoding and training, and all scores as `python -m colorizer
 score` computes them; scores are the same whenever it is run on the same kind of CPU.
 """
 

@@ -157,7 +157,7 @@ def _refuse_wrong_password(url: str, password: str) -> None:
 
 
 def free_port() -> int:
-    """Find a port of loopback that nobody listens at, and that no outgoing connection takes before a server does."""
+    """Find a port of loopback that nobody listens at, below those that systems give to outgoing connections."""
     for port in random.SystemRandom().sample(_PORTS, k=100):
         with suppress(OSError), socket.socket() as probe:
             probe.bind((LOOPBACK, port))
