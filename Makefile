@@ -30,7 +30,7 @@ serve: .venv/.runtime
 	$(BIN)/python -m pipeline serve
 
 # More workers than two cores: some always wait, for a server or a browser.
-PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: .venv/.development
 	STRICT=$(STRICT) $(PYTEST) -m "not thorough"
