@@ -54,19 +54,20 @@ class Project:
     def repro(self, *stages: str) -> float:
         """Run stages, and return the seconds."""
         began = time.monotonic()
-        self.run(str(DVC), "repro", *stages)
+        self.run(DVC, "repro", *stages)
         return time.monotonic() - began
 
     def score(self, *names: str) -> None:
         """Print the scores of models on the test photographs of now."""
-        self.run("-m", "colorizer", "score", *(str(_model(name)) for name in names), "--out", "scratch/scores.json")
+        models = [str(_model(name)) for name in names]
+        self.run(sys.executable, "-m", "colorizer", "score", *models, "--out", "scratch/scores.json")
         for path, scores in json.loads((self.folder / "scratch/scores.json").read_text(encoding="utf-8")).items():
             told = ", ".join(f"{metric} {value}" for metric, value in scores.items())
             print(f"{Path(path).stem}: {told}", flush=True)
 
-    def run(self, *command: str) -> None:
-        line = command if command[0] == str(DVC) else (sys.executable, *command)
-        told = subprocess.run(line, cwd=self.folder, env=child_environment(), capture_output=True, encoding="utf-8")
+    def run(self, *command: str | Path) -> None:
+        """Run a command in the project; end with what it printed if it fails."""
+        told = subprocess.run(command, cwd=self.folder, env=child_environment(), capture_output=True, encoding="utf-8")
         if told.returncode:
             sys.exit(told.stdout + told.stderr)
 

@@ -73,22 +73,22 @@ def refresh(
             clone = Clone(folder, FOLDER / branch.replace("/", "-"), branch)
             commit = resolve(folder, follow)
             clone.check_out(commit)
-            clone.restore(commit, str(PARAMS_FILE))  # the last refresh may have fine-tuned
+            clone.restore(commit, str(PARAMS_FILE))  # the last refresh may have fine-last_epochs
             share_cache(folder, clone.path, is_repository=True)
             share_logs(folder, clone.path)
             current = promoted(clone.path)
-            tuned = None
+            last_epochs = None
             if from_promoted:
                 if current is None:
                     raise UserError("no model is promoted yet: refresh once without fine-tuning (--from-promoted)")
                 epochs = epochs or read_params(clone.path / PARAMS_FILE).train.epochs
-                tuned = take_up_last_refresh(clone)
+                last_epochs = take_up_last_refresh(clone)
             if publish:
                 refuse_missing_remote(clone.path)
             _bring_data(folder, clone.path, children)
             plan = read_plan(clone.path, children)
             learns = any(stage.reason for stage in plan if stage.name not in _TEACH_NOTHING)
-            if from_promoted and current and epochs and (learns or tuned not in (None, epochs)):
+            if from_promoted and current and epochs and (learns or last_epochs not in (None, epochs)):
                 begin_from_promoted(clone, commit, current, epochs)
                 plan = read_plan(clone.path, children)
             states = run_stages(Build(clone.path, children), plan)

@@ -63,7 +63,7 @@ def sweep(
             threads = threads_per_task(dask, at_once)
             states = train_all(plan, runner, None if dask else children, at_once, threads, contents)
             end_without_server()
-            chosen = list(dict.fromkeys([*plan.scores, *plan.diverged, *states]))
+            chosen = list(dict.fromkeys([*plan.scores, *states, *plan.diverged]))
             rows = write_ranking(FOLDER / "ranking.csv", chosen, plan.scores)
             create_table_artifact(rows, key="ranking", description="By the validation score, the smallest first")
     except UserError as error:
@@ -75,8 +75,9 @@ def _conclude(states: Mapping[Candidate, State[Scores]], plan: Plan) -> State:
     scores = plan.scores
     if any(state.is_cancelled() for state in states.values()):
         return Cancelled(message=STOPPED)
-    wrong = dict.fromkeys(plan.diverged, DIVERGED)
-    wrong |= {candidate: str(state.message) for candidate, state in states.items() if not state.is_completed()}
+    wrong = {candidate: str(state.message) for candidate, state in states.items() if not state.is_completed()}
+    for candidate in plan.diverged:  # in an earlier run of the search, perhaps
+        wrong.setdefault(candidate, DIVERGED)
     trained = {candidate: found for candidate, found in scores.items() if not found.pruned}
     message = f"{len(trained)} of {len(scores) + len(wrong)} trained"
     if pruned := len(scores) - len(trained):

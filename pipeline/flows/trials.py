@@ -31,7 +31,7 @@ class Plan(Protocol):
 
     total: int
     scores: dict[Candidate, Scores]
-    diverged: set[Candidate]
+    diverged: list[Candidate]
 
     def candidates(self) -> "Iterator[tuple[Candidate, Pruner | None]]":
         """Yield candidates to train; the next one is asked for when there is room for it."""
@@ -49,7 +49,7 @@ class Grid:
     def __init__(self, chosen: Sequence[Candidate]) -> None:
         self._chosen, self.total = chosen, len(chosen)
         self.scores: dict[Candidate, Scores] = {}
-        self.diverged: set[Candidate] = set()
+        self.diverged: list[Candidate] = []
 
     def candidates(self) -> "Iterator[tuple[Candidate, Pruner | None]]":
         return ((candidate, None) for candidate in self._chosen)
@@ -58,7 +58,7 @@ class Grid:
         self.scores[candidate] = scores
 
     def give_up(self, candidate: Candidate) -> None:
-        self.diverged.add(candidate)
+        self.diverged.append(candidate)
 
 
 def train_all(

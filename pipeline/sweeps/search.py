@@ -59,7 +59,7 @@ class Search:
             storage=open_journal(self._journal), study_name=self._identify(base), load_if_exists=True
         )
         self.scores: dict[Candidate, Scores] = {}
-        self.diverged: set[Candidate] = set()
+        self.diverged: list[Candidate] = []
         self._begun: list[FrozenTrial] = []
         for trial in self._study.trials:
             if "scores" in trial.user_attrs:
@@ -67,7 +67,7 @@ class Search:
                 if trial.state == TrialState.RUNNING:  # killed just now
                     self._tell(trial.number, scores)
             elif "diverged" in trial.user_attrs:
-                self.diverged.add(self._known(trial))
+                self.diverged.append(self._known(trial))
                 if trial.state == TrialState.RUNNING:
                     self._study.tell(trial.number, math.inf)
             elif trial.state == TrialState.RUNNING:
@@ -114,7 +114,7 @@ class Search:
 
     def give_up(self, candidate: Candidate) -> None:
         """Take it into the study that a candidate's training diverges, which is worse than any score."""
-        self.diverged.add(candidate)
+        self.diverged.append(candidate)
         for trial in self._open.pop(candidate):
             trial.set_user_attr("diverged", True)
             self._study.tell(trial.number, math.inf)

@@ -120,7 +120,7 @@ def test_settings_that_diverged_are_known_when_the_search_goes_on(folder):
     search.record(second, Scores(criterion="combined_score", epoch=1, validation={"combined_score": 1.0}))
     assert next(candidates, None) is None
     again = Search(folder, folder / "sweep", values, {}, 8)
-    assert again.diverged == {first}
+    assert again.diverged == [first]
     assert not list(again.candidates())
 
 
