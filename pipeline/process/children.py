@@ -4,7 +4,9 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -49,15 +51,16 @@ class Child:
         self.was_stopped = False
 
     def lines(self, tick: float) -> Iterator[str | None]:
-        """Yield the child's output line by line until it ends, and None after every `tick` seconds without a line."""
+        """Yield the child's output line by line until it ends, and None every `tick` seconds, between them too."""
         printed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         threading.Thread(target=self._read, args=(printed.put,), daemon=True).start()
+        next_tick = time.monotonic() + tick
         while True:
-            try:
-                line = printed.get(timeout=tick)
-            except queue.Empty:
+            if time.monotonic() >= next_tick:
                 yield None
-            else:
+                next_tick = time.monotonic() + tick
+            with suppress(queue.Empty):
+                line = printed.get(timeout=max(0.0, next_tick - time.monotonic()))
                 if line is None:
                     return
                 yield line

@@ -41,7 +41,7 @@ def follow(
 ) -> tuple[int, list[str]] | None:
     """Run a command in `folder` and return its exit code and lines, or None when the run was stopped.
 
-    `on_tick` is called whenever nothing was printed for half a second, `edit` gives what takes the place of a line.
+    `on_tick` is called every half second, `edit` gives what takes the place of a line.
     What they raise stops the command. With a `lock` the command begins when no process of an earlier one, of a killed
     run for example, holds that file.
     """
