@@ -178,6 +178,23 @@ def test_other_arrays_are_tried_anew_wherever_the_project_lies(committed, tmp_pa
     assert second != first
 
 
+@pytest.mark.thorough
+def test_settings_that_diverge_are_told_and_not_tried_again(committed, prefect):
+    committed.edit_params(epochs="1")
+    search = ("--search", "1", "--grid", "train.l1_weight=log(1e307, 1e308)")
+
+    def sweep() -> str:
+        result = committed.run(*SWEEP, *search, check=False, **prefect.environment)
+        assert result.returncode == 1
+        message = prefect.run(run_id(result.stdout))["state"]["message"]
+        assert message.startswith("0 of 1 trained; failed: l1_weight=")
+        assert "training diverged" in message
+        return result.stdout
+
+    assert "Running stage 'train'" in sweep()
+    assert "Running stage" not in sweep()
+
+
 def test_what_cannot_be_tried_is_refused_before_anything_runs(committed, prefect):
     result = committed.run(*SWEEP, *TRIED, "--candidate", "{train.epoch: 3}", check=False, **prefect.environment)
     assert result.returncode == 1
