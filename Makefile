@@ -18,12 +18,13 @@ repro: .venv/.runtime
 	@echo "Open reports/evaluation/report.html for the pictures."
 
 demo: .venv/.runtime
-	@test -e models/generator.safetensors || $(MAKE) repro
+	@test -e models/generator.safetensors || (echo "There is no model yet: it is trained first, on the built-in sample." && $(MAKE) repro)
 	$(BIN)/python -m colorizer app
 
 # The curves and sample sheets of all trainings, also of one under way. On loopback alone.
 watch: .venv/.runtime
 	@mkdir -p logs/tensorboard
+	@echo "The page shows an epoch after it has ended, when you press the round arrow (or gear, Reload data)."
 	$(BIN)/python -m tensorboard.main --logdir logs/tensorboard --host 127.0.0.1
 
 serve: .venv/.runtime

@@ -52,9 +52,12 @@ def rebuild(
     Example: python -m pipeline rebuild --set train.epochs=20 --set train.learning_rate=0.0003
     """
     overrides = parse_settings("--set", "train.epochs=3", set or [])
-    if not (preset or overrides or pull):
-        begin_plan(Path.cwd(), targets or [])
+    if preset or overrides:
+        from pipeline.workspace.overrides import check_params
 
+        check_params(Path.cwd(), preset, overrides)  # before a server starts
+    elif not pull:
+        begin_plan(Path.cwd(), targets or [])
     run_flow(
         "rebuild",
         targets=targets,

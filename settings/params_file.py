@@ -122,6 +122,11 @@ def write_params(changes: Mapping[str, object], path: Path = PARAMS_FILE, *, bas
             shutil.copymode(file, partial)
 
 
+def check_changes(changes: Mapping[str, object], path: Path, *, base: Path) -> None:
+    """Raise UserError when `write_params` would; change nothing."""
+    _changed(changes, path, base)
+
+
 def refuse_unwritable(path: Path = PARAMS_FILE) -> None:
     """Raise UserError if `write_params` could not change the file."""
     _changed({}, path, path)

@@ -10,7 +10,7 @@ from safetensors.numpy import save
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write, write_text
 from colorizer.core.store import read_content_hashes
-from colorizer.models.registry import find_model, find_pinned_name, is_registered
+from colorizer.models.registry import find_model, is_registered, pin_start_model
 from settings.params import Params
 from settings.params_file import write_params
 from settings.paths import START_MODEL, START_NAME, TEST_IMAGES, VALIDATION_IMAGES
@@ -26,18 +26,14 @@ def start(params: Params) -> None:
         _tell_train(name)
         print("start: none (train.start_from): the networks begin with random weights")
         return
-    file = Path(name)
-    if is_registered(name):
-        root = repository_root()
-        name, given = find_pinned_name(root, name), name
-        file = find_model(root, name)
-        if name != given:  # what it names may change; DVC reads the params after the stage
-            write_params({"train.start_from": name})
-            print(f"start: {given} is {name}, which now stands in params.yaml")
-    elif not file.is_file():
-        raise UserError(
-            f"{name} is missing, which train.start_from names: put the file there (`dvc add {name}` shares it)"
-        )
+    folder = repository_root() if is_registered(name) else Path()
+    name, given = pin_start_model(folder, name), name
+    file = find_model(folder, name)
+    if not file.is_file():
+        raise UserError(f"{name}, which train.start_from names, is known to DVC but not here: run `dvc pull {name}`")
+    if name != given:  # what it names may change; DVC reads the params after the stage
+        write_params({"train.start_from": name})
+        print(f"start: {given} is {name}, which now stands in params.yaml")
     _check_images(file, name)
     with atomic_write(START_MODEL) as partial:
         shutil.copyfile(file, partial)

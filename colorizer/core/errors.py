@@ -16,10 +16,8 @@ _NO_MEMORY = re.compile(
     re.IGNORECASE,
 )
 
-
-DIVERGED = (
-    "training diverged"  # begins the message of a DivergedError; `pipeline` looks for it in what a training prints
-)
+# Begins the message of a DivergedError; `pipeline` looks for it in what a training prints.
+DIVERGED = "training diverged"
 
 
 class UserError(ValueError):

@@ -68,12 +68,20 @@ def find_model_and_card(folder: Path, name: str) -> tuple[Path, Path, Path]:
     return model, card, examples
 
 
-def find_pinned_name(folder: Path, name: str) -> str:
+def pin_start_model(folder: Path, name: str) -> str:
     """Find the version that a registered name stands for now: `generator#prod` -> `generator@v1.0.0`.
 
-    Raises UserError when there is no such version.
+    It is for `train.start_from`. A path stays as it is. Raises UserError when there is no such version, or no such file
+    in `folder` and DVC knows of none.
     """
-    return f"{MODEL}@{_find_version(folder, name).name}"
+    if is_registered(name):
+        return f"{MODEL}@{_find_version(folder, name).name}"
+    tracked = any((folder / f"{path}.dvc").is_file() for path in (Path(name), *Path(name).parents[:-1]))
+    if not (folder / name).is_file() and not tracked:
+        raise UserError(
+            f"{name} is missing, which train.start_from names: put the file there (`dvc add {name}` shares it)"
+        )
+    return name
 
 
 def is_registered(name: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 # A discriminator that gives the right verdict the probability p, on truth and output alike, has the loss -2 log p.
 _GUESSING = -2 * math.log(0.5)  # 1.39
 _LOST = -2 * math.log(0.505)  # 1.37: no better than guessing, but for rounding and noise
+_EXPLODED = 2 * _GUESSING  # worse than guessing by far: the steps are too large
 _WON = -2 * math.log(0.9)  # 0.21: a healthy one has 1.1 to 1.3; the textbook recipe falls from 0.37 to 0.05
 _DULL = 0.5  # colourfulness gap; on the built-in sample 0.37 to 0.42 with L1 alone, 0.593 with the mean colour
 # Share of the way from the truth's tint to 1, that of one hue alone. On the validation images of the built-in sample,
@@ -42,7 +43,12 @@ def diagnose(losses: Mapping[str, float], scores: Mapping[str, float], truth: Ma
             "(lower train.discriminator.width, set train.discriminator.output to patch, or raise "
             "train.l1_pretrain_epochs)"
         )
-    if loss_d is not None and loss_d > _LOST:
+    if loss_d is not None and loss_d > _EXPLODED:
+        found.append(
+            f"the losses have exploded: that of the discriminator is {loss_d:.2f}, guessing costs {_GUESSING:.2f} "
+            "(lower train.learning_rate, or train.start_learning_rate where it applies)"
+        )
+    elif loss_d is not None and loss_d > _LOST:
         found.append(
             f"the discriminator is no better than guessing: its loss is {loss_d:.2f}, guessing costs {_GUESSING:.2f}, "
             "so it teaches nothing (if this lasts, raise train.discriminator.width)"

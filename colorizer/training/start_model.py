@@ -74,11 +74,14 @@ def begin_from(
             f"{start.name} was trained on images of {_sides(trained_on)} px, these have {_sides(image_shape)}: import "
             "them at that size, or begin from another model"
         )
-    theirs = {"encoder": "plain", **checkpoint.metadata["generator"]}
-    _refuse_differences(start.name, "generator", {"encoder": "plain", **gan.generator.arguments}, theirs)
+    plain = {"encoder": "plain"}
+    differences = _differences("generator", plain | gan.generator.arguments, plain | checkpoint.metadata["generator"])
     if checkpoint.discriminator is not None:
-        theirs = checkpoint.metadata["discriminator"]
-        _refuse_differences(start.name, "discriminator", gan.discriminator.arguments, theirs)
+        differences += _differences("discriminator", gan.discriminator.arguments, checkpoint.metadata["discriminator"])
+    if differences:
+        raise UserError(
+            f"{start.name} has other networks: {', '.join(differences)}: set what it has, or begin from another model"
+        )
     if checkpoint.normalization != normalization:
         raise UserError(
             f"{start.name} was trained with another encoding of its images ({checkpoint.normalization}): begin from "
@@ -118,12 +121,13 @@ def _has_own_encoder(checkpoint: Checkpoint, gan: GAN) -> bool:
     )
 
 
-def _refuse_differences(name: str, network: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
-    for key in (key for key in [*theirs, *ours] if ours.get(key) != theirs.get(key)):
-        raise UserError(
-            f"train.{network}.{key} is {ours.get(key)} here, but {theirs.get(key)} in {name}: set it to "
-            f"{theirs.get(key)}, or begin from another model"
-        )
+def _differences(network: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Say which params of a network differ; its sizes of images are no params, and follow from them."""
+    return [
+        f"train.{network}.{key} {theirs[key]} (here {ours.get(key)})"
+        for key in theirs
+        if key not in ("image_size", "image_shape") and theirs[key] != ours.get(key)
+    ]
 
 
 def _load(network: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:

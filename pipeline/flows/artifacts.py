@@ -9,6 +9,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.states import State
 
 from colorizer.models.commands import git, git_succeeds
+from pipeline.process.commands import LAST_LINES
 from pipeline.workspace.stage_runs import Outcome
 from settings.params_file import flat
 from settings.paths import METRICS, SCORE_CARD
@@ -40,7 +41,8 @@ def publish_scores(folder: Path) -> None:
 def describe(states: Mapping[str, State[Outcome]]) -> Iterable[str]:
     """A line per stage for a terminal or a log."""
     for row in (_stage_row(name, state) for name, state in states.items()):
-        yield f"{row['stage']:<12} {row['outcome']:<10} {row['seconds']:>6} s  {row['reason']}"
+        seconds = f"{row['seconds']} s" if row["seconds"] else ""
+        yield f"{row['stage']:<12} {row['outcome']:<10} {seconds:>8}  {row['reason']}"
 
 
 def _stage_row(name: str, state: State[Outcome]) -> dict[str, str]:
@@ -55,7 +57,8 @@ def _stage_row(name: str, state: State[Outcome]) -> dict[str, str]:
     if state.is_pending():
         return {"stage": name, "outcome": "not run", "seconds": "", "reason": "a stage before it did not finish"}
     [first, *_] = (state.message or "").splitlines() or [""]
-    return {"stage": name, "outcome": str(state.name).lower(), "seconds": "", "reason": first.removeprefix(f"{name} ")}
+    reason = first.removeprefix(f"{name} ").removesuffix(LAST_LINES)
+    return {"stage": name, "outcome": str(state.name).lower(), "seconds": "", "reason": reason}
 
 
 def _committed(folder: Path, file: Path) -> str:

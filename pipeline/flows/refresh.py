@@ -73,14 +73,14 @@ def refresh(
             clone = Clone(folder, FOLDER / branch.replace("/", "-"), branch)
             commit = resolve(folder, follow)
             clone.check_out(commit)
-            clone.restore(commit, str(PARAMS_FILE))  # the last refresh may have fine-last_epochs
+            clone.restore(commit, str(PARAMS_FILE))  # the last refresh may have fine-tuned
             share_cache(folder, clone.path, is_repository=True)
             share_logs(folder, clone.path)
             current = promoted(clone.path)
             last_epochs = None
             if from_promoted:
                 if current is None:
-                    raise UserError("no model is promoted yet: refresh once without fine-tuning (--from-promoted)")
+                    raise UserError("no model is promoted yet, to be fine-tuned: refresh once without from_promoted")
                 epochs = epochs or read_params(clone.path / PARAMS_FILE).train.epochs
                 last_epochs = take_up_last_refresh(clone)
             if publish:

@@ -17,7 +17,7 @@ from typing import Any
 from colorizer.core.errors import UserError
 from colorizer.core.files import write_text
 from colorizer.epochs.retention import chosen_epoch
-from colorizer.models.registry import find_pinned_name, is_registered
+from colorizer.models.registry import pin_start_model
 from settings.params import Params
 from settings.params_file import flat, read_params, write_params
 from settings.paths import HISTORY
@@ -92,11 +92,9 @@ def read_candidates(
 ) -> list[Candidate]:
     """List the combinations of the grid's values and the listed settings; write and check the params.yaml of each.
 
-    Raises UserError when there is nothing to try, or when something cannot be tried or compared.
+    Raises UserError when something cannot be tried or compared.
     """
     combined = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())] if grid else []
-    if not combined and not listed:
-        raise UserError("nothing to try: give candidates, or a grid with a value for each of its keys")
     pin = pin_start_models(folder)
     start_from = pin(read_base(folder).train.start_from)
     chosen = []
@@ -121,11 +119,11 @@ def read_base(folder: Path) -> Params:
 def pin_start_models(folder: Path) -> Callable[[Any], Any]:
     """Return a function that finds the version which a registered name means: `generator#prod` -> `generator@v1.0.0`.
 
-    It asks once for each name, so all trainings of a sweep begin from the same version. Whatever is no registered name
-    stays as it is. Raises UserError when there is no such version.
+    It asks once for each name, so all trainings of a sweep begin from the same version. Paths, and values that are no
+    names, stay as they are. Raises UserError when there is no such version or file.
     """
-    find = cache(partial(find_pinned_name, folder))
-    return lambda name: find(name) if isinstance(name, str) and is_registered(name) else name
+    pin = cache(partial(pin_start_model, folder))
+    return lambda name: pin(name) if isinstance(name, str) else name
 
 
 def make_candidate(

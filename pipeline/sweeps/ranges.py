@@ -35,7 +35,8 @@ class Range:
 def read_grid(grid: Mapping[str, object], listed: Sequence[object], search: int | None) -> dict[str, list[Any] | Range]:
     """Read what a grid has for its keys: lists, or texts of ranges.
 
-    Raises UserError when something is neither, and when ranges and a search of so many trainings do not go together.
+    `listed` are candidates beside the grid. Raises UserError when something is neither, when there is nothing to try,
+    and when ranges and a search of so many trainings do not go together.
     """
     values = {key: _parse(key, given) for key, given in grid.items()}
     ranges = [key for key, given in values.items() if isinstance(given, Range)]
@@ -43,11 +44,14 @@ def read_grid(grid: Mapping[str, object], listed: Sequence[object], search: int 
         [key, *_] = ranges
         raise UserError(f"--grid {key} is a range: add --search 30, or give a list of values, `{key}=[1, 2]`")
     if search is not None and not ranges:
-        raise UserError(
-            "--search chooses from ranges: give one, `--grid 'train.learning_rate=log(1e-4, 3e-3)'` for example"
-        )
+        raise UserError("--search needs at least one range: `--grid 'train.learning_rate=log(1e-4, 3e-3)'` for example")
     if search is not None and listed:
         raise UserError("--search chooses the settings itself: leave out --candidate")
+    if not values and not listed:
+        raise UserError(
+            "nothing to try: give values, `--grid 'train.seed=[0, 1]'` for example, or settings, `--candidate "
+            "'{train.epochs: 3}'`"
+        )
     if empty := [key for key, given in values.items() if given == []]:
         raise UserError(f"nothing to try: --grid {empty[0]} has no value")
     return values

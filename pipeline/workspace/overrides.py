@@ -10,7 +10,8 @@ from ruamel.yaml.error import YAMLError
 
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write
-from settings.params_file import flat, read_params, write_params
+from colorizer.models.registry import pin_start_model
+from settings.params_file import check_changes, flat, read_params, write_params
 
 
 def set_params(folder: Path, preset: str | None, overrides: Mapping[str, Any]) -> list[str]:
@@ -23,6 +24,7 @@ def set_params(folder: Path, preset: str | None, overrides: Mapping[str, Any]) -
         read_params(target)
         return []
     before = target.read_bytes() if target.exists() else b""
+    check_params(folder, preset, overrides)
     base = _preset(folder, preset) if preset else target
     write_params(overrides, target, base=base)
     then, now = _keys_of(before), _keys_of(target.read_bytes())
@@ -33,6 +35,14 @@ def set_params(folder: Path, preset: str | None, overrides: Mapping[str, Any]) -
             partial.write_bytes(before)
         lines.append(f"params.yaml as it was is kept in {kept.relative_to(folder)}")
     return lines
+
+
+def check_params(folder: Path, preset: str | None, overrides: Mapping[str, Any]) -> None:
+    """Raise UserError when `set_params` would, or when there is no such model to begin from; change nothing."""
+    target = folder / "params.yaml"
+    check_changes(overrides, target, base=_preset(folder, preset) if preset else target)
+    if isinstance(start_model := flat(overrides).get("train.start_from"), str):
+        pin_start_model(folder, start_model)
 
 
 def _keys_of(content: bytes) -> dict[str, Any]:

@@ -83,7 +83,10 @@ def test_a_registered_name_becomes_its_version_and_a_changed_file_is_noticed(giv
     given.run("gto", "assign", "generator", "--version", "v0.1.0", "--stage", "prod")
     digest = lock(given, "train")["outs"][1]["md5"]
     begin_from(given, "generator#prod")
-    assert "start: generator#prod is generator@v0.1.0, which now stands in params.yaml" in given.dvc("repro").stdout
+    given.edit_params(l1_pretrain_epochs="1")
+    printed = given.dvc("repro").stdout
+    assert "start: generator#prod is generator@v0.1.0, which now stands in params.yaml" in printed
+    assert "train: generator@v0.1.0 may become duller: l1_pretrain_epochs is 1, and epochs on L1 alone are" in printed
     assert "start_from: generator@v0.1.0" in (given.path / "params.yaml").read_text(encoding="utf-8")
     assert lock(given, "start")["params"]["params.yaml"] == {"train.start_from": "generator@v0.1.0"}
     assert {out["path"]: out["md5"] for out in lock(given, "start")["outs"]}["models/start.safetensors"] == digest
@@ -117,11 +120,11 @@ def test_test_images_that_it_has_learnt_from_are_refused_and_validation_images_c
     ("change", "told"),
     [
         (
-            {"generator__width": "8"},
-            "train.generator.width is 8 here, but 4 in pretrained/first.safeten",
+            {"generator__width": "8", "discriminator__width": "6"},
+            "pretrained/first.safetensors has other networks: train.generator.width 4 (here 8), "
+            "train.discriminator.width 4 (here 6): set what it has, or begin from another model",
         ),
-        ({"encoder": "efficientnet-lite0"}, "train.generator.encoder is efficientnet-lite0 here, but plain in pretra"),
-        ({"discriminator__width": "8"}, "train.discriminator.width is 8 here, but 4 in pretrained/first.safe"),
+        ({"encoder": "efficientnet-lite0"}, "has other networks: train.generator.encoder plain (here efficientnet-lit"),
         ({"start_from": MODEL}, "params.yaml: train.start_from: write generator@VERSION, generator#STAGE, null, or a"),
         ({"start_from": "pretrained/none.safetensors"}, "pretrained/none.safetensors is missing"),
         (

@@ -38,12 +38,13 @@ def test_a_run_that_dies_is_marked_as_crashed_and_failures_send_messages(committ
             process.kill()
         assert not running(processes, seconds=5)
 
-        failed = run_id(watched.run(*REBUILD, "--set", "train.epoch=3", check=False, **prefect.environment).stdout)
+        watched.edit_params(epochs="0")
+        failed = run_id(watched.run(*REBUILD, check=False, **prefect.environment).stdout)
         wait_until(lambda: all(any(run in text for text in texts) for run in (died, failed)), pause=0.2)
     assert prefect.run(died)["state"]["type"] == "CRASHED"
     [of_died], [of_failed] = ([text for text in texts if run in text] for run in (died, failed))
     assert "Crashed\nno heartbeat came any more" in of_died
-    assert f"Failed\n{watched.path}/params.yaml: train.epoch is not a known key: did you mean epochs?\n" in of_failed
+    assert f"Failed\n{watched.path}/params.yaml: train.epochs: Input should be greater than or equal to 1" in of_failed
     assert f"\n{prefect.url}/runs/flow-run/{failed}" in of_failed
 
 

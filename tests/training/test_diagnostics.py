@@ -83,6 +83,7 @@ def test_a_healthy_epoch_has_no_symptoms(loss):
             "no better than guessing: its loss is 1.39, guessing costs 1.39, so it teaches nothing (if this lasts",
         ),
         (2.5, {}, "no better than guessing: its loss is 2.50"),
+        (14420.33, {}, "the losses have exploded: that of the discriminator is 14420.33, guessing costs 1.39 (lower"),
     ],
 )
 def test_each_symptom_is_one_sentence_with_its_numbers(loss, scores, told):

@@ -80,15 +80,20 @@ def test_the_locale_decides_nothing(committed, prefect):
 
 def test_bad_settings_stop_before_anything_runs(committed, prefect):
     params = (committed.path / "params.yaml").read_bytes()
-    for arguments, told in {
-        ("--set", "train.epoch=3"): "params.yaml: train.epoch is not a known key: did you mean epochs?",
-        ("--push",): "dvc push failed: failed to push data to the cloud - config file error: no remote",
+    for setting, told in {
+        "train.epochs": "--set train.epochs: write KEY=VALUE, `train.epochs=3` for example",
+        "train.epoch=3": f"{committed.path}/params.yaml: train.epoch is not a known key: did you mean epochs?",
+        "train.start_from=pretrained/none": "pretrained/none is missing, which train.start_from names: put the file "
+        "there (`dvc add pretrained/none` shares it)",
     }.items():
-        result = committed.run(*REBUILD, *arguments, check=False, **prefect.environment)
-        assert result.returncode == 1, arguments
-        assert told in prefect.run(run_id(result.stdout))["state"]["message"]
-        assert "Traceback" not in result.stdout
+        result = committed.run(*REBUILD, "--set", setting, check=False)
+        assert result.stdout == f"pipeline: {told}\n"
         assert (committed.path / "params.yaml").read_bytes() == params
+    result = committed.run(*REBUILD, "--push", check=False, **prefect.environment)
+    assert result.returncode == 1
+    told = "dvc push failed: failed to push data to the cloud - config file error: no remote"
+    assert told in prefect.run(run_id(result.stdout))["state"]["message"]
+    assert "Traceback" not in result.stdout
     with pytest.raises(
         UserError, match="there is no preset 'papr': take one of best, best224, paper, photos64, sample"
     ):
@@ -100,8 +105,6 @@ def test_bad_settings_stop_before_anything_runs(committed, prefect):
     result = committed.run(*REBUILD, check=False, **unlocked)
     assert "wants another password: set PREFECT_SERVER_API_AUTH_STRING" in result.stdout
     assert len(result.stdout.splitlines()) == 1
-    result = committed.run(*REBUILD, "--set", "train.epochs", check=False)
-    assert result.stdout == "pipeline: --set train.epochs: write KEY=VALUE, `train.epochs=3` for example\n"
 
 
 def test_a_stage_that_fails_is_told_and_nothing_after_it_runs(committed, prefect):

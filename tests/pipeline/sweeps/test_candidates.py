@@ -78,13 +78,13 @@ def test_a_registered_name_means_one_version_in_all_trainings_of_a_sweep(folder)
             "split.train cannot be tried: a sweep compares trainings by the same images and criterion",
         ),
         ({"train.monitor": "ab_error"}, "train.monitor cannot be tried"),
+        ({"train.start_from": "pretrained/none"}, "pretrained/none is missing, which train.start_from names"),
         ({"train.epoch": 3}, '^{"train.epoch": 3}: train.epoch is not a known key: did you mean epochs?'),
-        ({}, "nothing to try"),
     ],
 )
 def test_what_cannot_be_tried_is_told(folder, overrides, told):
     with pytest.raises(UserError, match=told.replace("?", r"\?")):
-        read_candidates(folder, folder / "sweep", {}, [overrides] if overrides else [], {})
+        read_candidates(folder, folder / "sweep", {}, [overrides], {})
     assert not [*folder.glob("sweep/*")]
 
 

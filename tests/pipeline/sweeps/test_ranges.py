@@ -42,8 +42,9 @@ RANGE = {"train.learning_rate": "log(1e-4, 3e-3)"}
         ({"train.learning_rate": "log(1e-4)"}, 3, "with --search a range, `train.learning_rate=log(1e-4, 3e-3)`"),
         ({"train.epochs": 3}, None, "--grid train.epochs: it is 3; give a list of values"),
         (RANGE, None, "--grid train.learning_rate is a range: add --search 30, or give a list of values"),
-        ({"train.epochs": [3, 4]}, 3, "--search chooses from ranges: give one"),
-        ({}, 3, "--search chooses from ranges: give one"),
+        ({"train.epochs": [3, 4]}, 3, "--search needs at least one range"),
+        ({}, 3, "--search needs at least one range"),
+        ({}, None, "nothing to try: give values, `--grid 'train.seed=[0, 1]'` for example, or settings"),
         (RANGE | {"train.epochs": []}, 3, "nothing to try: --grid train.epochs has no value"),
     ],
 )
