@@ -109,7 +109,7 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
                     [str(path) for path in examples],
                     show_label=False,
                     columns=3,
-                    height=225,
+                    height="fit-content",
                     allow_preview=False,
                     interactive=False,
                     buttons=[],
@@ -126,7 +126,7 @@ def build_page(results: Path, examples: Sequence[Path]) -> gr.Blocks:
                     download = gr.DownloadButton("Download", interactive=False, variant="primary")
                     download_all = gr.DownloadButton(visible=False)
                 gallery = gr.Gallery(
-                    visible=False, show_label=False, columns=4, height=220, allow_preview=False, buttons=[]
+                    visible=False, show_label=False, columns=4, height="fit-content", allow_preview=False, buttons=[]
                 )
         with gr.Tab("Judge"):
             add_judging(page, _ONE_AT_A_TIME)

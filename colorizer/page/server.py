@@ -17,6 +17,9 @@ from colorizer.page.coloring import write_examples
 
 LOGIN = "COLORIZER_LOGIN"  # this environment variable, NAME:PASSWORD, is asked of whoever opens the page
 
+# The columns of a gallery become as narrow as a telephone needs; Gradio's would be cut off.
+_CSS = ".grid-container { grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)) !important }"
+
 
 def check_access(host: str) -> tuple[str, str] | None:
     """Read name and password for the page from the environment variable LOGIN; None without it.
@@ -70,6 +73,7 @@ def serve(host: str, port: int) -> None:
             auth=login,
             max_file_size=f"{MAX_UPLOAD_MEGABYTES}mb",
             allowed_paths=[str(folder)],
+            css=_CSS,
             footer_links=["api"],
             ssr_mode=False,
             share=False,

@@ -146,6 +146,11 @@ def test_a_person_colours_several_photographs(app, photograph, tmp_path):
             "old photograph.png": (123, 77),
             "old photograph-2.png": (40, 30),
         }
+        desktop = page.viewport_size
+        for size in (desktop, {"width": 390, "height": 844}):
+            page.set_viewport_size(size)
+            assert pictures_in_sight(page) == [True] * 8  # six to try, two results
+        page.set_viewport_size(desktop)
         page.get_by_label("Shorter side at which the network sees it").click()
         page.get_by_role("option", name="128 px").click()
         page.get_by_text(re.compile("old photograph.heic: .* seen at 128 px")).wait_for()
@@ -153,6 +158,14 @@ def test_a_person_colours_several_photographs(app, photograph, tmp_path):
     assert at_128.keys() == at_training_size.keys()
     name = "old photograph.png"
     assert (np.asarray(at_128[name]) != np.asarray(at_training_size[name])).any()
+
+
+def pictures_in_sight(page: Page) -> list[bool]:
+    """Of each picture in a gallery, whether the gallery shows all of it."""
+    return page.evaluate("""[...document.querySelectorAll(".grid-container button")].map(picture => {
+        const all = picture.closest(".grid-wrap").getBoundingClientRect(), own = picture.getBoundingClientRect();
+        return 0 < own.width && own.right <= all.right && own.bottom <= all.bottom;
+    })""")
 
 
 def zipped(page: Page) -> dict[str, Image.Image]:
