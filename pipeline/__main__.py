@@ -13,7 +13,7 @@ from colorizer.core.errors import UserError, refuse_empty_arguments
 from colorizer.core.files import explain_refusal
 from colorizer.models.registry import MODEL_PATH
 from colorizer.photographs.photographs import Format
-from pipeline.options import parse_candidate, parse_grid, parse_settings, refuse_undecodable
+from pipeline.options import parse_candidate, parse_settings, refuse_undecodable
 from pipeline.process.server import connected, settings_of
 from pipeline.workspace.plan import begin_plan
 from pipeline.workspace.promotion import Criterion
@@ -98,9 +98,15 @@ def sweep(
     Example: python -m pipeline sweep --search 30 --grid 'train.learning_rate=log(1e-4, 3e-3)'
     """
     candidates = [parse_candidate(text) for text in candidate or []]
+    values = parse_settings("--grid", "train.epochs=[20, 30]", grid or [])
+
+    from pipeline.sweeps.candidates import check_values
+    from pipeline.sweeps.ranges import read_grid
+
+    check_values(Path.cwd(), read_grid(values, candidates, search), candidates)  # before a server starts
     run_flow(
         "sweep",
-        grid=parse_grid(grid or [], candidates, search),
+        grid=values,
         candidates=candidates,
         search=search,
         at_once=at_once,

@@ -8,7 +8,6 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from colorizer.core.errors import UserError
-from pipeline.sweeps.ranges import read_grid
 
 
 def refuse_undecodable(texts: Sequence[str]) -> None:
@@ -36,13 +35,6 @@ def parse_settings(option: str, example: str, settings: list[str]) -> dict[str, 
         except (ValueError, YAMLError) as error:
             raise UserError(f"{option} {setting}: write KEY=VALUE, `{example}` for example") from error
     return parsed
-
-
-def parse_grid(settings: list[str], candidates: list[dict[str, Any]], search: int | None) -> dict[str, Any]:
-    """`KEY=[VALUE, ...]` texts, and with a search of so many trainings also `KEY=log(LOW, HIGH)`, which stay texts."""
-    grid = parse_settings("--grid", "train.epochs=[20, 30]", settings)
-    read_grid(grid, candidates, search)
-    return grid
 
 
 def parse_candidate(text: str) -> dict[str, Any]:

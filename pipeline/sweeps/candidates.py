@@ -12,12 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from colorizer.core.errors import UserError
 from colorizer.core.files import write_text
 from colorizer.epochs.retention import chosen_epoch
 from colorizer.models.registry import pin_start_model
+from pipeline.sweeps.ranges import Range
 from settings.params import Params
 from settings.params_file import flat, read_params, write_params
 from settings.paths import HISTORY
@@ -104,6 +106,22 @@ def read_candidates(
             changed[_START_FROM] = pin(changed[_START_FROM])
         chosen.append(make_candidate(folder, parent, changed, contents, start_from))
     return list(dict.fromkeys(chosen))
+
+
+def check_values(
+    folder: Path, values: Mapping[str, list[Any] | Range], listed: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Raise UserError when the ends of lists and ranges, or listed settings, cannot be tried; leave no file.
+
+    Ends show a mistake in a key, and a number that no training takes, without a look at every combination.
+    """
+    ends = {
+        key: (given.low, given.high) if isinstance(given, Range) else (given[0], given[-1])
+        for key, given in values.items()
+    }
+    tried = [{key: pair[end] for key, pair in ends.items()} for end in (0, 1)] if ends else []
+    with TemporaryDirectory() as temporary:
+        read_candidates(folder, Path(temporary), {}, [*tried, *listed], {})
 
 
 def read_base(folder: Path) -> Params:

@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import optuna
@@ -20,7 +19,15 @@ from ruamel.yaml import YAML
 from colorizer.core.digests import file_digest, fingerprint
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write
-from pipeline.sweeps.candidates import Candidate, Scores, make_candidate, name_candidate, pin_start_models, read_base
+from pipeline.sweeps.candidates import (
+    Candidate,
+    Scores,
+    check_values,
+    make_candidate,
+    name_candidate,
+    pin_start_models,
+    read_base,
+)
 from pipeline.sweeps.pruning import FIRST_AT_RANDOM, Pruner, open_journal
 from pipeline.sweeps.ranges import Range
 from settings.params import Params
@@ -53,7 +60,7 @@ class Search:
             for key, given in values.items()
         }
         self.total, self._seed, self._journal = total, base.train.seed, parent / _JOURNAL
-        self._refuse_invalid_ends()
+        check_values(folder, values)
         _mend(self._journal)
         self._study = optuna.create_study(
             storage=open_journal(self._journal), study_name=self._identify(base), load_if_exists=True
@@ -156,17 +163,6 @@ class Search:
 
     def _known(self, trial: FrozenTrial) -> Candidate:
         return name_candidate(self._parent, trial.user_attrs["settings"], self._contents)
-
-    def _refuse_invalid_ends(self) -> None:
-        """A mistake in a key, or a number that no training takes, is told before anything runs."""
-        ends = {
-            key: (values.low, values.high) if isinstance(values, Range) else (values[0], values[-1])
-            for key, values in self._values.items()
-        }
-        with TemporaryDirectory() as temporary:
-            for end in (0, 1):
-                tried = {key: pair[end] for key, pair in ends.items()}
-                make_candidate(self._folder, Path(temporary), tried, {}, self._start_from)
 
     def _identify(self, params: Params) -> str:
         """Name the study by all that its scores depend on beside the settings."""

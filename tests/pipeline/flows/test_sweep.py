@@ -196,22 +196,25 @@ def test_settings_that_diverge_are_told_and_not_tried_again(committed, prefect):
 
 
 def test_what_cannot_be_tried_is_refused_before_anything_runs(committed, prefect):
-    result = committed.run(*SWEEP, *TRIED, "--candidate", "{train.epoch: 3}", check=False, **prefect.environment)
+    grid = ("--grid", "train.l1_pretrain_epochs=[1, 99, 1]")  # the first and the last could be tried
+    result = committed.run(*SWEEP, *grid, check=False, **prefect.environment)
     assert result.returncode == 1
-    assert (
-        "train.epoch is not a known key: did you mean epochs?" in prefect.run(run_id(result.stdout))["state"]["message"]
-    )
+    message = prefect.run(run_id(result.stdout))["state"]["message"]
+    assert "l1_pretrain_epochs is 99 but there are only" in message
     assert "Traceback" not in result.stdout
     assert not [*committed.path.glob("scratch/sweep/*/dvc.yaml")]
 
     for options, told in (
+        (["--candidate", "{train.epoch: 3}"], "train.epoch is not a known key: did you mean epochs?"),
+        (["--grid", "train.start_from=[null, pretrained/none]"], "pretrained/none is missing, which train.start_from"),
+        ([], "nothing to try: give values, `--grid 'train.seed=[0, 1]'` for example"),
         (["--grid", "train.epochs=3"], "--grid train.epochs: it is 3; give a list of values, `train.epochs=[1, 2]`"),
         (["--search", "3", "--grid", "train.learning_rate=log(3e-3, 1e-4)"], "the first number has to be smaller"),
     ):
         result = committed.run(*SWEEP, *options, check=False)
         assert result.returncode == 1
         [line] = result.stdout.splitlines()
-        assert line.startswith("pipeline: --grid train.")
+        assert line.startswith("pipeline: ")
         assert told in line
 
 
