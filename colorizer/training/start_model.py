@@ -23,6 +23,8 @@ from colorizer.training.gan import GAN
 
 logger = logging.getLogger(__name__)
 
+_OF_EARLIER_FILES = {"encoder": "plain", "resolution": "full"}  # files from before there was a choice do not say it
+
 
 @dataclass(frozen=True, kw_only=True)
 class StartModel:
@@ -74,8 +76,8 @@ def begin_from(
             f"{start.name} was trained on images of {_sides(trained_on)} px, these have {_sides(image_shape)}: import "
             "them at that size, or begin from another model"
         )
-    plain = {"encoder": "plain"}
-    differences = _differences("generator", plain | gan.generator.arguments, plain | checkpoint.metadata["generator"])
+    ours, theirs = (_OF_EARLIER_FILES | found for found in (gan.generator.arguments, checkpoint.metadata["generator"]))
+    differences = _differences("generator", ours, theirs)
     if checkpoint.discriminator is not None:
         differences += _differences("discriminator", gan.discriminator.arguments, checkpoint.metadata["discriminator"])
     if differences:

@@ -49,6 +49,15 @@ def test_images_of_another_size_and_other_layers_are_refused_in_one_line(start):
         begin_from(other, gan, Normalization(), image_shape=(32, 48), encoded=False)
 
 
+def test_files_from_before_there_was_a_choice_of_resolution_fit_a_full_one_only(start):
+    del start.checkpoint.metadata["generator"]["resolution"]
+    gan = gan_for(32)
+    begin_from(start, gan, Normalization(), image_shape=(32, 48), encoded=False)
+    gan.generator.arguments["resolution"] = "half"
+    with pytest.raises(UserError, match=r"other networks: train.generator.resolution full \(here half\): set what it"):
+        begin_from(start, gan, Normalization(), image_shape=(32, 48), encoded=False)
+
+
 def test_another_encoding_of_the_images_is_refused(start):
     other = replace(Normalization(), chroma_scale=100.0)
     with pytest.raises(UserError, match=r"earlier.safetensors was trained with another encoding of its images \("):
