@@ -88,7 +88,7 @@ def test_a_colleague_gets_everything(followed):
     workspace, printed = followed
     colleague = workspace.path.with_name("colleague")
     assert md5(colleague / MODEL) == recorded(workspace, "second", MODEL)
-    assert "37 files added" in printed["dvc pull"]
+    assert "38 files added" in printed["dvc pull"]
 
 
 def test_models_are_fetched_by_name(followed):
