@@ -71,8 +71,8 @@ def train(params: Params) -> None:
             begin_from(start, gan, data.normalization, image_shape=data.image_shape, encoded=data.encoded is not None)
             if options.l1_pretrain_epochs and group.rank == 0:
                 print(
-                    f"train: {start.name} may become duller: l1_pretrain_epochs is {options.l1_pretrain_epochs}, and "
-                    "epochs on L1 alone are for random weights; set it to 0"
+                    f"train: {start.name} may become duller: train.l1_pretrain_epochs is {options.l1_pretrain_epochs}, "
+                    "and epochs on L1 alone are for random weights; set it to 0"
                 )
         if group.rank == 0:
             lead(gan, data, options, start)

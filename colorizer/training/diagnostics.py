@@ -46,7 +46,7 @@ def diagnose(losses: Mapping[str, float], scores: Mapping[str, float], truth: Ma
     if loss_d is not None and loss_d > _EXPLODED:
         found.append(
             f"the losses have exploded: that of the discriminator is {loss_d:.2f}, guessing costs {_GUESSING:.2f} "
-            "(lower train.learning_rate, or train.start_learning_rate where it applies)"
+            "(lower train.learning_rate, or train.start_learning_rate, if it is set, when fine-tuning)"
         )
     elif loss_d is not None and loss_d > _LOST:
         found.append(

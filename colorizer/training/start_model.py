@@ -124,9 +124,9 @@ def _has_own_encoder(checkpoint: Checkpoint, gan: GAN) -> bool:
 
 
 def _differences(network: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """Say which params of a network differ; its sizes of images are no params, and follow from them."""
+    """List the params of a network that differ. Its sizes of images are no params, and follow from them."""
     return [
-        f"train.{network}.{key} {theirs[key]} (here {ours.get(key)})"
+        f"train.{network}.{key} {theirs[key]}" + (f" (here {ours[key]})" if key in ours else "")
         for key in theirs
         if key not in ("image_size", "image_shape") and theirs[key] != ours.get(key)
     ]

@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.states import State
 
 from colorizer.models.commands import git, git_succeeds
-from pipeline.process.commands import LAST_LINES
+from pipeline.process.commands import TOLD_BELOW
 from pipeline.workspace.stage_runs import Outcome
 from settings.params_file import flat
 from settings.paths import METRICS, SCORE_CARD
@@ -57,7 +57,7 @@ def _stage_row(name: str, state: State[Outcome]) -> dict[str, str]:
     if state.is_pending():
         return {"stage": name, "outcome": "not run", "seconds": "", "reason": "a stage before it did not finish"}
     [first, *_] = (state.message or "").splitlines() or [""]
-    reason = first.removeprefix(f"{name} ").removesuffix(LAST_LINES)
+    reason = first.removeprefix(f"{name} ").removesuffix(TOLD_BELOW)
     return {"stage": name, "outcome": str(state.name).lower(), "seconds": "", "reason": reason}
 
 

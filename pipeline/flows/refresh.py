@@ -80,7 +80,7 @@ def refresh(
             last_epochs = None
             if from_promoted:
                 if current is None:
-                    raise UserError("no model is promoted yet, to be fine-tuned: refresh once without from_promoted")
+                    raise UserError("there is no promoted model to fine-tune yet: refresh once without --from-promoted")
                 epochs = epochs or read_params(clone.path / PARAMS_FILE).train.epochs
                 last_epochs = take_up_last_refresh(clone)
             if publish:

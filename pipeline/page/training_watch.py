@@ -24,7 +24,7 @@ _SECONDS_TO_FINISH = 5
 
 
 class TrainingWatch:
-    """Watches one training. Its task calls `look` about every second, and `finish` at the end."""
+    """Watches one training. Its task calls `look` every half second, and `finish` at the end."""
 
     def __init__(self, folder: Path, review: Review | None) -> None:
         self._folder, self._review = folder, review

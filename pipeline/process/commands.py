@@ -16,8 +16,8 @@ from pipeline.process.dvc_command import DVC
 
 _SECONDS_BEFORE_RETRIES = (2, 5, 10)  # cancelling waits for the end of one
 _KILLED = "Killed"
-_NUM_LAST_LINES = 12
-LAST_LINES = ". Its last lines:"  # ends the first line of a failed task's message
+_LAST_LINES = 12
+TOLD_BELOW = ". Its last lines:"  # ends the first line of a failed task's message
 
 # Of a task whose state may be that of `failed`.
 RETRY_WHEN_KILLED: Mapping[str, Any] = {
@@ -71,13 +71,13 @@ def failed(stage: str, code: int, printed: Sequence[str]) -> State:
 
     `code` is that of dvc; dvc prints the exit code of the stage.
     """
-    last_lines = [add_advice(line) if line.startswith("ERROR:") else line for line in printed[-_NUM_LAST_LINES:]]
+    last_lines = [add_advice(line) if line.startswith("ERROR:") else line for line in printed[-_LAST_LINES:]]
     for line in last_lines:
         if told := re.search(r"exited with (-?\d+)", line):
             code = int(told[1])
     signal = -code if code < 0 else code - 128 if 128 < code <= 128 + 64 else 0
     how = f"was killed by signal {signal}" if signal else f"failed with exit code {code}"
-    message = "\n".join([f"{stage} {how}{LAST_LINES}", *last_lines])
+    message = "\n".join([f"{stage} {how}{TOLD_BELOW}", *last_lines])
     get_run_logger().error("%s %s", stage, how)
     return Failed(name=_KILLED if signal else "Failed", message=message)
 

@@ -21,12 +21,12 @@ from colorizer.epochs.retention import chosen_epoch
 from colorizer.models.registry import pin_start_model
 from pipeline.sweeps.ranges import Range
 from settings.params import Params
-from settings.params_file import flat, read_params, write_params
+from settings.params_file import check_changes, flat, read_params, write_params
 from settings.paths import HISTORY
 
 # These decide which images are compared, how, or what a person wants: not what is tried.
 _FIXED = ("train.ask", "train.monitor", "train.decisions")
-_START_FROM = "train.start_from"
+START_FROM = "train.start_from"
 _VALIDATION = "validation_"  # begins the names of scores in a history
 
 
@@ -97,13 +97,15 @@ def read_candidates(
     Raises UserError when something cannot be tried or compared.
     """
     combined = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())] if grid else []
-    pin = pin_start_models(folder)
-    start_from = pin(read_base(folder).train.start_from)
+    base, pin, params_file = read_base(folder), pin_start_models(folder), folder / "params.yaml"
     chosen = []
     for overrides in [*combined, *listed]:
-        changed = flat(overrides)
-        if _START_FROM in changed:
-            changed[_START_FROM] = pin(changed[_START_FROM])
+        changed, start_from = flat(overrides), None
+        if START_FROM in changed:
+            check_changes(changed, params_file, base=params_file)  # of what is no name, no file is looked for
+            changed[START_FROM] = pin(changed[START_FROM])
+        else:
+            start_from = pin(base.train.start_from)
         chosen.append(make_candidate(folder, parent, changed, contents, start_from))
     return list(dict.fromkeys(chosen))
 
@@ -156,11 +158,14 @@ def make_candidate(
     for key in changed:
         if not key.startswith("train.") or key in _FIXED:
             raise UserError(f"{key} cannot be tried: a sweep compares trainings by the same images and criterion")
-    candidate = name_candidate(parent, json.dumps(changed), contents)
+    try:
+        candidate = name_candidate(parent, json.dumps(changed), contents)
+    except TypeError:  # YAML has dates
+        raise UserError(f"{changed}: a param is a number, a text, true, false, null, or a list of these") from None
     workspace = candidate.workspace
     params_file = workspace / "params.yaml"
     try:
-        write_params({_START_FROM: start_from, **changed}, params_file, base=folder / "params.yaml")
+        write_params({START_FROM: start_from, **changed}, params_file, base=folder / "params.yaml")
     except UserError as error:
         with suppress(OSError):  # it holds an earlier sweep
             workspace.rmdir()

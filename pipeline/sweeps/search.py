@@ -20,6 +20,7 @@ from colorizer.core.digests import file_digest, fingerprint
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write
 from pipeline.sweeps.candidates import (
+    START_FROM,
     Candidate,
     Scores,
     check_values,
@@ -53,14 +54,14 @@ class Search:
         total: int,
     ) -> None:
         self._folder, self._parent, self._contents = folder, parent, contents
-        base, self._pin = read_base(folder), pin_start_models(folder)
-        self._start_from = self._pin(base.train.start_from)
-        self._values = {
-            key: given if isinstance(given, Range) else [self._pin(value) for value in given]
-            for key, given in values.items()
-        }
-        self.total, self._seed, self._journal = total, base.train.seed, parent / _JOURNAL
         check_values(folder, values)
+        base, self._pin = read_base(folder), pin_start_models(folder)
+        self._values, self._start_from = dict(values), None
+        if isinstance(names := values.get(START_FROM), list):
+            self._values[START_FROM] = [self._pin(name) for name in names]
+        else:
+            self._start_from = self._pin(base.train.start_from)
+        self.total, self._seed, self._journal = total, base.train.seed, parent / _JOURNAL
         _mend(self._journal)
         self._study = optuna.create_study(
             storage=open_journal(self._journal), study_name=self._identify(base), load_if_exists=True
@@ -183,7 +184,7 @@ class Search:
         return fingerprint(facts)
 
     def _start_models(self, params: Params) -> list[str]:
-        tried = self._values.get("train.start_from", ())
+        tried = self._values.get(START_FROM, ())
         return [name for name in (params.train.start_from, *(() if isinstance(tried, Range) else tried)) if name]
 
     def _identify_start(self, name: str) -> str | None:

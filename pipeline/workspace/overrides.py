@@ -38,11 +38,13 @@ def set_params(folder: Path, preset: str | None, overrides: Mapping[str, Any]) -
 
 
 def check_params(folder: Path, preset: str | None, overrides: Mapping[str, Any]) -> None:
-    """Raise UserError when `set_params` would, or when there is no such model to begin from; change nothing."""
+    """Check a preset and overrides, and that the model to begin from exists; change nothing. Raises UserError."""
     target = folder / "params.yaml"
-    check_changes(overrides, target, base=_preset(folder, preset) if preset else target)
-    if isinstance(start_model := flat(overrides).get("train.start_from"), str):
-        pin_start_model(folder, start_model)
+    base = _preset(folder, preset) if preset else target
+    check_changes(overrides, target, base=base)
+    name = flat(overrides).get("train.start_from", read_params(base).train.start_from)
+    if name is not None:
+        pin_start_model(folder, name)
 
 
 def _keys_of(content: bytes) -> dict[str, Any]:

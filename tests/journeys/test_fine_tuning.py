@@ -86,7 +86,7 @@ def test_a_registered_name_becomes_its_version_and_a_changed_file_is_noticed(giv
     given.edit_params(l1_pretrain_epochs="1")
     printed = given.dvc("repro").stdout
     assert "start: generator#prod is generator@v0.1.0, which now stands in params.yaml" in printed
-    assert "train: generator@v0.1.0 may become duller: l1_pretrain_epochs is 1, and epochs on L1 alone are" in printed
+    assert "train: generator@v0.1.0 may become duller: train.l1_pretrain_epochs is 1, and epochs on L1 alone" in printed
     assert "start_from: generator@v0.1.0" in (given.path / "params.yaml").read_text(encoding="utf-8")
     assert lock(given, "start")["params"]["params.yaml"] == {"train.start_from": "generator@v0.1.0"}
     assert {out["path"]: out["md5"] for out in lock(given, "start")["outs"]}["models/start.safetensors"] == digest
@@ -127,6 +127,7 @@ def test_test_images_that_it_has_learnt_from_are_refused_and_validation_images_c
         ({"encoder": "efficientnet-lite0"}, "has other networks: train.generator.encoder plain (here efficientnet-lit"),
         ({"start_from": MODEL}, "params.yaml: train.start_from: write generator@VERSION, generator#STAGE, null, or a"),
         ({"start_from": "pretrained/none.safetensors"}, "pretrained/none.safetensors is missing"),
+        ({"start_from": "pretrained/known.safetensors"}, "is known to DVC but not here: run `dvc pull"),
         (
             {"start_from": "pretrained/README.md"},
             "pretrained/README.md is damaged or not of",
@@ -136,6 +137,7 @@ def test_test_images_that_it_has_learnt_from_are_refused_and_validation_images_c
 def test_a_start_that_does_not_fit_is_one_line(given, change, told):
     begin_from(given, GIVEN)
     given.edit_params(**change)
+    (given.path / "pretrained/known.safetensors.dvc").touch()
     for stage in ("start", "train"):
         result = given.stage(stage, check=False)
         if result.returncode:

@@ -165,7 +165,7 @@ def test_what_is_better_is_published_and_fine_tuned_when_something_has_changed(c
 
     runs: list[str] = []
     told = refresh("--from-promoted", check=False)
-    assert "no model is promoted yet, to be fine-tuned: refresh once without from_promoted" in told
+    assert "there is no promoted model to fine-tune yet: refresh once without --from-promoted" in told
     assert "epochs is for from_promoted" in refresh("--epochs", "1", check=False)
     assert "the first promoted model; v0.1.0 is promoted" in refresh()
     assert colleague.git("tag").split() == ["generator#prod#1", "generator@v0.1.0"]

@@ -1,6 +1,7 @@
 """What a sweep tries, and how it is ranked."""
 
 import shutil
+from datetime import date
 
 import pytest
 
@@ -79,6 +80,8 @@ def test_a_registered_name_means_one_version_in_all_trainings_of_a_sweep(folder)
         ),
         ({"train.monitor": "ab_error"}, "train.monitor cannot be tried"),
         ({"train.start_from": "pretrained/none"}, "pretrained/none is missing, which train.start_from names"),
+        ({"train.start_from": "models/generator"}, "train.start_from: write generator@VERSION"),
+        ({"train.seed": date(2020, 1, 1)}, "a param is a number, a text, true, false, null, or a list of these"),
         ({"train.epoch": 3}, '^{"train.epoch": 3}: train.epoch is not a known key: did you mean epochs?'),
     ],
 )
@@ -86,6 +89,14 @@ def test_what_cannot_be_tried_is_told(folder, overrides, told):
     with pytest.raises(UserError, match=told.replace("?", r"\?")):
         read_candidates(folder, folder / "sweep", {}, [overrides], {})
     assert not [*folder.glob("sweep/*")]
+
+
+def test_a_missing_model_matters_only_to_candidates_that_begin_from_it(folder):
+    write_params({"train.start_from": "pretrained/none"}, folder / "params.yaml")
+    grid = {"train.start_from": [None], "train.seed": [0, 1]}
+    assert len(read_candidates(folder, folder / "sweep", grid, [], {})) == 2
+    with pytest.raises(UserError, match=r"pretrained/none is missing, which train\.start_from names"):
+        read_candidates(folder, folder / "sweep", {"train.seed": [0, 1]}, [], {})
 
 
 def test_without_validation_images_there_is_nothing_to_rank_by(folder):

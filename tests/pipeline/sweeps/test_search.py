@@ -150,6 +150,17 @@ def test_the_same_settings_are_trained_once(folder):
     assert not list(again.candidates())
 
 
+def test_words_and_models_to_begin_from_can_be_searched_too(folder):
+    model = folder / "pretrained/model.safetensors"
+    model.parent.mkdir()
+    model.write_bytes(b"weights")
+    words = {"train.precision": ["fp32", "bf16"], "train.start_from": [None, "pretrained/model.safetensors"]}
+    search = Search(folder, folder / "sweep", {"train.learning_rate": VALUES["train.learning_rate"], **words}, {}, 8)
+    chosen = [json.loads(settings) for settings, _ in carry_out(search)]
+    for key, values in words.items():
+        assert {settings[key] for settings in chosen} == set(values)
+
+
 def test_another_model_to_begin_from_is_another_study(folder):
     model = folder / "pretrained/model.safetensors"
     model.parent.mkdir()
