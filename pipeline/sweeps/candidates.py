@@ -136,14 +136,14 @@ def read_base(folder: Path) -> Params:
     return params
 
 
-def pin_start_models(folder: Path) -> Callable[[Any], Any]:
+def pin_start_models(folder: Path) -> Callable[[str | None], str | None]:
     """Return a function that finds the version which a registered name means: `generator#prod` -> `generator@v1.0.0`.
 
-    It asks once for each name, so all trainings of a sweep begin from the same version. Paths, and values that are no
-    names, stay as they are. Raises UserError when there is no such version or file.
+    It asks once for each name, so all trainings of a sweep begin from the same version. Paths and None stay as they
+    are. Raises UserError when there is no such version or file.
     """
     pin = cache(partial(pin_start_model, folder))
-    return lambda name: pin(name) if isinstance(name, str) else name
+    return lambda name: None if name is None else pin(name)
 
 
 def make_candidate(

@@ -55,12 +55,11 @@ class Search:
     ) -> None:
         self._folder, self._parent, self._contents = folder, parent, contents
         check_values(folder, values)
-        base, self._pin = read_base(folder), pin_start_models(folder)
-        self._values, self._start_from = dict(values), None
-        if isinstance(names := values.get(START_FROM), list):
-            self._values[START_FROM] = [self._pin(name) for name in names]
-        else:
-            self._start_from = self._pin(base.train.start_from)
+        base = read_base(folder)
+        named = values.get(START_FROM, [base.train.start_from])
+        assert isinstance(named, list)  # no end of a range is a name
+        self._start_models: list[str | None] = list(map(pin_start_models(folder), named))
+        self._values = {**values, START_FROM: self._start_models} if START_FROM in values else dict(values)
         self.total, self._seed, self._journal = total, base.train.seed, parent / _JOURNAL
         _mend(self._journal)
         self._study = optuna.create_study(
@@ -96,7 +95,7 @@ class Search:
                 )
             try:
                 candidate = make_candidate(
-                    self._folder, self._parent, self._suggest(trial), self._contents, self._start_from
+                    self._folder, self._parent, self._suggest(trial), self._contents, self._start_models[0]
                 )
             except UserError as error:
                 logger.warning("left out: %s", error)
@@ -174,7 +173,7 @@ class Search:
             "values": {key: str(values) for key, values in self._values.items()},
             "params": params.model_dump(mode="json"),
             "contents": dict(self._contents),
-            "start_from": [self._identify_start(name) for name in self._start_models(params)],
+            "start_from": [self._identify_start(name) for name in self._start_models if name],
             "code": {
                 file.relative_to(self._folder).as_posix(): file_digest(file)
                 for file in files
@@ -183,14 +182,10 @@ class Search:
         }
         return fingerprint(facts)
 
-    def _start_models(self, params: Params) -> list[str]:
-        tried = self._values.get(START_FROM, ())
-        return [name for name in (params.train.start_from, *(() if isinstance(tried, Range) else tried)) if name]
-
-    def _identify_start(self, name: str) -> str | None:
-        """The content of the file to begin from, or the version that a registered name means."""
+    def _identify_start(self, name: str) -> str:
+        """The content of the file to begin from, or the name of a version."""
         file = self._folder / name
-        return file_digest(file) if file.is_file() else self._pin(name)
+        return file_digest(file) if file.is_file() else name
 
 
 def _mend(journal: Path) -> None:

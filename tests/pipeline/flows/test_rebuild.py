@@ -87,6 +87,7 @@ def test_bad_settings_stop_before_anything_runs(committed, prefect):
         "there (`dvc add pretrained/none` shares it)",
     }.items():
         result = committed.run(*REBUILD, "--set", setting, check=False)
+        assert result.returncode == 1, setting
         assert result.stdout == f"pipeline: {told}\n"
         assert (committed.path / "params.yaml").read_bytes() == params
     result = committed.run(*REBUILD, "--push", check=False, **prefect.environment)

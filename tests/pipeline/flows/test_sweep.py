@@ -205,17 +205,19 @@ def test_what_cannot_be_tried_is_refused_before_anything_runs(committed, prefect
     assert not [*committed.path.glob("scratch/sweep/*/dvc.yaml")]
 
     for options, told in (
-        (["--candidate", "{train.epoch: 3}"], "train.epoch is not a known key: did you mean epochs?"),
+        (["--candidate", "{train.epoch: 3}"], '{"train.epoch": 3}: train.epoch is not a known key: did you mean epo'),
         (["--grid", "train.start_from=[null, pretrained/none]"], "pretrained/none is missing, which train.start_from"),
         ([], "nothing to try: give values, `--grid 'train.seed=[0, 1]'` for example"),
         (["--grid", "train.epochs=3"], "--grid train.epochs: it is 3; give a list of values, `train.epochs=[1, 2]`"),
-        (["--search", "3", "--grid", "train.learning_rate=log(3e-3, 1e-4)"], "the first number has to be smaller"),
+        (
+            ["--search", "3", "--grid", "train.learning_rate=log(3e-3, 1e-4)"],
+            "--grid train.learning_rate: log(3e-3, 1e-4) is no range: the first number has to be smaller",
+        ),
     ):
         result = committed.run(*SWEEP, *options, check=False)
         assert result.returncode == 1
         [line] = result.stdout.splitlines()
-        assert line.startswith("pipeline: ")
-        assert told in line
+        assert line.startswith(f"pipeline: {told}")
 
 
 def _epochs(workspace) -> int:

@@ -154,6 +154,7 @@ def test_words_and_models_to_begin_from_can_be_searched_too(folder):
     model = folder / "pretrained/model.safetensors"
     model.parent.mkdir()
     model.write_bytes(b"weights")
+    write_params({"train.start_from": "pretrained/none"}, folder / "params.yaml")  # which no training begins from
     words = {"train.precision": ["fp32", "bf16"], "train.start_from": [None, "pretrained/model.safetensors"]}
     search = Search(folder, folder / "sweep", {"train.learning_rate": VALUES["train.learning_rate"], **words}, {}, 8)
     chosen = [json.loads(settings) for settings, _ in carry_out(search)]
