@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-import numpy as np
+from colorizer.core.memory import keep_freed_memory
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -22,7 +22,7 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int = T
 
     `Executor.map` would submit all items at once: results that nobody has taken yet could fill the memory.
     """
-    _keep_freed_memory()
+    keep_freed_memory()
     window: deque[Future[R]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -35,11 +35,3 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int = T
         finally:
             for future in window:
                 future.cancel()
-
-
-def _keep_freed_memory() -> None:
-    """Make glibc keep freed blocks up to the size of the largest one freed so far, for the next item to use.
-
-    It would give them back after every item and the system would clear the pages anew: half of the time of normalize.
-    """
-    np.empty(16 * 2**20, np.uint8)  # freed at once, never touched

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from colorizer.core.errors import UserError
+from colorizer.core.memory import keep_freed_memory
 
 Precision = Literal["fp32", "bf16"]
 PrecisionOrAuto = Literal["auto", "fp32", "bf16"]
@@ -38,9 +39,14 @@ def choose_precision(name: PrecisionOrAuto, device: torch.device) -> Precision:
 
 
 def open_device(name: str, precision: PrecisionOrAuto) -> tuple[torch.device, Precision]:
-    """Choose device and precision, and ask a GPU for deterministic kernels. Raises the errors of `choose_device`."""
+    """Choose device and precision, and prepare the process: deterministic kernels on a GPU, freed memory kept on a CPU.
+
+    Raises the errors of `choose_device`.
+    """
     device = choose_device(name)
     make_deterministic(device)
+    if device.type == "cpu":
+        keep_freed_memory()
     return device, choose_precision(precision, device)
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from colorizer.networks.im2col import DownConv2d
 from colorizer.networks.layers import init_weights
 
 Output = Literal["image", "patch"]
@@ -35,7 +36,7 @@ class Discriminator(nn.Module):
         channels = [3 if conditional else 2] + [width * min(2**level, 8) for level in range(num_downs)]
         layers: list[nn.Module] = []
         for level in range(num_downs):
-            layers.append(nn.Conv2d(channels[level], channels[level + 1], 4, stride=2, padding=1, bias=level == 0))
+            layers.append(DownConv2d(channels[level], channels[level + 1], bias=level == 0))
             if level > 0:
                 layers.append(nn.BatchNorm2d(channels[level + 1]))
             layers.append(nn.LeakyReLU(0.2, inplace=True))

@@ -81,18 +81,20 @@ class _InvertedResidual(nn.Module):
 
 
 class _SameConv2d(nn.Conv2d):
-    """Convolution with TensorFlow's "same" padding: at stride 2, more at the right and the bottom of an even side."""
+    """Convolution with TensorFlow's "same" padding: at stride 2, more at the right and the bottom of an even side.
+
+    There a kernel with a first row or column of zeros takes the place of a padded copy of the input.
+    """
 
     def __init__(self, channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, groups: int = 1) -> None:
-        padding = kernel_size // 2 if stride == 1 else 0
-        super().__init__(channels, out_channels, kernel_size, stride, padding, groups=groups)
+        super().__init__(channels, out_channels, kernel_size, stride, kernel_size // 2, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.stride[0] == 2:
-            sides = [self.kernel_size[0] - 1 - (side + 1) % 2 for side in x.shape[-2:]]
-            rows, columns = ((side // 2, side - side // 2) for side in sides)
-            x = functional.pad(x, [*columns, *rows])
-        return super().forward(x)
+        if self.stride[0] == 1:
+            return super().forward(x)
+        rows, columns = (1 - side % 2 for side in x.shape[-2:])
+        weight = functional.pad(self.weight, [columns, 0, rows, 0])
+        return functional.conv2d(x, weight, self.bias, self.stride, self.padding, groups=self.groups)
 
 
 def load_efficientnet_lite0() -> EfficientNetLite0:

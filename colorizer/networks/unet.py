@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from colorizer.networks.im2col import DownConv2d, UpConv2d
 from colorizer.networks.layers import init_weights
 
 Upsampling = Literal["transposed", "resize"]
@@ -66,7 +67,7 @@ class _Down(nn.Module):
 
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(channels, out_channels, 4, stride=2, padding=1, bias=False)
+        self.convolution = DownConv2d(channels, out_channels, bias=False)
         self.norm = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -87,12 +88,12 @@ class _Up(nn.Module):
 
 def _upsample(channels: int, out_channels: int, upsampling: Upsampling, *, bias: bool) -> nn.Module:
     if upsampling == "transposed":
-        return nn.ConvTranspose2d(channels, out_channels, 4, stride=2, padding=1, bias=bias)
+        return UpConv2d(channels, out_channels, bias=bias)
     return nn.Conv2d(channels, out_channels, 3, padding=1, bias=bias)
 
 
 def _upsample_to(layer: nn.Module, x: Tensor, size: torch.Size) -> Tensor:
     """Double the size, to exactly `size`: an odd side needs one more row or column."""
-    if isinstance(layer, nn.ConvTranspose2d):
-        return layer(x, output_size=list(size))
+    if isinstance(layer, UpConv2d):
+        return layer(x, list(size))
     return layer(functional.interpolate(x, size=size, mode="nearest"))

@@ -128,7 +128,7 @@ class GAN:
                 losses["swd_loss"] = swd_loss(fake, real)
         loss = self.recipe.generator_loss(losses)
         self._update([self.generator_optimizer, self.encoder_optimizer], loss, batch)
-        self.ema.update(self.generator)
+        self.ema.update()
         return {name: loss.detach() for name, loss in losses.items()}
 
     def _generate(self, batch: Batch) -> Tensor:

@@ -87,7 +87,7 @@ def test_only_a_discriminator_of_lab_looks_at_lightness():
 def test_the_discriminator_has_no_batch_norm_on_first_and_last_layer():
     discriminator = Discriminator(width=4, num_downs=3, conditional=False, output="patch", image_shape=(32, 32))
     kinds = [type(layer).__name__ for layer in discriminator.layers]
-    assert kinds == ["Conv2d", "LeakyReLU"] + ["Conv2d", "BatchNorm2d", "LeakyReLU"] * 2 + ["Conv2d"]
+    assert kinds == ["DownConv2d", "LeakyReLU"] + ["DownConv2d", "BatchNorm2d", "LeakyReLU"] * 2 + ["Conv2d"]
 
 
 @pytest.mark.parametrize(("size", "most"), [(2, 0), (4, 1), (7, 1), (64, 5), (224, 6), (256, 7)])

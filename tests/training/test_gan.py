@@ -24,6 +24,7 @@ from colorizer.training.losses import adversarial_loss, l1_loss, swd_loss
 from colorizer.training.recipe import Recipe
 from tests.conftest import NO_GPU
 from tests.support.imports import ROOT
+from tests.support.operators import Operators
 
 CPU = torch.device("cpu")
 EPOCH = {"learning_rate": 2e-4, "adversarial": True, "first_step": 0}
@@ -248,6 +249,33 @@ def test_training_starts_without_the_compiler():
         "sys.exit('torch._dynamo' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "most"),
+    [
+        # five convolutions besides are matrix products;
+        # casts: weights and inputs to bf16, gradients back
+        (partial(gan_for, 32, precision="bf16"), {"convolution": 15, "convolution_backward": 15, "_to_copy": 45}),
+        # 48 convolutions of the frozen encoder, which have no gradients, and none of its 96 tensors is averaged
+        (
+            partial(pretrained_gan, swd_weight=1.0),
+            {"convolution": 66, "convolution_backward": 18, "constant_pad_nd": 5},
+        ),
+    ],
+)
+def test_a_step_has_no_operators_to_spare(photographs, make, most):
+    """Counts instead of seconds: on a busy machine, too, nobody adds a cast or a copy unnoticed."""
+    gan, batch = make(), first(batches_of(photographs))
+    gan.generator.train()
+    gan.discriminator.train()
+    gan.step(batch, adversarial=True)
+    with Operators() as operators:
+        gan.step(batch, adversarial=True)
+    assert {name: operators.count[name] for name in most} == most
+    averaging = {name: operators.count[name] for name in ("lerp_", "_foreach_lerp_", "copy_")}
+    assert averaging == {"lerp_": 0, "_foreach_lerp_": 1 if gan.recipe.ema_decay else 0, "copy_": 0}
+    assert sum(operators.count.values()) < 460
 
 
 def test_l1_pretrain_epochs_leave_the_discriminator_alone(photographs):
