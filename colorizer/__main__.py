@@ -126,7 +126,7 @@ def colorize(
                 colorizer,
                 format,
                 on_done=progress.advance,
-                on_pair=sheets.add if compare else lambda pair: None,
+                on_pair=sheets.add if compare else None,
             )
         sheets.finish()
 

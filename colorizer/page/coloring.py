@@ -1,11 +1,13 @@
 """Colours photographs for the page, with one of the models here, and removes old files."""
 
+import os
 import shutil
 import tempfile
 import time
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -51,10 +53,11 @@ def color(photograph: Path, model: str, strength: float, size: int, folder: Path
     with within_memory("close other programs, or take a smaller photograph", photograph):
         original = read_upload(photograph, deep=True)
         colorizer = Colorizer(model=loaded, size=size or loaded.info.training_size, strength=strength)
-        colored = colorizer(original)
         out = Path(tempfile.mkdtemp(dir=folder))
         full = named(out / photograph.name, "png")
-        write_photograph(full, colored, "png")
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            colored = colorizer(original, pool)
+            write_photograph(full, colored, "png", pool)
     height, width = original.size
     (out / "small").mkdir()
     before, after = out / "small" / "before.png", out / "small" / "after.png"

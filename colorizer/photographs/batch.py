@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from math import prod
 from threading import Event
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ T = TypeVar("T")
 _BATCH = 16  # photographs
 _BATCH_PIXELS = 24_000_000  # of the photographs
 _BATCH_NETWORK_PIXELS = 2**20  # of what the network sees
+_LARGE = 2**21  # pixels of a photograph that all threads colour together; smaller ones each have a thread
 
 _within_memory = partial(within_memory, "close other programs, make the photograph smaller, or lower --size")
 
@@ -36,6 +38,15 @@ class Summary:
 
     colored: int = 0
     failed: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is the same for all photographs."""
+
+    colorizer: Colorizer
+    file_format: Format
+    with_pairs: bool
 
 
 @dataclass(frozen=True)
@@ -51,35 +62,38 @@ def colorize_photographs(
     file_format: Format,
     *,
     on_done: Callable[[int], None],
-    on_pair: Callable[[Pair], None],
+    on_pair: Callable[[Pair], None] | None = None,
 ) -> Summary:
     """Colour the photographs of all jobs and write them.
 
     `on_done` is called with the number of photographs that were done since, `on_pair` with each one before and after.
-    Reading, colouring and writing overlap. Memory is bounded, whatever the number of photographs; those that it was too
-    small for beside others are coloured at the end, each alone.
+    Reading, colouring and writing overlap, in as many threads as there are cores: several small photographs at a time,
+    or parts of a large one. Memory is bounded, whatever the number of photographs; those that it was too small for
+    beside others are coloured at the end, each alone.
     """
     summary = Summary()
 
-    def note(result: Pair | UserError) -> None:
+    def note(result: Pair | UserError | None) -> None:
         if isinstance(result, UserError):
             summary.failed.append(str(result))
         else:
             summary.colored += 1
-            on_pair(result)
+            if on_pair and result:
+                on_pair(result)
         on_done(1)
 
+    run = _Run(colorizer, file_format, with_pairs=on_pair is not None)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         _start_threads(pool)
         crowded = []
-        for job, result in _color(jobs, colorizer, file_format, pool):
+        for job, result in _color(jobs, run, pool):
             if isinstance(result, OutOfMemoryError):
                 crowded.append(job)
             else:
                 note(result)
         for job in crowded:
             gc.collect()  # what failed may still hold pixels
-            for _, result in _color([job], colorizer, file_format, pool):
+            for _, result in _color([job], run, pool):
                 note(result)
     return summary
 
@@ -94,21 +108,19 @@ def _start_threads(pool: ThreadPoolExecutor) -> None:
         all_started.set()
 
 
-def _color(
-    jobs: Sequence[Job], colorizer: Colorizer, file_format: Format, pool: ThreadPoolExecutor
-) -> Iterator[tuple[Job, Pair | UserError]]:
-    """Colour and write the photographs; yield each one before and after, or why it failed."""
-    batches, failed = _batches(jobs, colorizer)
+def _color(jobs: Sequence[Job], run: _Run, pool: ThreadPoolExecutor) -> Iterator[tuple[Job, Pair | UserError | None]]:
+    """Colour and write the photographs; yield what became of each, or why it failed."""
+    batches, failed = _batches(jobs, run.colorizer)
     yield from failed
-    read = partial(_read, colorizer, deep=file_format in DEEP_FORMATS)
+    read = partial(_read, run.colorizer, deep=run.file_format in DEEP_FORMATS)
     for reading in _read_ahead(batches, read, pool):
-        yield from _color_batch(reading, colorizer, file_format, pool)
+        yield from _color_batch(reading, run, pool)
         reading.clear()  # before the next ones are decoded
 
 
 def _color_batch(
-    reading: Iterable[tuple[Job, Future[_Read]]], colorizer: Colorizer, file_format: Format, pool: ThreadPoolExecutor
-) -> Iterator[tuple[Job, Pair | UserError]]:
+    reading: Iterable[tuple[Job, Future[_Read]]], run: _Run, pool: ThreadPoolExecutor
+) -> Iterator[tuple[Job, Pair | UserError | None]]:
     by_shape = defaultdict(list)  # which may differ from what the photograph's header said
     for job, future in reading:
         item = _result(future)
@@ -118,14 +130,27 @@ def _color_batch(
             by_shape[item.network_input.shape].append(item)
     for items in by_shape.values():
         writing = []
-        for item, ab in zip(items, _predict(colorizer, items), strict=True):
+        for item, ab in zip(items, _predict(run.colorizer, items), strict=True):
             if isinstance(ab, UserError):
                 yield item.job, ab
+            elif prod(item.photograph.size) < _LARGE:
+                writing.append((item.job, pool.submit(_recolor_and_write, run, item, ab)))
             else:
-                writing.append((item.job, pool.submit(_recolor_and_write, colorizer, file_format, item, ab)))
+                pair = _result(_done_here(partial(_recolor_and_write, run, item, ab, pool)))
+                yield item.job, pair
         for job, written in writing:
             pair = _result(written)
             yield job, pair
+
+
+def _done_here(work: Callable[[], T]) -> Future[T]:
+    """Do some work in this thread, which is none of the pool's: it may wait for them."""
+    future: Future[T] = Future()
+    try:
+        future.set_result(work())
+    except UserError as error:
+        future.set_exception(error)
+    return future
 
 
 def _predict(colorizer: Colorizer, items: Sequence[_Read]) -> list[NDArray[np.float32] | UserError]:
@@ -145,16 +170,20 @@ def _read(colorizer: Colorizer, job: Job, *, deep: bool) -> _Read:
         return _Read(job, photograph, colorizer.network_input(photograph))
 
 
-def _recolor_and_write(colorizer: Colorizer, file_format: Format, item: _Read, ab: NDArray[np.float32]) -> Pair:
+def _recolor_and_write(
+    run: _Run, item: _Read, ab: NDArray[np.float32], pool: ThreadPoolExecutor | None = None
+) -> Pair | None:
     target = item.job.target
     with _within_memory(item.job.source):
-        colored = colorizer.recolor(item.photograph, item.network_input, ab)
+        colored = run.colorizer.recolor(item.photograph, item.network_input, ab, pool)
         try:
-            write_photograph(target, colored, file_format)
+            write_photograph(target, colored, run.file_format, pool)
         except OSError as error:
             if is_out_of_memory(error):
                 raise
             raise UserError(f"{target} cannot be written: {(error.strerror or str(error)).lower()}") from error
+        if not run.with_pairs:
+            return None
         return Pair(target.name, thumbnail(item.photograph, PAIR_TILE), thumbnail(colored, PAIR_TILE))
 
 

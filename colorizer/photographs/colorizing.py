@@ -1,6 +1,6 @@
 """Colours a photograph of any size: predicts chroma at the size of the training, enlarges it, keeps the lightness."""
 
-from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import cv2
@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizer.core.errors import UserError
-from colorizer.core.lab import NEUTRAL, Lightness, displayable_rgb, rgb_to_lightness, rgb_to_luma
+from colorizer.core.lab import NEUTRAL, Lightness, rgb_to_luma
 from colorizer.models.model import Model
 from colorizer.photographs.photographs import Photograph
-from colorizer.photographs.sixteen_bits import displayable_16_bits, lightness_of_16_bits
-from colorizer.photographs.upsampling import GuidedUpsampling
+from colorizer.pixels.colors import displayable, lightness_of
+from colorizer.pixels.patches import in_threads, patches
+from colorizer.pixels.upsampling import GuidedUpsampling
 
 LARGEST_STRENGTH = 4.0
 _LARGEST_ASPECT = 4  # of a photograph that is longer and narrower the network sees the shorter side smaller
-_PATCH = 2**19  # pixels of the full size that are floats at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +62,17 @@ class Colorizer:
         """Predict a*, b* (N, H, W, 2), times the strength, for the network inputs of N photographs (N, H, W)."""
         return (self.model.predict(network_inputs) - NEUTRAL) * np.float32(self.strength)
 
-    def recolor(self, photograph: Photograph, network_input: NDArray[np.uint8], ab: NDArray[np.float32]) -> Photograph:
-        """Colour a photograph with the a*, b* (H, W, 2) predicted for its network input (H, W); keep its lightness."""
+    def recolor(
+        self,
+        photograph: Photograph,
+        network_input: NDArray[np.uint8],
+        ab: NDArray[np.float32],
+        pool: Executor | None = None,
+    ) -> Photograph:
+        """Colour a photograph with the a*, b* (H, W, 2) predicted for its network input (H, W); keep its lightness.
+
+        With `pool`, its threads work on parts of the photograph; the result is the same, however many they are.
+        """
         height, width = photograph.size
         inner = self.shape(height, width).inner
         if self.model.info.lightness_is == "L*":
@@ -72,22 +81,19 @@ class Colorizer:
             guide = _small_lightness(photograph.pixels, "L*", inner)
         upsampling = GuidedUpsampling.fit(guide, ab[: inner[0], : inner[1]])
         colored = np.empty((height, width, 3), photograph.pixels.dtype)
-        to_rgb = displayable_16_bits if colored.dtype == np.uint16 else displayable_rgb
-        for rows, columns in _patches(height, width):
-            lightness = _lightness(photograph.pixels[rows, columns])
-            ab_here = upsampling.patch(lightness, rows.start, columns.start, (height, width))
-            colored[rows, columns] = to_rgb(lightness, ab_here)
+
+        def color(patch: tuple[slice, slice]) -> None:
+            lightness = lightness_of(photograph.pixels[patch])
+            ab_here = upsampling.patch(lightness, patch[0].start, patch[1].start, (height, width))
+            colored[patch] = displayable(lightness, ab_here, colored.dtype)
+
+        list(in_threads(pool, color, patches(height, width)))
         return photograph.with_pixels(colored)
 
-    def __call__(self, photograph: Photograph) -> Photograph:
-        """Colour one photograph."""
+    def __call__(self, photograph: Photograph, pool: Executor | None = None) -> Photograph:
+        """Colour one photograph; `pool` as in `recolor`."""
         network_input = self.network_input(photograph)
-        return self.recolor(photograph, network_input, self.predict(network_input[None])[0])
-
-
-def _lightness(pixels: NDArray) -> NDArray[np.float32]:
-    """Codes of L of uint8 or uint16 pixels, not rounded."""
-    return lightness_of_16_bits(pixels) if pixels.dtype == np.uint16 else rgb_to_lightness(pixels)
+        return self.recolor(photograph, network_input, self.predict(network_input[None])[0], pool)
 
 
 def _luma(pixels: NDArray) -> NDArray[np.float32]:
@@ -96,23 +102,14 @@ def _luma(pixels: NDArray) -> NDArray[np.float32]:
 
 def _small_lightness(pixels: NDArray, kind: Lightness, shape: tuple[int, int]) -> NDArray[np.uint8]:
     """Codes of L of the photograph at another size."""
-    convert = _lightness if kind == "L*" else _luma
+    convert = lightness_of if kind == "L*" else _luma
     height, width = pixels.shape[:2]
     codes = np.empty((height, width), np.uint8)
-    for patch in _patches(height, width):
-        codes[patch] = np.rint(convert(pixels[patch]))
+    for patch in patches(height, width):
+        codes[patch] = cv2.convertScaleAbs(convert(pixels[patch]))  # rounds to the nearest
     shrinks = shape[0] * shape[1] < codes.size
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(codes, shape[::-1], interpolation=interpolation), np.uint8)
-
-
-def _patches(height: int, width: int) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of patches that cover an image of this size."""
-    columns = min(width, _PATCH)
-    rows = max(1, _PATCH // columns)
-    for top in range(0, height, rows):
-        for left in range(0, width, columns):
-            yield slice(top, min(top + rows, height)), slice(left, min(left + columns, width))
 
 
 def _padded(codes: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin, TiffImagePlugin
 
-from colorizer.photographs.sixteen_bits import LARGEST, to_8_bits
+from colorizer.pixels.colors import LARGEST, to_8_bits
 
 _PHOTOMETRIC, _WHITE_IS_ZERO = TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 0
 _BAND = 2**22  # pixels that are copied at a time

@@ -1,5 +1,8 @@
 """A photograph keeps its size and its lightness, whatever its size and whatever is predicted."""
 
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -89,3 +92,22 @@ def test_luma_is_given_to_a_model_that_was_trained_on_luma():
 def test_impossible_strengths(strength):
     with pytest.raises(UserError, match=f"a strength of {strength:g} is not between 0 and 4"):
         Colorizer(model=constant(), size=32, strength=strength)
+
+
+def test_threads_change_nothing_and_there_is_one_copy(real, tmp_path):
+    """Beside the photograph and its coloured copy there are patches and bands only, however many threads there are."""
+    large = photograph(np.tile(real.pixels, (5, 4, 1)))
+    colorizer = Colorizer(model=constant((150, 110)), size=32)
+    alone = colorizer(large)
+    write_photograph(tmp_path / "alone.png", alone, "png")
+    with ThreadPoolExecutor(3) as pool:
+        tracemalloc.start()
+        try:
+            together = colorizer(large, pool)
+            write_photograph(tmp_path / "together.png", together, "png", pool)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    np.testing.assert_array_equal(together.pixels, alone.pixels)
+    assert (tmp_path / "together.png").read_bytes() == (tmp_path / "alone.png").read_bytes()
+    assert most < 1.5 * large.pixels.nbytes + 2**24

@@ -64,11 +64,11 @@ class FullAtFirst(Colorizer):
     def tried(self) -> set[tuple[int, int]]:
         return set()
 
-    def recolor(self, photograph, network_input, ab):
+    def recolor(self, photograph, network_input, ab, pool=None):
         if photograph.size not in self.tried or photograph.size[1] == 99:
             self.tried.add(photograph.size)
             np.empty(2**58)
-        return super().recolor(photograph, network_input, ab)
+        return super().recolor(photograph, network_input, ab, pool)
 
 
 def test_it_costs_none_of_those_that_are_read_beside_it(miniature, tmp_path):
@@ -78,7 +78,7 @@ def test_it_costs_none_of_those_that_are_read_beside_it(miniature, tmp_path):
     done: list[int] = []
     jobs = plan_jobs([tmp_path], tmp_path / "out", "png")
     colorizer = FullAtFirst(model=model, size=model.info.training_size)
-    summary = colorize_photographs(jobs, colorizer, "png", on_done=done.append, on_pair=lambda pair: None)
+    summary = colorize_photographs(jobs, colorizer, "png", on_done=done.append)
     advice = "out of memory: close other programs, make the photograph smaller, or lower --size"
     assert (summary.colored, summary.failed) == (3, [f"{tmp_path}/99.png: {advice}"])
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["40.png", "41.png", "42.png"]

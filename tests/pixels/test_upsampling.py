@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from colorizer.photographs.upsampling import GuidedUpsampling
+from colorizer.pixels.upsampling import GuidedUpsampling
 
 
 def enlarged(lightness, ab, large):
