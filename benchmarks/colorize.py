@@ -25,7 +25,7 @@ import pillow_heif
 from PIL import Image
 
 from colorizer.data.sample import built_in_photographs
-from colorizer.export import export_onnx
+from colorizer.models.export import export_onnx
 from colorizer.models.model import Model, load_model
 from colorizer.models.registry import MODEL_PATH
 from colorizer.photographs.decoding import read_photograph, read_size

@@ -54,7 +54,7 @@ def export(
 
     Example: python -m colorizer export --onnx models/generator.onnx
     """
-    from colorizer.export import export_onnx
+    from colorizer.models.export import export_onnx
 
     if onnx.suffix != ".onnx":
         raise UserError(f"--onnx {onnx}: the name has to end in .onnx")

@@ -101,15 +101,24 @@ def _identity(training: dict, epoch: int) -> str:
 
 
 def _load_onnx(path: Path) -> Model:
-    import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as errors
-
     if not path.is_file():
         command = f"python -m colorizer export --onnx {shlex.quote(str(path))}"
         raise UserError(f"{path} is missing: make it with `{command}`")
+    return model_of_onnx(path.read_bytes(), path)
+
+
+def model_of_onnx(content: bytes, path: Path) -> Model:
+    """Load a model from the content of an .onnx file that `python -m colorizer export` made.
+
+    Raises UserError, which names `path`, when it is damaged or of another kind.
+    """
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
     try:
-        content = path.read_bytes()
-        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         about = json.loads(session.get_modelmeta().custom_metadata_map[ONNX_METADATA])
         info, digest = ModelInfo(**about["facts"]), str(about["sha256"])
         identity = _identity(about["training"], info.epoch)

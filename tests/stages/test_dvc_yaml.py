@@ -72,7 +72,7 @@ def test_an_edit_makes_stale_what_imports_it_and_nothing_else(miniature, tmp_pat
     without_a_stage = (
         "colorizer/page/page.py",
         "colorizer/photographs/colorizing.py",
-        "colorizer/export.py",
+        "colorizer/hub_folder.py",
         "colorizer/__main__.py",
         "pipeline/flows/rebuild.py",
         "pipeline/process/guard.py",

@@ -46,7 +46,7 @@ def test_what_the_workspace_has_no_more_goes_and_what_was_made_in_the_copy_stays
     (copy.path / "models").mkdir()
     (copy.path / "models/generator.safetensors").write_text("trained here\n", encoding="utf-8")
     (workspace.path / "new.py").unlink()
-    (workspace.path / "colorizer/export.py").unlink()
+    (workspace.path / "colorizer/hub_folder.py").unlink()
     workspace.git("rm", "--quiet", "presets/best.yaml")
     (workspace.path / "yours").unlink()
     (workspace.path / "mine").rename(workspace.path / "yours")
@@ -54,7 +54,7 @@ def test_what_the_workspace_has_no_more_goes_and_what_was_made_in_the_copy_stays
     make_copy(workspace)
     assert (copy.path / "mine").read_text(encoding="utf-8") == "now a file\n"
     assert (copy.path / "yours/notes.md").is_file()
-    for name in ("new.py", "colorizer/export.py", "presets/best.yaml"):
+    for name in ("new.py", "colorizer/hub_folder.py", "presets/best.yaml"):
         assert not (copy.path / name).exists()
     for name in ("models/generator.safetensors", "dvc.lock", "params.yaml", "colorizer/console.py"):
         assert (copy.path / name).is_file()

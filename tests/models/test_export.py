@@ -18,7 +18,7 @@ from PIL import Image
 
 from colorizer.core.errors import UserError
 from colorizer.core.lab import rgb_to_lightness
-from colorizer.export import LARGEST_DIFFERENCE
+from colorizer.models.export import LARGEST_DIFFERENCE
 from colorizer.models.model import load_model
 from colorizer.networks.checkpoints import load_generator
 from colorizer.networks.unet import UNet
