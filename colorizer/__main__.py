@@ -105,7 +105,7 @@ def colorize(
         python -m colorizer colorize album/ --out try --model models/checkpoints/epoch-0003.safetensors
     """
     from colorizer.core.progress import Progress
-    from colorizer.models.model import load_model
+    from colorizer.models.twin import load_for_photographs
     from colorizer.photographs.batch import Summary, colorize_photographs
     from colorizer.photographs.before_after import PairSheets
     from colorizer.photographs.colorizing import Colorizer
@@ -118,7 +118,7 @@ def colorize(
         raise UserError(f"{sheets.folder} is for the sheets of --compare: choose another --out for {among[0].source}")
     if wanted:
         make_folder(out)
-        loaded = load_model(find_model(Path.cwd(), model))
+        loaded = load_for_photographs(find_model(Path.cwd(), model))
         colorizer = Colorizer(model=loaded, size=size or loaded.info.training_size, strength=strength)
         with Progress("colorize", total=len(wanted)) as progress:
             summary = colorize_photographs(

@@ -37,13 +37,14 @@ def pytest_sessionstart(session):
     """Take SIGINT as in the foreground of a terminal, and open the pipe of tests/support/prefect_server.py.
 
     A script's `&`, cron and nohup start commands with SIGINT ignored, which every child would inherit. The pipe is
-    watched by what has to end with the tests, however they end.
+    watched by what has to end with the tests, however they end. Caches, of models' twins above all, are the tests' own.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if "PYTEST_XDIST_WORKER" not in os.environ:
         alive = Path(tempfile.mkdtemp(prefix="tests-")) / "alive"
         os.mkfifo(alive)
         os.environ[ALIVE] = str(alive)
+        os.environ["XDG_CACHE_HOME"] = str(alive.parent / "cache")
         session.config.alive = os.open(alive, os.O_RDWR)
 
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
-from urllib.request import getproxies_environment
 
 from colorizer.core.errors import UserError
 
@@ -63,6 +62,8 @@ def bypass_proxies(*hosts: str) -> None:
     the variables of lower case, which count for Python; see `unhide_proxies`. Call this before the first request: HTTP
     clients read the variables when they are made.
     """
+    from urllib.request import getproxies_environment  # brings what commands without a server do not need
+
     ours = ("localhost", "127.0.0.1", "::1", *hosts)
     listed = ",".join(os.environ.get(name, "") for name in ("no_proxy", "NO_PROXY"))
     direct = dict.fromkeys([*filter(None, map(str.strip, listed.split(","))), *ours])

@@ -17,8 +17,9 @@ from PIL import Image
 from colorizer.core.errors import UserError, within_memory
 from colorizer.core.files import atomic_write
 from colorizer.data.sample import built_in_photographs
-from colorizer.models.model import Model, load_model
+from colorizer.models.model import Model
 from colorizer.models.registry import find_model, models_at_hand
+from colorizer.models.twin import load_for_photographs
 from colorizer.photographs.colorizing import Colorizer
 from colorizer.photographs.decoding import MAX_PIXELS, read_photograph, read_size
 from colorizer.photographs.jobs import WORKING_SIZES, folded
@@ -115,7 +116,7 @@ def load_at_hand(name: str) -> Model:
 
 @lru_cache(maxsize=4)
 def _load_file(path: Path, modified: int) -> Model:
-    return load_model(path)
+    return load_for_photographs(path)
 
 
 def write_examples(folder: Path) -> list[Path]:

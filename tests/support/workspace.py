@@ -54,7 +54,7 @@ def skip_beyond_ascii(path: Path) -> None:
         pytest.skip(f"{path} has letters beyond ASCII, which DVC's temporary experiments and ASCII locales lack")
 
 
-_KEPT = ("HOME", "LANG", "LC_ALL", "PYTHONUTF8", "PYTHONCOERCECLOCALE", "TMPDIR")
+_KEPT = ("HOME", "LANG", "LC_ALL", "PYTHONUTF8", "PYTHONCOERCECLOCALE", "TMPDIR", "XDG_CACHE_HOME")
 
 
 @dataclass(frozen=True)
