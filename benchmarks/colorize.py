@@ -1,14 +1,17 @@
 """How fast photographs are coloured, what memory that takes, and how ONNX Runtime compares with PyTorch.
 
-    python -m benchmarks.colorize [FOLDER] [--model FILE]
+    python -m benchmarks.colorize [FOLDER] [--model FILE] [--against CHECKOUT]
     python -m benchmarks.colorize --scans [RAW] [--model FILE]
 
-FOLDER holds photographs; without it the built-in ones are taken. Takes about three minutes on two cores. --scans
-measures scans of up to 300 megapixels and the formats of phones instead, once each, and the camera RAW if one is
-given; about 15 minutes and 5 GB of memory.
+FOLDER holds photographs; without it the built-in ones are taken. Takes about three minutes on two cores. --against
+measures another version of the code, in the folder CHECKOUT, in turn with this one. --scans measures scans of up to 300
+megapixels and the formats of phones instead, once each, and the camera RAW if one is given; about 15 minutes and 5 GB
+of memory.
 """
 
 import argparse
+import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -17,7 +20,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -31,15 +34,29 @@ from colorizer.models.registry import MODEL_PATH
 from colorizer.photographs.decoding import read_photograph, read_size
 from colorizer.photographs.photographs import find_photographs
 
-ROUNDS = 5
+ROUNDS = 3
 LARGE = {"24 megapixels": (6000, 4000), "100 megapixels": (10_000, 10_000)}  # width, height
 A4_AT_1200_DPI = (9921, 14_031)
 LARGEST = (15_000, 20_000)
 BATCHES = ((1, 64), (16, 64), (1, 256))  # images, side
 
+HERE = Path(__file__).resolve().parents[1]
+FIRST_USE = "one photograph, the first with its model"
+COLUMNS = ("seconds", "of processor", "largest memory, MB")
+KINDS = (".2f", ".2f", ".0f")
+
 # A process of its own: a child's largest memory is not less than that of the process that started it.
 MEASURE = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
-MEASURE += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+MEASURE += "used = resource.getrusage(resource.RUSAGE_CHILDREN); "
+MEASURE += "print(used.ru_utime + used.ru_stime, used.ru_maxrss)"
+
+
+class Taken(NamedTuple):
+    """What a command took: seconds, seconds of processor time, and its largest resident memory in MB."""
+
+    seconds: float
+    processor: float
+    memory: float
 
 
 def main() -> None:
@@ -47,23 +64,34 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--scans", action="store_true")
     parser.add_argument("--model", type=Path, default=MODEL_PATH)
+    parser.add_argument("--against", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="colorize.") as temporary:
         place = Path(temporary)
         if options.scans:
             measure_scans(place, options.folder, options.model)
             return
-        folder = options.folder or write_built_in(place / "built-in")
+        folder = options.folder.resolve() if options.folder else write_built_in(place / "built-in")
         photographs = [path for path, _ in find_photographs(folder)]
-        inputs: dict[str, list[object]] = {"one photograph": [photographs[0]]}
+        inputs: dict[str, list[object]] = {name: [photographs[0]] for name in (FIRST_USE, "one photograph")}
         inputs[f"the folder's {len(photographs)} photographs"] = [folder]
         for name, size in LARGE.items():
             inputs[f"one of {name}"] = [enlarged(photographs[0], size, place / f"{name}.jpg")]
-        print("| what | seconds | largest memory, MB |\n|---|---:|---:|")
+        checkouts = [*([options.against] if options.against else []), HERE]
+        columns = [f"{column}{when}" for column in COLUMNS for when in (" before", "")[-len(checkouts) :]]
+        print(f"| what | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
         for name, arguments in inputs.items():
-            taken = [colorize(arguments, options.model, place / "out") for _ in range(ROUNDS)]
-            seconds, memory = (statistics.median(values) for values in zip(*taken, strict=True))
-            print(f"| {name} | {seconds:.1f} | {memory:.0f} |", flush=True)
+            cache = place / "cache"
+            taken: list[list[Taken]] = [[] for _ in checkouts]
+            for _ in range(ROUNDS):
+                for checkout, rounds in zip(checkouts, taken, strict=True):
+                    rounds.append(colorize(arguments, options.model, place / "out", checkout, cache))
+                if name == FIRST_USE:
+                    shutil.rmtree(cache, ignore_errors=True)
+            medians = [[statistics.median(values) for values in zip(*rounds, strict=True)] for rounds in taken]
+            by_column = zip(zip(*medians, strict=True), KINDS, strict=True)
+            shown = [f"{value:{kind}}" for values, kind in by_column for value in values]
+            print(f"| {name} | {' | '.join(shown)} |", flush=True)
 
         check = export_onnx(options.model, place / "model.onnx")
         models = [load_model(options.model, "cpu", precision) for precision in ("fp32", "bf16")]
@@ -95,7 +123,7 @@ def measure_scans(place: Path, raw: Path | None, model: Path) -> None:
     for name, write in inputs.items():
         path = write()
         height, width = read_size(path)
-        seconds, memory = colorize([path], model, place / "out")
+        seconds, _, memory = colorize([path], model, place / "out", HERE, place / "cache")
         print(f"| {name} | {seconds:.0f} | {memory:,.0f} | {memory * 1e6 / (height * width):.1f} |", flush=True)
         if path != raw:
             path.unlink()
@@ -126,13 +154,18 @@ def enlarged(photograph: Path, size: tuple[int, int], path: Path) -> Path:
     return path
 
 
-def colorize(arguments: list[object], model: Path, out: Path) -> tuple[float, float]:
-    """Seconds and largest resident memory in MB of the whole command."""
+def colorize(arguments: list[object], model: Path, out: Path, checkout: Path, cache: Path) -> Taken:
+    """Run the whole command, with the code in the folder `checkout`."""
     command = [sys.executable, "-m", "colorizer", "colorize", *map(str, arguments), "--out", str(out), "--force"]
-    measured = [sys.executable, "-S", "-c", MEASURE, *command, "--model", str(model)]
+    measured = [sys.executable, "-S", "-c", MEASURE, *command, "--model", str(model.resolve())]
+    environment = os.environ | {"PYTHONPATH": str(checkout), "XDG_CACHE_HOME": str(cache)}
     started = time.monotonic()
-    memory = subprocess.run(measured, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
-    return time.monotonic() - started, int(memory) * 1024 / 1e6
+    printed = subprocess.run(
+        measured, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, cwd=checkout, env=environment
+    ).stdout
+    seconds = time.monotonic() - started
+    processor, memory = printed.split()
+    return Taken(seconds, float(processor), int(memory) * 1024 / 1e6)
 
 
 def compare(models: list[Model], lightness: np.ndarray) -> list[float]:

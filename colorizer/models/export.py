@@ -4,6 +4,8 @@ import hashlib
 import io
 import json
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
@@ -68,6 +70,18 @@ def export_onnx(model: Path, out: Path) -> Check:
     return check
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """PyTorch's threads wait for each other, on a busy machine ten times as long as so small a network computes."""
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(num_threads)
+
+
+@_one_thread()
 def to_onnx(model: Path, num_photographs: int = len(PHOTOGRAPHS)) -> tuple[bytes, Check]:
     """Make the content of the file that `export_onnx` writes, compared with PyTorch on some built-in photographs.
 
