@@ -92,6 +92,10 @@ class _SameConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if self.stride[0] == 1:
             return super().forward(x)
+        if torch.jit.is_tracing():  # an export, of which all sides are even, and kernels are no results
+            after = self.kernel_size[0] // 2
+            padded = functional.pad(x, [after - 1, after] * 2)
+            return functional.conv2d(padded, self.weight, self.bias, self.stride, groups=self.groups)
         rows, columns = (1 - side % 2 for side in x.shape[-2:])
         weight = functional.pad(self.weight, [columns, 0, rows, 0])
         return functional.conv2d(x, weight, self.bias, self.stride, self.padding, groups=self.groups)
