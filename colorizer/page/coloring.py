@@ -1,4 +1,4 @@
-"""Colours photographs for the page, with one of the models here, and removes old files."""
+"""Colours uploads at their full size, with one of the models here, packs them, and removes old files."""
 
 import os
 import shutil
@@ -8,7 +8,6 @@ import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,72 +22,62 @@ from colorizer.models.twin import load_for_photographs
 from colorizer.photographs.colorizing import Colorizer
 from colorizer.photographs.decoding import MAX_PIXELS, read_photograph, read_size
 from colorizer.photographs.jobs import WORKING_SIZES, folded
-from colorizer.photographs.photographs import Photograph, named, thumbnail, write_photograph
+from colorizer.photographs.photographs import Photograph, named, write_photograph
 
 MAX_MEGAPIXELS = 100  # of a photograph: less than the command takes, as one machine may serve many people
-_PREVIEW = 1600  # pixels: the longer side of what the page shows
-_SECONDS_KEPT = 3600
+SECONDS_KEPT = 3600  # of uploads, results and previews
 _EXAMPLES = ("china.jpg", "flower.jpg", "astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Colored:
-    """The files of one coloured photograph: `before` and `after` for the page, `full` in full size to download."""
-
-    before: Path
-    after: Path
-    full: Path
-    caption: str
-
-
-def color(photograph: Path, model: str, strength: float, size: int, folder: Path) -> Colored:
-    """Colour a photograph into a new folder inside `folder`.
+def color(photograph: Path, model: str, strength: float, size: int, folder: Path) -> Path:
+    """Colour a photograph at its full size, as the command does: a PNG in a new folder inside `folder`.
 
     size: the shorter side at which the network sees it, in pixels, or 0 for that of its training. Raises UserError for
-    a bad photograph, model or size.
+    a bad photograph, model, strength or size.
     """
+    loaded = load_at_hand(model)
+    colorizer = Colorizer(model=loaded, size=network_size(loaded, size), strength=strength)
+    path = named(Path(tempfile.mkdtemp(dir=folder)) / photograph.name, "png")
+    with (
+        within_memory("close other programs, or take a smaller photograph", photograph),
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        write_photograph(path, colorizer(read_upload(photograph, deep=True), pool), "png", pool)
+    return path
+
+
+def network_size(model: Model, size: int) -> int:
+    """Return the shorter side at which a model sees photographs, for `size` as in `color`; UserError for a bad one."""
     if size and size not in WORKING_SIZES:
         raise UserError(f"a size of {size} is not between {WORKING_SIZES[0]} and {WORKING_SIZES[-1]} px")
-    started = time.monotonic()
-    loaded = load_at_hand(model)
-    with within_memory("close other programs, or take a smaller photograph", photograph):
-        original = read_upload(photograph, deep=True)
-        colorizer = Colorizer(model=loaded, size=size or loaded.info.training_size, strength=strength)
-        out = Path(tempfile.mkdtemp(dir=folder))
-        full = named(out / photograph.name, "png")
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            colored = colorizer(original, pool)
-            write_photograph(full, colored, "png", pool)
-    height, width = original.size
-    (out / "small").mkdir()
-    before, after = out / "small" / "before.png", out / "small" / "after.png"
-    for path, shown in ((before, original), (after, colored)):
-        thumbnail(shown, _PREVIEW).save(path, compress_level=1)
-    seconds = time.monotonic() - started
-    return Colored(
-        before=before,
-        after=after,
-        full=full,
-        caption=(
-            f"{photograph.name}: {width} x {height} px, model of epoch {loaded.info.epoch}, "
-            f"seen at {colorizer.size} px, {seconds:.1f} s"
-        ),
-    )
+    return size or model.info.training_size
 
 
-def read_upload(path: Path, *, deep: bool = False) -> Photograph:
-    """Read a photograph as `read_photograph` does, but none of more than MAX_MEGAPIXELS."""
+def read_upload(path: Path, *, at_least: int | None = None, deep: bool = False) -> Photograph:
+    """Read a photograph as `read_photograph` does; raises UserError also as `upload_size` does."""
+    upload_size(path)
+    return read_photograph(path, at_least=at_least, deep=deep)
+
+
+def upload_size(path: Path) -> tuple[int, int]:
+    """Read height and width of an upload as `read_size` does.
+
+    Raises UserError also for more than MAX_MEGAPIXELS, and for an upload that was removed, as Gradio does after an
+    hour.
+    """
+    if not path.exists():
+        raise UserError(f"{path} was removed after an hour: give it once more")
     height, width = read_size(path)
     if height * width > MAX_MEGAPIXELS * 1_000_000:
         raise UserError(
             f"{path} has {width} x {height} pixels: at most {MAX_MEGAPIXELS} megapixels on this page; "
             f"`python -m colorizer colorize` takes {MAX_PIXELS // 1_000_000}"
         )
-    return read_photograph(path, deep=deep)
+    return height, width
 
 
-def zip_results(done: Sequence[Colored], folder: Path) -> Path:
-    """Write the full-size results into one ZIP, in a new folder inside `folder`.
+def zip_results(files: Sequence[Path], folder: Path) -> Path:
+    """Write coloured photographs into one ZIP, in a new folder inside `folder`.
 
     Names that are equal on some system, such as `a.png` and `A.png`, get numbers. Raises UserError when the disk is
     full.
@@ -96,7 +85,7 @@ def zip_results(done: Sequence[Colored], folder: Path) -> Path:
     path = Path(tempfile.mkdtemp(dir=folder)) / "coloured.zip"
     names: Counter[str] = Counter()
     with atomic_write(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:  # PNG is packed
-        for file in (item.full for item in done):
+        for file in files:
             name = file.name
             while names[folded(Path(name))]:
                 names[folded(Path(file.name))] += 1
@@ -133,5 +122,5 @@ def write_examples(folder: Path) -> list[Path]:
 def remove_old(folder: Path) -> None:
     """Remove the results in `folder` that are older than an hour."""
     for path in folder.iterdir():
-        if time.time() - path.stat().st_mtime > _SECONDS_KEPT:
+        if time.time() - path.stat().st_mtime > SECONDS_KEPT:
             shutil.rmtree(path, ignore_errors=True)

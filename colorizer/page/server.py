@@ -14,6 +14,7 @@ from colorizer.core.errors import UserError
 from colorizer.models.environment import bypass_proxies, refuse_taken_port
 from colorizer.models.registry import MODEL_PATH, models_at_hand
 from colorizer.page.coloring import write_examples
+from colorizer.page.previews import Previews
 
 LOGIN = "COLORIZER_LOGIN"  # this environment variable, NAME:PASSWORD, is asked of whoever opens the page
 
@@ -66,7 +67,8 @@ def serve(host: str, port: int) -> None:
 
         # Whoever gave an address in the place of an upload would make this server ask other hosts.
         processing_utils.async_ssrf_protected_download = fetch_nothing
-        page = build_page(results, write_examples(folder / "examples"))
+        previews, examples = Previews(results), write_examples(folder / "examples")
+        page = build_page(results, examples, previews)
         page.launch(
             server_name=host,
             server_port=port,
@@ -80,7 +82,14 @@ def serve(host: str, port: int) -> None:
             quiet=True,
             prevent_thread_lock=True,
         )
+        threading.Thread(target=_warm_up, args=(previews, examples[0]), daemon=True).start()
         print(f"colorizer: open http://{host}:{port} (Ctrl-C ends it)", flush=True)
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
         page.close(verbose=False)
+
+
+def _warm_up(previews: Previews, photograph: Path) -> None:
+    """Colour a photograph that nobody waits for: the first visitor would wait for PyTorch and the model."""
+    with suppress(UserError):  # whoever takes that model is told
+        previews.of(photograph, next(iter(models_at_hand(Path.cwd()).values())), 0)

@@ -62,6 +62,17 @@ class Colorizer:
         """Predict a*, b* (N, H, W, 2), times the strength, for the network inputs of N photographs (N, H, W)."""
         return (self.model.predict(network_inputs) - NEUTRAL) * np.float32(self.strength)
 
+    def upsampling(
+        self, photograph: Photograph, network_input: NDArray[np.uint8], ab: NDArray[np.float32]
+    ) -> GuidedUpsampling:
+        """Fit what enlarges the a*, b* (H, W, 2) predicted for a photograph's network input (H, W)."""
+        inner = self.shape(*photograph.size).inner
+        if self.model.info.lightness_is == "L*":
+            guide = network_input[: inner[0], : inner[1]]
+        else:
+            guide = _small_lightness(photograph.pixels, "L*", inner)
+        return GuidedUpsampling.fit(guide, ab[: inner[0], : inner[1]])
+
     def recolor(
         self,
         photograph: Photograph,
@@ -74,12 +85,7 @@ class Colorizer:
         With `pool`, its threads work on parts of the photograph; the result is the same, however many they are.
         """
         height, width = photograph.size
-        inner = self.shape(height, width).inner
-        if self.model.info.lightness_is == "L*":
-            guide = network_input[: inner[0], : inner[1]]
-        else:
-            guide = _small_lightness(photograph.pixels, "L*", inner)
-        upsampling = GuidedUpsampling.fit(guide, ab[: inner[0], : inner[1]])
+        upsampling = self.upsampling(photograph, network_input, ab)
         colored = np.empty((height, width, 3), photograph.pixels.dtype)
 
         def color(patch: tuple[slice, slice]) -> None:

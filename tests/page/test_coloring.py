@@ -2,16 +2,16 @@
 
 import zipfile
 
-from colorizer.page.coloring import Colored, zip_results
+from colorizer.page.coloring import zip_results
 
 
 def test_no_result_replaces_another_of_almost_the_same_name_where_the_zip_is_unpacked(tmp_path):
-    done = []
+    files = []
     for number, name in enumerate(["a.png", "A.png", "b.png", "a.png", "a-1.png"]):
         path = tmp_path / str(number) / name
         path.parent.mkdir()
         path.write_text(str(number), encoding="utf-8")
-        done.append(Colored(before=path, after=path, full=path, caption=""))
-    with zipfile.ZipFile(zip_results(done, tmp_path)) as archive:
+        files.append(path)
+    with zipfile.ZipFile(zip_results(files, tmp_path)) as archive:
         assert [archive.read(name).decode() for name in archive.namelist()] == list("01234")
         assert len({name.casefold() for name in archive.namelist()}) == 5
