@@ -125,18 +125,22 @@ def together(browser: Browser, app: App, photographs: Iterator[Path], visitors: 
     pages = [open_page(browser, app) for _ in range(visitors)]
     given = [next(photographs) for _ in pages]
     app.forget()
+    memory = app.memory()
     started = time.time()
     for page, path in zip(pages, given, strict=True):
         page.evaluate("watch()")
-        page.locator("input[type=file]").first.set_input_files(path)
+        with page.expect_request("**/queue/join*"):  # when it is in the queue, the next one comes
+            page.locator("input[type=file]").first.set_input_files(path)
     shown = [page.evaluate("shown") / 1000 - started for page in pages]
     for page, path in zip(pages, given, strict=True):
         page.get_by_text(f"{path.name}: ").wait_for()  # the caption: each has its own
     places = [sorted(page.evaluate("[...places]")) for page in pages]
     print(f"\n{app.name}: {visitors} visitors at once")
     print(f"coloured after {', '.join(f'{seconds:.1f}' for seconds in shown)} s, in the order of their coming")
-    print(f"in this order: {shown == sorted(shown)}; saw their place: {sum(map(bool, places))}; the last: {places[-1]}")
-    print(f"largest memory of the server: {app.memory():.0f} MB", flush=True)
+    print(
+        f"in this order: {shown == sorted(shown)}; saw their place: {sum(map(bool, places))}, the last one {places[-1]}"
+    )
+    print(f"memory of the server: {memory:.0f} MB before, {app.memory():.0f} MB at most", flush=True)
     for page in pages:
         page.context.close()
 

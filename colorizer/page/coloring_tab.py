@@ -126,9 +126,9 @@ class Coloring:
 
     def _after(self, item: Shown, strength: float) -> Path:
         try:
-            return self._preview(item).after(strength)
+            return self.previews.after(item.photograph, item.model, item.size, strength)
         except UserError as error:
-            raise page_error(str(error)) from None
+            raise page_error(without_folder(error, item.photograph)) from None
 
 
 def add_coloring(

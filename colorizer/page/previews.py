@@ -5,7 +5,8 @@ import math
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,6 @@ class Preview:
     palette: Palette
     folder: Path
     caption: str
-    _drawing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def before(self) -> Path:
@@ -50,9 +50,8 @@ class Preview:
         """JPEG of the coloured photograph; drawn if there is none yet. `strength` is rounded to 0.01."""
         strength = round(strength, 2)
         path = self.folder / f"after-{strength:g}.jpg"
-        with self._drawing:
-            if not path.exists():
-                _save(self.palette.picture(strength), path)
+        if not path.exists():
+            _save(self.palette.picture(strength), path)
         return path
 
 
@@ -60,22 +59,24 @@ class Previews:
     """Makes previews, one at a time, and keeps those used last: MOST_BYTES of them, for an hour at most.
 
     What is no longer kept is made again when it is asked for. `folder` is where the pictures go, each preview's into a
-    folder of its own. All methods may be called by several threads.
+    folder of its own. All methods may be called by several threads; one thread makes and another one draws, because
+    each that ever did would keep freed memory, and PyTorch's threads, of its own.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._kept: dict[_Key, tuple[float, Preview]] = {}  # with the time of its last use; the newest at the end
-        self._making, self._access = threading.Lock(), threading.Lock()
+        self._maker, self._drawer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self._access = threading.Lock()
 
     def of(self, photograph: Path, model: str, size: int) -> Preview:
         """Return the preview of an upload with a model at hand; `size` as in `color`. Raises UserError as that does."""
         key = photograph, model, size, _modified(model)
-        kept = self._find(key)
-        if kept is None:
-            with self._making:
-                kept = self._find(key) or self._keep(key, self._make(photograph, model, size))
-        return kept
+        return self._find(key) or self._maker.submit(self._find_or_make, key).result()
+
+    def after(self, photograph: Path, model: str, size: int, strength: float) -> Path:
+        """Return the picture `Preview.after` of the preview that `of` gives."""
+        return self._drawer.submit(self.of(photograph, model, size).after, strength).result()
 
     def remove_old(self) -> None:
         """Forget what was not used for an hour."""
@@ -91,7 +92,10 @@ class Previews:
             self._kept[key] = time.monotonic(), preview
             return preview
 
-    def _keep(self, key: _Key, preview: Preview) -> Preview:
+    def _find_or_make(self, key: _Key) -> Preview:
+        if kept := self._find(key):  # another visitor had asked for it
+            return kept
+        preview = self._make(*key[:3])
         with self._access:
             self._kept[key] = time.monotonic(), preview
             while len(self._kept) > 1 and sum(kept.palette.num_bytes for _, kept in self._kept.values()) > MOST_BYTES:

@@ -62,12 +62,12 @@ def write_photograph(path: Path, size: tuple[int, int]) -> Path:
 def test_a_drop_decodes_and_predicts_once_and_a_move_of_the_slider_does_neither(counted, tmp_path):
     kept = Previews(tmp_path)
     photograph = write_photograph(tmp_path / "a.jpg", (1800, 400))
-    first = kept.of(photograph, MODEL, 0).after(1)
+    first = kept.after(photograph, MODEL, 0, 1)
     assert counted == {"decoded": 1, "predicted": 1, "drawn": 1, "at once": 0}
-    others = [kept.of(photograph, MODEL, 0).after(strength) for strength in (0.5, 1.5, 0, 2)]
+    others = [kept.after(photograph, MODEL, 0, strength) for strength in (0.5, 1.5, 0, 2)]
     assert counted == {"decoded": 1, "predicted": 1, "drawn": 5, "at once": 0}
     assert len({path.read_bytes() for path in (first, *others)}) == 5
-    assert kept.of(photograph, MODEL, 0).after(1.001) == first  # which is there
+    assert kept.after(photograph, MODEL, 0, 1.001) == first  # which is there
     assert counted["drawn"] == 5
     assert "a.jpg: 1800 x 400 px, model of epoch 3, seen at 32 px" in kept.of(photograph, MODEL, 0).caption
     kept.of(photograph, MODEL, 48)
@@ -106,11 +106,11 @@ def test_memory_does_not_grow_from_visitor_to_visitor(counted, tmp_path, monkeyp
     memory = []
     for number in range(1, 9):
         photograph = photograph.rename(tmp_path / f"{number}.jpg")
-        kept.of(photograph, MODEL, 0).after(1)
+        kept.after(photograph, MODEL, 0, 1)
         memory.append(psutil.Process().memory_info().rss / 1e6)
     assert max(memory[3:]) - max(memory[:3]) < 20  # one photograph has 36 MB, one preview 4
     assert counted["predicted"] == 8
-    assert kept.of(photograph, MODEL, 0).after(1).exists()
+    assert kept.after(photograph, MODEL, 0, 1).exists()
     assert counted["predicted"] == 8  # the newest are kept
     kept.of(photograph.rename(tmp_path / "1.jpg"), MODEL, 0)
     assert counted["predicted"] == 9  # the oldest is made again

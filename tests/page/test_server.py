@@ -7,8 +7,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +19,10 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from colorizer.core.errors import UserError
-from colorizer.core.lab import codes_to_rgb
+from colorizer.core.lab import codes_to_rgb, mean_chroma, rgb_to_codes
 from colorizer.data.sample import built_in_photographs
 from colorizer.page.server import LOGIN, check_access
 from colorizer.page.votes import read_votes
@@ -118,10 +120,15 @@ def test_a_person_colours_photographs(app, photograph, tmp_path):
         )
         assert np.ptp(before.astype(int), axis=-1).max() == 0
         assert np.ptp(after.astype(int), axis=-1).mean() > 0.2
-        with page.expect_download() as download:
-            page.get_by_text("Download after.png").click()
-        with Image.open(download.value.path()) as image:
-            assert (image.format, image.size, image.mode) == ("PNG", (123, 77), "RGB")
+        assert chroma(full_size(page)) == pytest.approx(chroma(after), rel=0.2)
+
+        shown = page.locator(".slider-wrap img").last
+        earlier = shown.get_attribute("src")
+        page.get_by_label("range slider for Strength").fill("2")  # moved, and not let go
+        expect(shown).not_to_have_attribute("src", earlier)
+        stronger = picture(page, shown)
+        assert chroma(stronger) > 1.3 * chroma(after)
+        assert chroma(full_size(page)) == pytest.approx(chroma(stronger), rel=0.2)
 
         page.get_by_label("Model").click()
         page.get_by_role("option", name="epoch-0001").click()
@@ -129,6 +136,21 @@ def test_a_person_colours_photographs(app, photograph, tmp_path):
 
         page.locator("input[type=file]").first.set_input_files(tmp_path / "broken.jpg")
         page.get_by_text("broken.jpg is not a JPEG, PNG, WebP, TIFF, HEIC or AVIF photograph").wait_for()
+
+
+def chroma(pixels: np.ndarray) -> float:
+    return mean_chroma(rgb_to_codes(pixels))
+
+
+def full_size(page: Page) -> np.ndarray:
+    """RGB of what the button downloads."""
+    with page.expect_download() as download:
+        page.get_by_text("Download after.png").click()
+    assert download.value.suggested_filename == "after.png"
+    page.get_by_text("Download after.png").wait_for()  # meanwhile the button says what it does
+    with Image.open(download.value.path()) as image:
+        assert (image.format, image.size, image.mode) == ("PNG", (123, 77), "RGB")
+        return np.asarray(image)
 
 
 @needs_browser
@@ -260,6 +282,42 @@ def test_only_uploads_are_read(app, logged_in, photograph, path, marked):
     answer = call_colorize(logged_in, given)
     assert "event: error" in answer
     assert ".png" not in answer
+
+
+def test_ten_visitors_at_once_are_served_in_order_and_know_their_place(app, logged_in):
+    """As their browsers are told: each gets its own."""
+    events = logged_in.get("/config").json()["dependencies"]
+    [drop] = [event["id"] for event in events if "upload" in dict(map(reversed, event["targets"])) and event["inputs"]]
+    names = [f"{number}.png" for number in range(10)]
+    content = io.BytesIO()
+    Image.new("L", (1600, 1200)).save(content, "PNG")
+    uploads = [("files", (name, content.getvalue() + name.encode())) for name in names]
+    paths = logged_in.post("/gradio_api/upload", files=uploads).json()
+
+    def follow(session: str) -> tuple[float, list[int], str]:
+        """When it was done, the places in the queue until then, and the caption."""
+        places = []
+        with logged_in.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}, timeout=120) as lines:
+            for line in filter(None, lines.iter_lines()):
+                message = json.loads(line.removeprefix("data: "))
+                if message["msg"] == "estimation":
+                    places.append(message["rank"])
+                elif message["msg"] == "process_completed":
+                    return time.monotonic(), places, message["output"]["data"][3]
+        raise AssertionError(places)
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        visitors = []
+        for name, path in zip(names, paths, strict=True):
+            given = [{"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}]
+            event = {"data": [given, MODEL, 1, 0], "fn_index": drop, "session_hash": name}
+            assert logged_in.post("/gradio_api/queue/join", json=event).is_success
+            visitors.append(threads.submit(follow, name))
+        done, places, captions = zip(*(visitor.result() for visitor in visitors), strict=True)
+    assert [caption.split(":")[0] for caption in captions] == names
+    assert list(done) == sorted(done)
+    assert all(place == sorted(place, reverse=True) for place in places)
+    assert len(set(places[-1])) > 3
 
 
 def test_no_other_host_is_asked(app):
