@@ -32,7 +32,7 @@ from colorizer.models.export import export_onnx
 from colorizer.models.model import Model, load_model
 from colorizer.models.registry import MODEL_PATH
 from colorizer.photographs.decoding import read_photograph, read_size
-from colorizer.photographs.photographs import find_photographs
+from colorizer.photographs.files import find_photographs
 
 ROUNDS = 3
 LARGE = {"24 megapixels": (6000, 4000), "100 megapixels": (10_000, 10_000)}  # width, height

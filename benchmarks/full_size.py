@@ -20,7 +20,8 @@ from colorizer.networks.devices import choose_device
 from colorizer.networks.pooled_features import PooledFeatures
 from colorizer.photographs.colorizing import Colorizer
 from colorizer.photographs.decoding import read_photograph
-from colorizer.photographs.photographs import Photograph, find_photographs
+from colorizer.photographs.files import find_photographs
+from colorizer.photographs.photographs import Photograph
 from colorizer.scoring.evaluation import Evaluation, constant_chroma, evaluate_images
 
 

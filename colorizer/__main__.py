@@ -3,19 +3,17 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from colorizer.console import make_folder, run_app, say
 from colorizer.core.errors import UserError, printable
-from colorizer.data.raw import SMALLEST_SIDE
+from colorizer.data.raw_files import SMALLEST_SIDE
 from colorizer.model_commands import MODEL_HELP, export, publish, score
 from colorizer.models.registry import MODEL_PATH, find_model
-from colorizer.photographs.imported_folder import TABLE_FILE
-from colorizer.photographs.importing import Fit
+from colorizer.photographs.files import Format, find_photographs
 from colorizer.photographs.jobs import WORKING_SIZES, plan_jobs, shard_of
-from colorizer.photographs.photographs import Format, find_photographs
 from colorizer.training_command import training_command
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -28,7 +26,7 @@ def _app() -> None:
     """Photographs in, photographs out."""
 
 
-@app.command("import")
+@app.command("import", short_help="Make training data of photographs.")
 def import_(
     photographs: Annotated[
         Path, typer.Argument(metavar="PHOTOGRAPHS", help="a folder; photographs below it count too")
@@ -36,7 +34,7 @@ def import_(
     out: Annotated[Path, typer.Option(help="the folder for the raw arrays, for example data/mine")],
     size: Annotated[int, typer.Option(min=SMALLEST_SIDE, help="side of the square images, pixels")] = 64,
     fit: Annotated[
-        Fit, typer.Option(help="the middle of each photograph, or all of it with mirrored borders")
+        Literal["crop", "whole"], typer.Option(help="the middle of each photograph, or all of it with mirrored borders")
     ] = "crop",
     min_chroma: Annotated[
         float, typer.Option(min=0, help="leave out photographs with a smaller mean chroma (a*, b* units); 0: none")
@@ -48,6 +46,7 @@ def import_(
     Example: python -m colorizer import ~/Pictures --out data/mine --size 64
     """
     from colorizer.core.progress import Progress
+    from colorizer.photographs.imported_folder import TABLE_FILE
     from colorizer.photographs.importing import import_photographs
 
     found = find_photographs(photographs)
@@ -73,7 +72,7 @@ def import_(
         say(f"to train on them: {training_command(out)}")
 
 
-@app.command()
+@app.command(short_help="Colour photographs, of any size.")
 def colorize(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="photographs, and folders of them")],
     out: Annotated[Path, typer.Option(help="the folder for the coloured photographs")],
@@ -144,12 +143,12 @@ def colorize(
         sys.exit(1)
 
 
-app.command()(score)
-app.command()(export)
-app.command()(publish)
+app.command(short_help="Score models on the same images.")(score)
+app.command(short_help="Write a model as ONNX.")(export)
+app.command(short_help="Make a folder for a model hub.")(publish)
 
 
-@app.command("app")
+@app.command("app", short_help="Open a page in the browser.")
 def app_(
     host: Annotated[str, typer.Option(help="127.0.0.1 is for this machine alone")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,

@@ -12,13 +12,13 @@ import typer
 from colorizer.core.errors import UserError, refuse_empty_arguments
 from colorizer.core.files import explain_refusal
 from colorizer.models.registry import MODEL_PATH
-from colorizer.photographs.photographs import Format
+from colorizer.photographs.files import Format
 from pipeline.options import parse_candidate, parse_settings, refuse_undecodable
 from pipeline.process.server import connected, settings_of
 from pipeline.workspace.plan import begin_plan
 from pipeline.workspace.promotion import Criterion
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.callback()
@@ -26,7 +26,7 @@ def _app() -> None:
     """The pipeline under Prefect: run it, and watch it in the browser."""
 
 
-@app.command()
+@app.command(short_help="Run what a change makes necessary.")
 def rebuild(
     targets: Annotated[
         list[str] | None, typer.Argument(help="Stages, with all they depend on; all when left out")
@@ -71,7 +71,7 @@ def rebuild(
     )
 
 
-@app.command()
+@app.command(short_help="Train with several settings and rank them.")
 def sweep(
     grid: Annotated[
         list[str] | None,
@@ -114,7 +114,7 @@ def sweep(
     )
 
 
-@app.command()
+@app.command(short_help="Fetch new data and code, and rebuild.")
 def refresh(
     branch: Annotated[
         str, typer.Option(help="The branch for the commits of refreshes (params, lock, metrics); do not work on it")
@@ -176,7 +176,7 @@ def colorize_folder(
     )
 
 
-@app.command()
+@app.command(short_help="Serve Prefect and carry out scheduled runs.")
 def serve(
     name: Annotated[str | None, typer.Option(help="Of the deployments; that of this folder when left out")] = None,
 ) -> None:

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write
 from colorizer.data.npy import as_codes, open_npy
-from colorizer.data.raw_files import LIGHTNESS_FILE, find_chroma_files, find_lightness_file
+from colorizer.data.raw_files import LIGHTNESS_FILE, SMALLEST_SIDE, find_chroma_files, find_lightness_file
 
-SMALLEST_SIDE = 4  # pixels: halved once, 2 are left for batch normalisation
 CHUNK_BYTES = 2 * 2**20  # of pixels that a thread works on: they fit into its core's cache
 SPREAD_BYTES = 16 * 2**20  # of pixels looked at first
 

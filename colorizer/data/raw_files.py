@@ -7,6 +7,7 @@ from typing import Literal
 
 from colorizer.core.errors import UserError
 
+SMALLEST_SIDE = 4  # pixels: halved once, 2 are left for batch normalisation
 LIGHTNESS_FILE = "l/gray_scale.npy"
 CHROMA_PATTERN = re.compile(r"ab([0-9]+)\.npy")
 _ALMOST = re.compile(r"ab\d+\.npy", re.IGNORECASE)  # in capitals, or with digits of other scripts

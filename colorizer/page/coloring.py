@@ -21,8 +21,9 @@ from colorizer.models.registry import find_model, models_at_hand
 from colorizer.models.twin import load_for_photographs
 from colorizer.photographs.colorizing import Colorizer
 from colorizer.photographs.decoding import MAX_PIXELS, read_photograph, read_size
+from colorizer.photographs.files import named
 from colorizer.photographs.jobs import WORKING_SIZES, folded
-from colorizer.photographs.photographs import Photograph, named, write_photograph
+from colorizer.photographs.photographs import Photograph, write_photograph
 
 MAX_MEGAPIXELS = 100  # of a photograph: less than the command takes, as one machine may serve many people
 SECONDS_KEPT = 3600  # of uploads, results and previews

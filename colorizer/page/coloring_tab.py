@@ -23,7 +23,7 @@ from colorizer.page.uploads import (
     uploaded,
     without_folder,
 )
-from colorizer.photographs.photographs import SUFFIXES
+from colorizer.photographs.files import SUFFIXES
 
 _LIMITS = f"Up to {MAX_PHOTOGRAPHS} at a time, each up to {MAX_UPLOAD_MEGABYTES} MB and {MAX_MEGAPIXELS} megapixels"
 _SIZES = [("as it was trained", 0), *((f"{side} px", side) for side in (64, 96, 128, 192, 256, 384, 512))]

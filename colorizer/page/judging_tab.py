@@ -14,7 +14,8 @@ from colorizer.page.coloring import load_at_hand, read_upload
 from colorizer.page.uploads import page_error, refuse_too_many, uploaded, without_folder
 from colorizer.page.votes import VOTES, Choice, Tally, read_votes, tally, verdict
 from colorizer.photographs.colorizing import Colorizer
-from colorizer.photographs.photographs import SUFFIXES, Photograph
+from colorizer.photographs.files import SUFFIXES
+from colorizer.photographs.photographs import Photograph
 
 _DATA = Path("data")
 _INTRODUCTION = """Two pictures of one photograph, side by side and without names: whose colours look more natural?

@@ -18,8 +18,9 @@ from colorizer.core.errors import OutOfMemoryError, UserError, is_out_of_memory,
 from colorizer.photographs.before_after import PAIR_TILE, Pair
 from colorizer.photographs.colorizing import Colorizer
 from colorizer.photographs.decoding import read_photograph, read_size
+from colorizer.photographs.files import Format
 from colorizer.photographs.jobs import Job
-from colorizer.photographs.photographs import DEEP_FORMATS, Format, Photograph, thumbnail, write_photograph
+from colorizer.photographs.photographs import DEEP_FORMATS, Photograph, thumbnail, write_photograph
 
 T = TypeVar("T")
 

@@ -15,12 +15,6 @@ from PIL import ExifTags, Image
 
 from colorizer.core.errors import UserError
 
-# fmt: off
-RAW_SUFFIXES = frozenset({
-    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef",
-    ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
-})
-# fmt: on
 _SRGB_CURVE = (2.4, 12.92)  # exponent and slope near black
 # Of EXIF, what tells of the photograph. The other tags of a RAW file are on its sensor.
 _KEPT_TAGS = frozenset(

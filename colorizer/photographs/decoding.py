@@ -13,7 +13,8 @@ import pi_heif
 from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from colorizer.core.errors import UserError, is_out_of_memory
-from colorizer.photographs.camera_raw import RAW_SUFFIXES, develop, raw_exif, read_raw_size
+from colorizer.photographs.camera_raw import develop, raw_exif, read_raw_size
+from colorizer.photographs.files import RAW_SUFFIXES
 from colorizer.photographs.photographs import Photograph
 from colorizer.photographs.srgb import has_wide_channels, join_halves, load_pixels, srgb_pixels, take_low_bytes
 

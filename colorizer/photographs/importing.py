@@ -18,7 +18,7 @@ from PIL import Image
 from colorizer.core.errors import UserError, printable, within_memory
 from colorizer.core.lab import mean_chroma, rgb_to_codes
 from colorizer.data.parallel import ordered_map
-from colorizer.data.raw import SMALLEST_SIDE
+from colorizer.data.raw_files import SMALLEST_SIDE
 from colorizer.photographs.decoding import read_photograph
 from colorizer.photographs.imported_folder import TABLE_FILE, all_or_nothing, check_free, write_arrays
 from colorizer.photographs.photographs import Photograph

@@ -12,7 +12,7 @@ from pathlib import Path
 from stat import S_ISDIR
 
 from colorizer.core.errors import UserError
-from colorizer.photographs.photographs import Format, find_photographs, named
+from colorizer.photographs.files import Format, find_photographs, named
 
 WORKING_SIZES = range(16, 1025)  # pixels: the shorter side at which a network can be told to see photographs
 

@@ -1,13 +1,12 @@
-"""Finds, names and writes files of photographs. Reading them is in decoding.py."""
+"""What a photograph is, and how it is written. Reading is in decoding.py."""
 
-import os
 import struct
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,19 +15,13 @@ from PIL import Image
 
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write
-from colorizer.photographs.camera_raw import RAW_SUFFIXES
+from colorizer.photographs.files import Format
 from colorizer.pixels.colors import to_8_bits
 from colorizer.pixels.png import write_png
 from colorizer.pixels.tiff import write_tiff
 
-Format = Literal["png", "jpeg", "webp", "tiff"]
-
 DEEP_FORMATS: frozenset[Format] = frozenset({"png", "tiff"})  # which hold 16 bits a channel
 
-# What is looked for in folders, besides camera RAW.
-_SUFFIXES = [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif"]
-SUFFIXES = RAW_SUFFIXES.union(_SUFFIXES)
-_SUFFIX: dict[Format, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
 _LARGEST_SIDE: dict[Format, int] = {"png": 2**31 - 1, "jpeg": 65_500, "webp": 16_383, "tiff": 2**31 - 1}
 _LARGEST_JPEG_PROFILE = 255 * 65_519  # bytes: in 255 parts at most
 _SAVE_OPTIONS: dict[Format, dict[str, Any]] = {
@@ -68,38 +61,6 @@ class Photograph:
         return replace(self, pixels=pixels)
 
 
-def find_photographs(given: Path) -> list[tuple[Path, Path]]:
-    """List the photographs in a folder and below, sorted, each with its path relative to the folder.
-
-    A file that is given stands for itself, with its own name. In folders, files are known by their suffixes, and names
-    that begin with a dot are left out. Linked folders count, but for a link back to a folder that it lies in. Raises
-    UserError when there is nothing of that name, no photograph in the folder, or a folder in it that cannot be read.
-    """
-    if not given.exists():
-        raise UserError(f"{given} does not exist")
-    if not given.is_dir():
-        return [(given, Path(given.name))]
-    found = []
-    for folder, folders, names in os.walk(given, onerror=_refuse, followlinks=True):
-        folders[:] = [name for name in folders if not (name.startswith(".") or _leads_back(Path(folder, name)))]
-        paths = [Path(folder, name) for name in names if not name.startswith(".")]
-        # Links to nowhere, pipes and the like count: whoever reads them tells.
-        found += [path for path in paths if path.suffix.lower() in SUFFIXES]
-    if not found:
-        expected = ", *".join(sorted(_SUFFIXES))
-        raise UserError(f"{given} holds no photographs: expected files named *{expected}, or camera RAW")
-    return [(path, path.relative_to(given)) for path in sorted(found)]
-
-
-def _leads_back(folder: Path) -> bool:
-    """Whether this is a link to a folder that it lies in: following it would never end."""
-    return folder.is_symlink() and any(above.resolve().is_relative_to(folder.resolve()) for above in folder.parents)
-
-
-def _refuse(error: OSError) -> None:
-    raise UserError(f"{error.filename} cannot be read: {(error.strerror or '').lower()}") from error
-
-
 def thumbnail(photograph: Photograph, side: int) -> Image.Image:
     """Shrink a photograph so that no side is longer than `side` pixels, as RGB; a smaller one keeps its size."""
     height, width = photograph.size
@@ -111,11 +72,6 @@ def thumbnail(photograph: Photograph, side: int) -> Image.Image:
 
 def _8_bits(pixels: NDArray) -> NDArray[np.uint8]:
     return to_8_bits(pixels) if pixels.dtype == np.uint16 else np.asarray(pixels, np.uint8)
-
-
-def named(path: Path, file_format: Format) -> Path:
-    """Give a path the suffix of the format."""
-    return path.with_suffix(_SUFFIX[file_format])
 
 
 def write_photograph(path: Path, photograph: Photograph, file_format: Format, pool: Executor | None = None) -> None:

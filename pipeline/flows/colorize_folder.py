@@ -16,8 +16,8 @@ from pydantic import Field
 
 from colorizer.core.errors import UserError
 from colorizer.models.registry import MODEL_PATH, find_model
+from colorizer.photographs.files import Format
 from colorizer.photographs.jobs import plan_jobs
-from colorizer.photographs.photographs import Format
 from pipeline.process.children import Children
 from pipeline.process.commands import RETRY_WHEN_KILLED, failed, follow
 from pipeline.process.flow_run import STOPPED, end_in_one_line, end_without_server, holding, stopping_children

@@ -14,7 +14,8 @@ from colorizer.core.errors import UserError
 from colorizer.core.lab import rgb_to_lightness
 from colorizer.data.sample import built_in_photographs
 from colorizer.photographs.decoding import MAX_PROFILE_BYTES, read_photograph, read_size
-from colorizer.photographs.photographs import Format, find_photographs, named, write_photograph
+from colorizer.photographs.files import Format, find_photographs, named
+from colorizer.photographs.photographs import write_photograph
 from tests.photographs.test_photographs import GREY, RGB, chunk
 
 UNUSUAL = {"multipage_rgb.tif", "page.png"}  # 64 bits a channel; a profile of greys, which OpenCV ignores

@@ -14,7 +14,7 @@ from colorizer.core.errors import UserError
 from colorizer.core.lab import rgb_to_lightness
 from colorizer.data.sample import built_in_photographs
 from colorizer.photographs.decoding import read_photograph, read_size
-from colorizer.photographs.photographs import find_photographs
+from colorizer.photographs.files import find_photographs
 from tests.support.camera_raw import write_dng
 from tests.support.colorizer_command import run_colorizer
 

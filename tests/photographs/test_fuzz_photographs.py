@@ -11,7 +11,8 @@ from PIL import Image
 
 from colorizer.data.sample import built_in_photographs
 from colorizer.photographs.decoding import MAX_PIXELS, read_photograph
-from colorizer.photographs.photographs import Photograph, named, write_photograph
+from colorizer.photographs.files import named
+from colorizer.photographs.photographs import Photograph, write_photograph
 from tests.support.camera_raw import write_dng
 from tests.support.imports import ROOT
 

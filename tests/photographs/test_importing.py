@@ -9,8 +9,8 @@ from PIL import Image
 from colorizer.core.errors import UserError
 from colorizer.core.lab import rgb_to_codes
 from colorizer.data.raw import open_raw
+from colorizer.photographs.files import find_photographs
 from colorizer.photographs.importing import Imported, import_photographs
-from colorizer.photographs.photographs import find_photographs
 
 
 def colors(seed, height=12, width=12):

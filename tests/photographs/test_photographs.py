@@ -10,7 +10,8 @@ from PIL import Image, ImageCms
 
 from colorizer.core.errors import UserError
 from colorizer.photographs.decoding import MAX_PIXELS, read_photograph, read_size
-from colorizer.photographs.photographs import Photograph, find_photographs, named, write_photograph
+from colorizer.photographs.files import find_photographs, named
+from colorizer.photographs.photographs import Photograph, write_photograph
 
 RGB = np.random.default_rng(0).integers(0, 256, (24, 36, 3), dtype=np.uint8)
 GREY = RGB[..., 0]

@@ -9,7 +9,8 @@ from PIL import Image
 
 from colorizer.data.sample import built_in_photographs
 from colorizer.photographs.decoding import read_photograph
-from colorizer.photographs.photographs import Format, Photograph, named, write_photograph
+from colorizer.photographs.files import Format, named
+from colorizer.photographs.photographs import Photograph, write_photograph
 from tests.photographs.test_photographs import SRGB_PROFILE, grey_profile
 from tests.support.colorizer_command import run_colorizer
 
