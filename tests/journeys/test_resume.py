@@ -66,6 +66,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes_and_only_then_trains_a
     assert results(workspace) == undisturbed
 
 
+@pytest.mark.thorough  # test_more_epochs_go_on_an_edit_is_not_published_and_damage_is_not_loaded goes this way
 def test_with_a_falling_learning_rate_each_epoch_depends_on_how_many_there_are(workspace):
     workspace.edit_params(epochs="1", l1_pretrain_epochs="1", decay_epochs="1")
     workspace.dvc("repro", "train")
