@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorizer.core.lab import displayable_rgb
+from colorizer.pixels.colors import displayable
 
 MOST_COLORS = 2**16  # so that a number fits into two bytes
 
@@ -62,6 +62,7 @@ class Palette:
     def picture(self, strength: float) -> Image.Image:
         """Draw the picture, RGB, with its chroma times `strength`; colours outside sRGB keep their lightness."""
         rgbx = np.zeros((len(self.lightness), 4), np.uint8)
-        rgbx[:, :3] = displayable_rgb(self.lightness[None], (self.ab * np.float32(strength))[None])[0]
+        rgb = displayable(self.lightness[None], (self.ab * np.float32(strength))[None], np.dtype(np.uint8))
+        rgbx[:, :3] = rgb[0]
         height, width = self.numbers.shape
         return Image.frombytes("RGB", (width, height), rgbx.view(np.uint32)[:, 0].take(self.numbers), "raw", "RGBX")

@@ -15,17 +15,17 @@ from PIL import Image
 
 from colorizer.core.errors import UserError, within_memory
 from colorizer.core.files import explain_refusal
-from colorizer.core.lab import rgb_to_lightness
 from colorizer.models.model import Model
 from colorizer.page.coloring import SECONDS_KEPT, load_at_hand, network_size, read_upload, upload_size
 from colorizer.page.palette import Palette
 from colorizer.photographs.colorizing import Colorizer
 from colorizer.photographs.photographs import Photograph, thumbnail
+from colorizer.pixels.colors import lightness_of
+from colorizer.pixels.patches import patches
 
 SIDE = 1600  # pixels: the longer side of a preview
 MOST_BYTES = 128 * 2**20  # of all previews in memory: 4 to 6 MB each
 _QUALITY = 90  # of the JPEGs: a fifth of the bytes of a PNG, and a twentieth of its time
-_ROWS = 256  # of which chroma is computed at a time
 
 _Key = tuple[Path, str, int, int]  # upload, name of the model, size, when the model was written
 
@@ -129,11 +129,12 @@ def _lightness_and_chroma(
     network_input = colorizer.network_input(photograph)
     [ab] = colorizer.predict(network_input[None])
     upsampling = colorizer.upsampling(photograph, network_input, ab)
-    lightness = rgb_to_lightness(pixels)
+    lightness = lightness_of(pixels)
     height, width = lightness.shape
     large = np.empty((height, width, 2), np.float32)
-    for top in range(0, height, _ROWS):
-        large[top : top + _ROWS] = upsampling.patch(lightness[top : top + _ROWS], top, 0, (height, width))
+    for rows, columns in patches(height, width):
+        here = lightness[rows, columns]
+        large[rows, columns] = upsampling.patch(here, rows.start, columns.start, (height, width))
     return lightness, large
 
 
