@@ -90,6 +90,6 @@ def serve(host: str, port: int) -> None:
 
 
 def _warm_up(previews: Previews, photograph: Path) -> None:
-    """Colour a photograph that nobody waits for: the first visitor would wait for PyTorch and the model."""
+    """Colour a photograph that nobody waits for: the first visitor would wait until the model is loaded."""
     with suppress(UserError):  # whoever takes that model is told
         previews.of(photograph, next(iter(models_at_hand(Path.cwd()).values())), 0)
