@@ -183,7 +183,7 @@ def running(name: str, folder: Path) -> Iterator[App]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "colorizer", "app", "--port", str(port)]
     environment = os.environ | {"PYTHONPATH": str(folder)}
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, encoding="utf-8")
     try:
         assert process.stdout
         assert "open http" in process.stdout.readline(), "the page did not start"

@@ -2,12 +2,17 @@
 
     python -m benchmarks.step_profile presets/paper.yaml --size 224
     python -m benchmarks.step_profile presets/best.yaml --size 64 --kept-features
+    python -m benchmarks.step_profile presets/paper.yaml --size 224 --against CHECKOUT
 
 The images are crops of the built-in photographs. The bytes are those of every tensor that goes in or comes out. With
---kept-features a pretrained encoder's features are given, as stage encode keeps them.
+--kept-features a pretrained encoder's features are given, as stage encode keeps them. --against compares the seconds of
+a step with those of another version of the code, in the folder CHECKOUT: each in a process of its own, in turn.
 """
 
 import argparse
+import os
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass, fields
@@ -29,6 +34,8 @@ from colorizer.training.batches import Batch, TrainingBatches
 from colorizer.training.distributed import SINGLE
 from colorizer.training.gan import GAN, build_gan
 from colorizer.training.recipe import Recipe
+
+ROUNDS = 5
 
 
 @dataclass
@@ -97,6 +104,51 @@ def read_batches(gan: GAN, options: dict, size: int, steps: int, *, kept_feature
         return [batch._replace(encoded=gan.generator.encode(batch.lightness).float()) for batch in batches]
 
 
+def seconds_of_steps(gan: GAN, batches: list[Batch]) -> float:
+    """The median."""
+    seconds = []
+    for batch in batches:
+        started = time.perf_counter()
+        gan.step(batch, adversarial=True)
+        seconds.append(time.perf_counter() - started)
+    return float(np.median(seconds))
+
+
+def compare(checkout: Path) -> None:
+    """Run this command without --against for both versions, and let them step in turn."""
+    given = [argument for argument in sys.argv[1:] if argument not in ("--against", str(checkout))]
+    versions = {
+        name: subprocess.Popen(
+            [sys.executable, __file__, *given, "--in-turn"],
+            env=os.environ | {"PYTHONPATH": str(folder)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        for name, folder in (("before", checkout.absolute()), ("after", Path.cwd()))
+    }
+    for process in versions.values():
+        assert process.stdout
+        process.stdout.readline()
+    measured: list[list[float]] = []
+    for _ in range(ROUNDS):
+        measured.append([])
+        for process in versions.values():
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            measured[-1].append(float(process.stdout.readline()))
+    for process in versions.values():
+        process.communicate()
+    before, after = np.median(measured, axis=0)
+    ratio = np.median([old / new for old, new in measured])
+    print(
+        f"before {before * 1e3:.0f} ms, after {after * 1e3:.0f} ms a step: {ratio:.2f} times as fast; "
+        f"bf16 matrix product {peak(torch.bfloat16) / 1e9:.0f} GFLOP/s"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("preset", type=Path)
@@ -104,16 +156,22 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--kept-features", action="store_true")
     parser.add_argument("--rows", type=int, default=20, help="of the table")
+    parser.add_argument("--against", type=Path)
+    parser.add_argument("--in-turn", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.against:
+        compare(arguments.against)
+        return
     options = YAML(typ="safe").load(arguments.preset)["train"]
     gan = build(options, arguments.size)
     batches = read_batches(gan, options, arguments.size, arguments.steps, kept_features=arguments.kept_features)
-    seconds = []
-    for batch in [batches[0], *batches]:
-        started = time.perf_counter()
-        gan.step(batch, adversarial=True)
-        seconds.append(time.perf_counter() - started)
-    step = float(np.median(seconds[1:]))
+    seconds_of_steps(gan, batches[:2])  # the first ones take longer
+    if arguments.in_turn:
+        print("ready", flush=True)
+        for _ in sys.stdin:
+            print(seconds_of_steps(gan, batches), flush=True)
+        return
+    step = seconds_of_steps(gan, batches)
     with Profile() as profile:
         for batch in batches:
             gan.step(batch, adversarial=True)

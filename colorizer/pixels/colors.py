@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from colorizer.core.lab import LIGHTNESS_SCALE
 
-LARGEST = (
-    2**16 - 1
-)  # code of white in 16 bits; and steps of tables over linear light: at most 0.05 codes of 8 bits apart
+LARGEST = 2**16 - 1  # white in 16 bits; and the steps of tables over linear light, 0.05 codes of 8 bits apart at most
 _LINEAR_RGB_TO_Y = np.array([[0.212671, 0.715160, 0.072169]])
 
 

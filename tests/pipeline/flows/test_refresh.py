@@ -108,6 +108,7 @@ def test_killed_rolled_back_or_from_elsewhere_only_a_better_model_is_promoted(co
     assert metrics["model"]["combined_score"] == scores["combined_score"]["new"]
 
     (colleague.path / "params.yaml").write_text(params, encoding="utf-8")
+    colleague.edit_params(learning_rate="0.000001")  # these learn next to nothing
     commit(colleague, "Small ones again")
     run = refresh("of v0.2.0 on the same test images; v0.2.0 is promoted")
     assert prefect.run(run)["state"]["name"] == "Kept"
