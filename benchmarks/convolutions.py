@@ -6,7 +6,6 @@ Batches of 16, channels last, in the device's fast precision. `positions` are th
 training step takes matrix products where these are fewer than 4 times the channels (colorizer/networks/im2col.py).
 """
 
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.textbook import peak
+from benchmarks.textbook import peak, seconds_of
 from colorizer.networks.devices import choose_precision
 from colorizer.networks.im2col import DownConv2d, UpConv2d, _Down, _is_faster, _Up
 
@@ -38,22 +37,13 @@ LAYERS: list[tuple[type[DownConv2d] | type[UpConv2d], int, int, int]] = [  # cha
 ]
 
 
-def milliseconds(work: Callable[[], object]) -> float:
-    work()
-    taken = []
-    for _ in range(RUNS):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return float(np.median(taken)) * 1e3
-
-
-def both_ways(convolve: Callable[[], Tensor], x: Tensor, weight: Tensor) -> float:
+def milliseconds(convolve: Callable[[], Tensor], x: Tensor, weight: Tensor) -> float:
     def step() -> None:
         y = convolve()
         torch.autograd.grad(y, [x, weight], torch.ones_like(y))
 
-    return milliseconds(step)
+    step()
+    return float(np.median([seconds_of(step) for _ in range(RUNS)])) * 1e3
 
 
 def main() -> None:
@@ -77,7 +67,7 @@ def main() -> None:
                 partial(functional.conv_transpose2d, x, layer.weight, stride=2, padding=1),
                 partial(_Up.apply, x, layer.weight, size),
             ]
-        plain, products = (both_ways(way, x, layer.weight) for way in ways)
+        plain, products = (milliseconds(way, x, layer.weight) for way in ways)
         taken = "yes" if _is_faster(layer, positions) else ""
         name = "down" if kind is DownConv2d else "up"
         print(

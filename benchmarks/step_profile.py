@@ -16,6 +16,7 @@ import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass, fields
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from ruamel.yaml import YAML
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from benchmarks.textbook import peak, read_codes
+from benchmarks.textbook import peak, read_codes, seconds_of
 from colorizer.core.lab import Normalization
 from colorizer.networks.devices import autocast, open_device
 from colorizer.networks.pretrained_unet import PretrainedUNet
@@ -106,12 +107,7 @@ def read_batches(gan: GAN, options: dict, size: int, steps: int, *, kept_feature
 
 def seconds_of_steps(gan: GAN, batches: list[Batch]) -> float:
     """The median."""
-    seconds = []
-    for batch in batches:
-        started = time.perf_counter()
-        gan.step(batch, adversarial=True)
-        seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds))
+    return float(np.median([seconds_of(partial(gan.step, batch, adversarial=True)) for batch in batches]))
 
 
 def compare(checkout: Path) -> None:
