@@ -55,9 +55,17 @@ def _begin_to_flush(file: BinaryIO, start: int, size: int) -> None:
 def interleave(lightness: NDArray[np.uint8], chroma: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Join L (n, H, W) and A, B (n, H, W, 2) to codes (n, H, W, 3)."""
     n, height, width = lightness.shape
-    planes = [lightness.reshape(n * height, width), chroma.reshape(n * height, width, 2)]
+    planes = [lightness.reshape(n * height, width), *split_channels(chroma.reshape(n * height, width, 2))]
     codes = np.asarray(cv2.merge(planes), np.uint8)  # several times as fast as numpy.concatenate
     return codes.reshape(n, height, width, 3)
+
+
+def split_channels(codes: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Copy each channel of codes (H, W, C) to an array (H, W) of its own."""
+    height, width, channels = codes.shape
+    planes = list(np.empty((channels, height, width), np.uint8))
+    cv2.split(codes, planes)  # without arrays to write to, OpenCV for Python copies each channel twice
+    return planes
 
 
 def open_store(path: Path) -> NDArray[np.uint8]:
@@ -94,7 +102,7 @@ def _read_column(path: Path, name: str, number: Callable[[str], int]) -> list[in
         raise UserError(f"{path} is not a table with {what} in a column `{name}`") from error
 
 
-def iterate_store(store: NDArray[np.uint8], chunk_bytes: int = 2 * 2**20) -> Iterator[NDArray[np.uint8]]:
+def iterate_store(store: NDArray[np.uint8], chunk_bytes: int = 4 * 2**20) -> Iterator[NDArray[np.uint8]]:
     """Yield the images in order as chunks (n, H, W, 3) uint8 of at most `chunk_bytes`, or one image if it is larger."""
     rows = max(1, chunk_bytes // int(np.prod(store.shape[1:])))
     for start in range(0, len(store), rows):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+import cv2
+
 from colorizer.core.memory import keep_freed_memory
 
 T = TypeVar("T")
@@ -20,9 +22,12 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int = T
     An exception of `function` is raised when its item's turn comes. After it, after Ctrl-C, and when the generator is
     closed, no further item is begun.
 
-    `Executor.map` would submit all items at once: results that nobody has taken yet could fill the memory.
+    `Executor.map` would submit all items at once: results that nobody has taken yet could fill the memory. OpenCV's own
+    threads rest meanwhile: with them, normalize takes 1.4 times as long.
     """
     keep_freed_memory()
+    threads_of_opencv = cv2.getNumThreads()
+    cv2.setNumThreads(1)
     window: deque[Future[R]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -35,3 +40,4 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int = T
         finally:
             for future in window:
                 future.cancel()
+            cv2.setNumThreads(threads_of_opencv)

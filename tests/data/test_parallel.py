@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import closing
 
+import cv2
 import pytest
 
 from colorizer.data.parallel import ordered_map
@@ -64,3 +65,9 @@ def test_an_interrupt_ends_the_work():
             pass
     assert len(begun) < 20
     assert threading.active_count() <= before
+
+
+def test_opencvs_own_threads_rest_meanwhile():
+    before = cv2.getNumThreads()
+    assert set(ordered_map(lambda _: cv2.getNumThreads(), range(5), threads=2)) == {1}
+    assert cv2.getNumThreads() == before
