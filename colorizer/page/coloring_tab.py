@@ -31,6 +31,10 @@ _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 _AT_ONCE: dict[str, Any] = {"queue": False, "show_progress": "hidden", **_PRIVATE}
 _FILE = "file-to-save"  # a hidden button, which has the browser save a file
 _SAVE = f"() => document.getElementById('{_FILE}').click()"
+_GALLERY, _REDRAW = "all-photographs", "redraw-all-photographs"  # a gallery that is hidden is not on the page
+_REDRAW_SEVERAL = (
+    f"() => {{ if (document.getElementById('{_GALLERY}')) document.getElementById('{_REDRAW}').click(); }}"
+)
 
 
 @dataclass(frozen=True)
@@ -190,8 +194,15 @@ def add_coloring(
                 download = gr.Button("Download", interactive=False, variant="primary")
                 download_all = gr.Button(visible=False)
             file = gr.DownloadButton(visible="hidden", elem_id=_FILE)
+            redraw_several = gr.Button(visible="hidden", elem_id=_REDRAW)
             gallery = gr.Gallery(
-                visible=False, show_label=False, columns=4, height="fit-content", allow_preview=False, buttons=[]
+                visible=False,
+                show_label=False,
+                columns=4,
+                height="fit-content",
+                allow_preview=False,
+                buttons=[],
+                elem_id=_GALLERY,
             )
 
     parts = [shown, slider, caption, download]
@@ -212,7 +223,8 @@ def add_coloring(
         colored.success(**redraw)  # the slider may have been moved meanwhile
         colored.success(**redraw_all)
     strength.change(**redraw, trigger_mode="always_last")
-    strength.release(**redraw_all, trigger_mode="always_last")
+    strength.release(None, None, None, js=_REDRAW_SEVERAL, **_PRIVATE)  # one photograph needs no other request
+    redraw_several.click(**redraw_all, trigger_mode="always_last")
     gallery.select(show_picked, [done, strength], parts, **_AT_ONCE)
     for button, fn, source, label in (
         (download, coloring.write, shown, lambda item: item.label),

@@ -23,7 +23,7 @@ from colorizer.photographs.photographs import Photograph, thumbnail
 from colorizer.pixels.colors import lightness_of
 from colorizer.pixels.patches import patches
 
-SIDE = 1600  # pixels: the longer side of a preview
+SIDE = 1280  # pixels: the longer side of a preview
 MOST_BYTES = 128 * 2**20  # of all previews in memory: 4 to 6 MB each
 _QUALITY = 90  # of the JPEGs: a fifth of the bytes of a PNG, and a twentieth of its time
 

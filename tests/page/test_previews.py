@@ -18,7 +18,7 @@ from colorizer.models.model import Model, ModelInfo
 from colorizer.page import coloring, previews
 from colorizer.page.coloring import color
 from colorizer.page.palette import Palette
-from colorizer.page.previews import Previews
+from colorizer.page.previews import SIDE, Previews
 from colorizer.photographs.photographs import Photograph, thumbnail
 
 MODEL = "a model"
@@ -83,7 +83,7 @@ def test_a_preview_looks_like_the_full_size(counted, tmp_path, name, size):
     """A large JPEG is decoded at half its size for it."""
     photograph = write_photograph(tmp_path / name, size)
     with Image.open(color(photograph, MODEL, 0.8, 0, tmp_path)) as full:
-        expected = np.asarray(thumbnail(Photograph(pixels=np.asarray(full)), 1600))
+        expected = np.asarray(thumbnail(Photograph(pixels=np.asarray(full)), SIDE))
     preview = Previews(tmp_path).of(photograph, MODEL, 0)
     with Image.open(preview.after(0.8)) as shown, Image.open(preview.before) as before:
         difference = np.abs(np.asarray(shown).astype(int) - expected)

@@ -124,8 +124,13 @@ def test_a_person_colours_photographs(app, photograph, tmp_path):
 
         shown = page.locator(".slider-wrap img").last
         earlier = shown.get_attribute("src")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.method))
         page.get_by_label("range slider for Strength").fill("2")  # moved, and not let go
         expect(shown).not_to_have_attribute("src", earlier)
+        page.get_by_label("range slider for Strength").dispatch_event("pointerup")
+        page.wait_for_timeout(300)
+        assert asked == ["POST", "GET"]  # another request at the same time would keep the server from this one
         stronger = picture(page, shown)
         assert chroma(stronger) > 1.3 * chroma(after)
         assert chroma(full_size(page)) == pytest.approx(chroma(stronger), rel=0.2)
@@ -168,6 +173,12 @@ def test_a_person_colours_several_photographs(app, photograph, tmp_path):
             "old photograph.png": (123, 77),
             "old photograph-2.png": (40, 30),
         }
+        first = page.locator("#all-photographs img").first
+        earlier = first.get_attribute("src")
+        page.get_by_label("range slider for Strength").fill("2")
+        page.get_by_label("range slider for Strength").dispatch_event("pointerup")
+        expect(first).not_to_have_attribute("src", earlier)
+
         desktop = page.viewport_size
         for size in (desktop, {"width": 390, "height": 844}):
             page.set_viewport_size(size)
