@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from colorizer.networks.im2col import DownConv2d
-from colorizer.networks.layers import init_weights
+from colorizer.networks.layers import dense, init_weights
 
 Output = Literal["image", "patch"]
 
@@ -44,9 +44,18 @@ class Discriminator(nn.Module):
             layers.append(nn.Conv2d(channels[-1], 1, 4, padding=1))
         else:
             height, width_left = (side >> num_downs for side in image_shape)
-            layers += [nn.Flatten(), nn.Linear(channels[-1] * height * width_left, 1)]
+            layers += [_Flatten(), nn.Linear(channels[-1] * height * width_left, 1)]
         self.layers = nn.Sequential(*layers)
         self.apply(init_weights)
 
     def forward(self, lightness: Tensor, chroma: Tensor) -> Tensor:
         return self.layers(torch.cat([lightness, chroma], dim=1) if self.conditional else chroma)
+
+
+class _Flatten(nn.Flatten):
+    """Feature maps to vectors. The gradient comes back as LeakyReLU wants it: else it needs five times as long."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.requires_grad:
+            x.register_hook(dense)
+        return super().forward(x)
