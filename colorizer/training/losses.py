@@ -2,7 +2,9 @@
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -41,6 +43,24 @@ def swd_loss(fake: Tensor, real: Tensor) -> Tensor:
     directions = torch.stack([angles.cos(), angles.sin()], dim=1)  # (4, 2)
     colors = [chroma.movedim(1, 0).flatten(1) for chroma in (fake, real)]  # (2, N x H x W)
     step = -(-colors[0].shape[1] // _MAX_SAMPLES) | 1  # odd: the same columns of every row would train alone
-    ranked = [(directions @ color[:, ::step]).sort(dim=1).values for color in colors]
+    ranked = [_sort_rows(directions @ color[:, ::step]) for color in colors]
     compressed = [_KNEE * torch.asinh(values / _KNEE) for values in ranked]
     return (compressed[0] - compressed[1]).abs().mean()
+
+
+def _sort_rows(values: Tensor) -> Tensor:
+    """What values.sort(dim=1) gives, of float32; on a CPU by NumPy, in a third of the time or less."""
+    if values.device.type != "cpu" or values.dtype != torch.float32:
+        return values.sort(dim=1).values
+    if not values.requires_grad:
+        return torch.from_numpy(np.sort(values.numpy(), axis=1))
+    return values.gather(1, torch.from_numpy(_order_of_rows(values.detach().numpy())))
+
+
+def _order_of_rows(values: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The stable argsort of rows: sorts whole numbers that hold a value in their upper half and its place below."""
+    bits = values.view(np.int32)
+    keys = (bits ^ (bits >> 31 & 0x7FFFFFFF)).astype(np.int64)  # in the order of the values
+    keys = keys << 32 | np.arange(values.shape[1])
+    keys.sort(axis=1)
+    return keys & 0xFFFFFFFF

@@ -56,3 +56,16 @@ def test_colour_loss_ignores_where_colours_are_and_leads_grey_to_colour():
 def test_colour_loss_sees_a_tint_of_grey_more_than_one_of_a_strong_colour():
     grey, red = torch.zeros(1, 2, 8, 8), torch.full((1, 2, 8, 8), 0.5)
     assert swd_loss(grey + 0.02, grey) > 5 * swd_loss(red + 0.02, red)
+
+
+def test_colour_loss_and_its_gradient_are_those_of_pytorchs_sort():
+    """PyTorch sorts what is no float32."""
+    random = torch.Generator().manual_seed(0)
+    truth, generated = torch.randn(2, 4, 2, 30, 40, generator=random)
+    losses, gradients = [], []
+    for precision in (torch.float32, torch.float64):
+        chroma = generated.to(precision, copy=True).requires_grad_()
+        losses.append(swd_loss(chroma, truth.to(precision)))
+        gradients += torch.autograd.grad(losses[-1], chroma)
+    torch.testing.assert_close(losses[0].double(), losses[1])
+    torch.testing.assert_close(gradients[0].double(), gradients[1], rtol=1e-3, atol=1e-9)
