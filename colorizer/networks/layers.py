@@ -1,10 +1,7 @@
-"""What networks share: how often an image can be halved, the initial weights, and the layout of feature maps."""
-
-from typing import Any
+"""What networks share: how often an image can be halved, the initial weights, and how feature maps lie in memory."""
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import Function, once_differentiable
 
 from colorizer.core.errors import UserError
 
@@ -37,24 +34,3 @@ def init_weights(module: nn.Module) -> None:
 def dense(x: Tensor) -> Tensor:
     """Copy feature maps (N, C, H, W) to dense memory, channels last, unless they lie so already."""
     return x.contiguous(memory_format=torch.channels_last)
-
-
-def concatenate(*parts: Tensor) -> Tensor:
-    """Put feature maps (N, C, H, W) of the same size beside each other: (N, C + C' + ..., H, W), as torch.cat does.
-
-    Gradients come back `dense`. Those of torch.cat are views into the whole, for which some of PyTorch's operators need
-    eight times as long.
-    """
-    return _Concatenation.apply(*parts) if torch.is_grad_enabled() else torch.cat(parts, dim=1)
-
-
-class _Concatenation(Function):
-    @staticmethod
-    def forward(ctx: Any, *parts: Tensor) -> Tensor:
-        ctx.channels = [part.shape[1] for part in parts]
-        return torch.cat(parts, dim=1)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
-        return tuple(map(dense, grad.split(ctx.channels, dim=1)))

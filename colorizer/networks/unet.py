@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from colorizer.networks.im2col import DownConv2d, UpConv2d
-from colorizer.networks.layers import concatenate, init_weights
+from colorizer.networks.layers import init_weights
 
 Upsampling = Literal["transposed", "resize"]
 Resolution = Literal["full", "half"]
@@ -50,7 +50,7 @@ class UNet(nn.Module):
             skips.append(x)  # (N, C, H / 2, W / 2), ...
         skips.pop()
         for up in self.decoder:
-            x = concatenate(up(x, sizes.pop()), skips.pop())
+            x = torch.cat([up(x, sizes.pop()), skips.pop()], dim=1)
         if self.resolution == "full":
             return torch.tanh(_upsample_to(self.to_chroma, x, sizes.pop()))
         chroma = torch.tanh(self.to_chroma(x))

@@ -4,7 +4,7 @@ import torch
 from colorizer.core.errors import UserError
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.efficientnet import load_efficientnet_lite0
-from colorizer.networks.layers import check_num_downs, concatenate, max_num_downs
+from colorizer.networks.layers import check_num_downs, max_num_downs
 from colorizer.networks.pretrained_unet import PretrainedUNet
 from colorizer.networks.unet import UNet
 
@@ -71,17 +71,6 @@ def test_pixel_shuffle_trains_what_it_colours_with(shape):
     torch.testing.assert_close(trained, colored)
     own, expected = (torch.autograd.grad(y.square().sum(), [x, weight]) for y in (trained, colored))
     torch.testing.assert_close(own, expected)
-
-
-def test_a_concatenation_gives_back_dense_gradients():
-    parts = [torch.randn(2, channels, 3, 4, requires_grad=True) for channels in (2, 5)]
-    whole = concatenate(*parts)
-    torch.testing.assert_close(whole, torch.cat(parts, dim=1))
-    weights = torch.randn(2, 7, 3, 4)
-    own, expected = (torch.autograd.grad((y * weights).sum(), parts) for y in (whole, torch.cat(parts, dim=1)))
-    for gradient, other in zip(own, expected, strict=True):
-        torch.testing.assert_close(gradient, other)
-        assert gradient.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_the_encoder_sees_whole_pixels_at_the_multiple_of_sides():
