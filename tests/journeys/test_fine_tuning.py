@@ -44,9 +44,8 @@ def outputs(workspace: Workspace) -> dict[str, str]:
     return {path.name: file_digest(path) for path in [*paths, workspace.path / "reports/history.csv"]}
 
 
-def test_it_goes_on_from_the_weights_of_a_file_and_a_kill_changes_nothing(given):
+def test_it_goes_on_from_the_weights_of_a_file(given):
     given.git("tag", "before")
-    disturbed = given.copy(given.path.with_name("disturbed"))
     begin_from(given, GIVEN)
     before = read_checkpoint(given.path / GIVEN)
     assert "start: pretrained/first.safetensors" in given.dvc("repro", "train").stdout
@@ -65,6 +64,12 @@ def test_it_goes_on_from_the_weights_of_a_file_and_a_kill_changes_nothing(given)
     assert 0 < moved < 0.002
     assert "Fine-tuned from pretrained/first.safetensors (epoch" in evaluated(given)
 
+
+@pytest.mark.thorough  # tests/journeys/test_resume.py kills trainings that begin with random weights
+def test_a_kill_changes_nothing(given):
+    disturbed = given.copy(given.path.with_name("disturbed"))
+    begin_from(given, GIVEN)
+    given.dvc("repro", "train")
     begin_from(disturbed, GIVEN)
     killed = disturbed.start(DVC, "repro", "train", **kill_at("os.rename", ".state-0002"))
     assert killed.wait(timeout=120) == -signal.SIGKILL
