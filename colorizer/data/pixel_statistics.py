@@ -154,9 +154,12 @@ def _surely_inside(outside: NDArray[np.bool_]) -> NDArray[np.uint16]:
 
 
 def _sum_up(codes: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    """Smallest, largest, sum and sum of squares: quicker than counting each code. OpenCV adds integers exactly."""
+    """Smallest, largest, sum and sum of squares: quicker than counting each code.
+
+    OpenCV adds integers exactly, but on some machines it takes the root of the squares' sum and squares it again.
+    """
     smallest, largest, _, _ = cv2.minMaxLoc(codes)
-    return int(smallest), int(largest), int(cv2.sumElems(codes)[0]), int(cv2.norm(codes, cv2.NORM_L2SQR))
+    return int(smallest), int(largest), int(cv2.sumElems(codes)[0]), round(cv2.norm(codes, cv2.NORM_L2SQR))
 
 
 def _histogram(ab: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -71,7 +71,8 @@ class PretrainedUNet(nn.Module):
         x = self.decoder[-1](skips[-1])
         for level in reversed(range(len(self.upsample))):
             enlarged = _resize(self.upsample[level](x), skips[level].shape[-2:])
-            x = self.decoder[level](_concatenate(enlarged, skips[level]))
+            concatenate = _Concatenation.apply if self.training else _concatenate
+            x = self.decoder[level](concatenate(enlarged, skips[level]))
         chroma = torch.tanh(self.to_chroma(x))
         return chroma if self.training else _resize(chroma, (height, width))
 
@@ -137,14 +138,14 @@ class _Upsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
-            return self._in_large_copies(x)
+            return self._forward_in_training(x)
         x = functional.relu(functional.pixel_shuffle(self.convolution(x), 2), inplace=True)
         return functional.avg_pool2d(functional.pad(x, [1, 0, 1, 0], mode="replicate"), 2, stride=1)
 
-    def _in_large_copies(self, x: Tensor) -> Tensor:
-        """The same, quicker: it shuffles all channels of a pixel together, and does so after the ReLU.
+    def _forward_in_training(self, x: Tensor) -> Tensor:
+        """The same, quicker: all channels of a pixel are shuffled together, after the ReLU.
 
-        A quarter of the weights makes sums of four pixels their mean, exactly.
+        A quarter of each weight makes sums of four pixels their means. Under autocast the sums are rounded to bf16.
         """
         channels = x.shape[1]
         weight = self.convolution.weight.unflatten(0, (channels, 4)).transpose(0, 1).flatten(0, 1)
@@ -187,7 +188,7 @@ def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def _concatenate(*parts: Tensor) -> Tensor:
-    return _Concatenation.apply(*parts) if torch.is_grad_enabled() else torch.cat(parts, dim=1)
+    return torch.cat(parts, dim=1)
 
 
 class _Concatenation(Function):
@@ -200,7 +201,7 @@ class _Concatenation(Function):
     @staticmethod
     def forward(ctx: Any, *parts: Tensor) -> Tensor:
         ctx.channels = [part.shape[1] for part in parts]
-        return torch.cat(parts, dim=1)
+        return _concatenate(*parts)
 
     @staticmethod
     @once_differentiable

@@ -24,7 +24,7 @@ from colorizer.pixels.colors import lightness_of
 from colorizer.pixels.patches import patches
 
 SIDE = 1280  # pixels: the longer side of a preview
-MOST_BYTES = 128 * 2**20  # of all previews in memory: 4 to 6 MB each
+MOST_BYTES = 128 * 2**20  # of all previews in memory: 3 MB each
 _QUALITY = 90  # of the JPEGs: a fifth of the bytes of a PNG, and a twentieth of its time
 
 _Key = tuple[Path, str, int, int]  # upload, name of the model, size, when the model was written

@@ -49,7 +49,7 @@ def swd_loss(fake: Tensor, real: Tensor) -> Tensor:
 
 
 def _sort_rows(values: Tensor) -> Tensor:
-    """What values.sort(dim=1) gives, of float32; on a CPU by NumPy, in a third of the time or less."""
+    """What values.sort(dim=1) gives; float32 on a CPU by NumPy, in a third of the time or less."""
     if values.device.type != "cpu" or values.dtype != torch.float32:
         return values.sort(dim=1).values
     if not values.requires_grad:
@@ -58,7 +58,7 @@ def _sort_rows(values: Tensor) -> Tensor:
 
 
 def _order_of_rows(values: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The stable argsort of rows: sorts whole numbers that hold a value in their upper half and its place below."""
+    """Places that sort each row, equal values in their order: sorts integers of a value above and its place below."""
     bits = values.view(np.int32)
     keys = (bits ^ (bits >> 31 & 0x7FFFFFFF)).astype(np.int64)  # in the order of the values
     keys = keys << 32 | np.arange(values.shape[1])

@@ -31,6 +31,13 @@ def test_statistics_are_exact(photographs):
     assert statistics.image_shape == (32, 32)
 
 
+@pytest.mark.parametrize("code", [101, 128, 255])
+def test_what_does_not_vary_has_no_deviation(code):
+    """OpenCV gives sums of squares that are short of the whole number by a millionth."""
+    statistics = measured(np.full((3, 64, 64, 3), code, np.uint8))
+    assert [statistics.channels[name]["deviation"] for name in "LAB"] == [0, 0, 0]
+
+
 def test_photographs_pass_and_their_lightness_is_lstar(photographs):
     statistics = measured(photographs)
     check_encoding(statistics, max_outside_srgb=0.01)
