@@ -131,15 +131,8 @@ class DiscriminatorParams(Section):
 
 class HintParams(Section):
     none: Share
-    whole: Share
     mean_points: Annotated[float, Field(ge=1, allow_inf_nan=False)]
     largest_side: Count
-
-    @model_validator(mode="after")
-    def _shares_fit(self) -> Self:
-        if self.none + self.whole > 1:
-            raise ValueError(f"none {self.none} and whole {self.whole} are shares of all images, together over 1")
-        return self
 
 
 class DecisionParams(Section):

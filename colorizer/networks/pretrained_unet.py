@@ -83,7 +83,7 @@ class PretrainedUNet(nn.Module):
             hints = no_hints_for(lightness) if hints is None else hints
             lightness = torch.cat([lightness, hints], dim=1)
             for level, skip in enumerate(skips):
-                known = _known_in_cells(hints, self._halvings(level), skip[0].shape[-2:])
+                known = known_in_cells(hints, self._halvings(level), skip[0].shape[-2:])
                 skip.append(known.to(skip[0].dtype))
         skips.insert(0, [self.edges(lightness)])
         concatenate = _Concatenation.apply if self.training else _concatenate
@@ -210,7 +210,7 @@ def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
     return x if x.shape[-2:] == tuple(size) else functional.interpolate(x, size=list(size), mode="bilinear")
 
 
-def _known_in_cells(hints: Tensor, halvings: int, size: Sequence[int]) -> Tensor:
+def known_in_cells(hints: Tensor, halvings: int, size: Sequence[int]) -> Tensor:
     """Reduce hints (N, 3, H, W) to `size`: the mean of the colours that are known in each cell, and whether any is."""
     sums = hints  # but for a factor
     for _ in range(halvings):

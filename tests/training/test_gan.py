@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from colorizer.core.hints import HintSampling
 from colorizer.core.lab import Normalization
 from colorizer.epochs.validation import Validator
 from colorizer.networks.discriminator import Discriminator
@@ -59,10 +60,19 @@ def pretrained_gan(*, encoder_size=64, output="patch", dtype=torch.float32, grou
     )
 
 
-def batches_of(store, *, batch_size=8, flip=False, seed=0, epoch=1, device=CPU):
+def batches_of(store, *, batch_size=8, flip=False, seed=0, epoch=1, device=CPU, group=SINGLE, hints=None):
     images = np.arange(len(store))
     return TrainingBatches(
-        store, images, Normalization(), batch_size=batch_size, flip=flip, seed=seed, epoch=epoch, device=device
+        store,
+        images,
+        Normalization(),
+        batch_size=batch_size,
+        flip=flip,
+        seed=seed,
+        epoch=epoch,
+        device=device,
+        group=group,
+        hints=hints,
     )
 
 
@@ -117,6 +127,48 @@ def test_flipping_mirrors_half_of_the_images_with_their_colours(photographs):
     assert 16 < sum(mirrored) < 48
     for index, is_mirrored in enumerate(mirrored):
         assert torch.equal(chroma[index], plain[1][index].flip(-1) if is_mirrored else plain[1][index])
+
+
+def test_hints_depend_on_seed_epoch_and_place_alone(photographs):
+    sampling = HintSampling(none=0.25, mean_points=8, largest_side=3)
+
+    def hints(**options):
+        return torch.cat([batch.hints for batch in batches_of(photographs, hints=sampling, flip=True, **options)])
+
+    drawn = hints()
+    assert drawn.shape == (len(photographs), 3, 32, 32)
+    assert torch.equal(drawn, hints(batch_size=5))
+    halves = [hints(group=replace(SINGLE, rank=rank, world_size=2)) for rank in (0, 1)]
+    assert all(torch.equal(drawn[rank::2], halves[rank]) for rank in (0, 1))
+    assert len({hints(seed=seed, epoch=epoch).numpy().tobytes() for seed in (0, 1) for epoch in (1, 2)}) == 4
+    for seen, as_without in zip(
+        batches_of(photographs, hints=sampling, flip=True), batches_of(photographs, flip=True), strict=True
+    ):
+        assert torch.equal(seen.lightness, as_without.lightness)
+        assert torch.equal(seen.chroma, as_without.chroma)
+    points = HintSampling(none=0, mean_points=8, largest_side=1)
+    for batch in batches_of(photographs, hints=points, flip=True):
+        assert torch.equal(batch.hints[:, :2], batch.chroma * batch.hints[:, 2:])
+
+
+def test_a_generator_learns_to_follow_hints(photographs):
+    torch.manual_seed(0)
+    generator = UNet(width=8, num_downs=2, upsampling="resize", hints=True)
+    discriminator = Discriminator(width=8, num_downs=3, conditional=False, output="image", image_shape=(32, 32))
+    sampling = HintSampling(none=0.25, mean_points=8, largest_side=3)
+    recipe = Recipe(learning_rate=1e-3, betas=(0.5, 0.999), l1_weight=100.0, ema_decay=0.9)
+    gan = GAN(generator, discriminator, recipe, device=CPU)
+    grey = np.array(photographs)
+    grey[..., 0] = 128  # so that nothing but hints tells the colours
+    for epoch in range(1, 19):
+        batches = batches_of(grey, epoch=epoch, hints=sampling)
+        gan.fit(batches, **EPOCH | {"learning_rate": 1e-3, "adversarial": False, "first_step": 8 * (epoch - 1)})
+    batch = first(batches_of(grey, batch_size=64, epoch=99, hints=sampling))
+    model = gan.ema.module.eval()
+    with torch.no_grad():
+        known = batch.hints[:, 2:].bool().expand_as(batch.chroma)
+        followed, alone = (model(batch.lightness, hints) - batch.chroma for hints in (batch.hints, None))
+    assert followed[known].abs().mean() < 0.8 * alone[known].abs().mean()
 
 
 def test_the_average_forgets_the_start_and_then_moves_slowly(photographs):
