@@ -39,8 +39,7 @@ class HintSampling:
     distributed, at least one. largest_side: that of the squares, pixels; each has a random one from 1 on. Their places
     are normally distributed around the middle, with a quarter of each side of the image as deviation.
 
-    The paper shows 1% of the images whole, too. Here that would spoil what batch norm remembers for images with few
-    hints: its mean square of the hints would be that of the whole ones.
+    The paper also shows 1% of the images whole, which teaches nothing about spreading colours.
     """
 
     none: float

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from torch.autograd.function import Function, once_differentiable
 from torch.nn import functional
 
-from colorizer.core.hints import PLANES
 from colorizer.networks.efficientnet import CHANNELS, EfficientNetLite0
-from colorizer.networks.layers import dense, init_weights, no_hints_for
+from colorizer.networks.layers import HintSpread, dense, init_weights, resize
 from colorizer.networks.unet import Resolution
 
 _EDGE_CHANNELS = 16
@@ -27,10 +26,7 @@ class PretrainedUNet(nn.Module):
     whose shorter side is `image_size`, those of the training. Every decoder level takes the encoder's features of its
     size beside what comes from below, enlarged by pixel shuffle. The last level, of the output's size, takes a
     convolution of the lightness itself instead: it knows where the edges are. It has `width` channels, each level below
-    twice as many, up to 8 x width. `resolution` is as in `UNet`.
-
-    With `hints` it takes `normalized_hints` (N, 3, H, W). The encoder does not see them: the last level's convolution
-    takes them beside lightness, and every other level takes what is known in each of its pixels beside the features.
+    twice as many, up to 8 x width. `resolution` and `hints` are as in `UNet`.
     """
 
     def __init__(
@@ -58,18 +54,19 @@ class PretrainedUNet(nn.Module):
 
         self.encoder = EfficientNetLite0()
         self.normalize = nn.ModuleList(nn.BatchNorm2d(skip) for skip in skips)
-        known = PLANES if hints else 0
         if resolution == "full":
-            edges = nn.Conv2d(1 + known, _EDGE_CHANNELS, 3, padding=1, bias=False)
+            edges = nn.Conv2d(1, _EDGE_CHANNELS, 3, padding=1, bias=False)
         else:
-            edges = nn.Conv2d(1 + known, _EDGE_CHANNELS, 4, stride=2, padding=1, bias=False)
+            edges = nn.Conv2d(1, _EDGE_CHANNELS, 4, stride=2, padding=1, bias=False)
         self.edges = nn.Sequential(edges, nn.BatchNorm2d(_EDGE_CHANNELS), nn.LeakyReLU(0.2, inplace=True))
-        below, beside = [*channels[1:], 0], [_EDGE_CHANNELS, *(skip + known for skip in skips)]
+        below, beside = [*channels[1:], 0], [_EDGE_CHANNELS, *skips]
         self.decoder = nn.ModuleList(_Level(*sizes) for sizes in zip(below, beside, channels, strict=True))
         self.to_chroma = nn.Conv2d(width, 2, 3, padding=1)
         for part in (self.edges, self.decoder, self.to_chroma):
             part.apply(init_weights)
         self.upsample = nn.ModuleList(_Upsample(below) for below in channels[1:])
+        if hints:
+            self.spread = HintSpread(width)
 
     def forward(self, lightness: Tensor, hints: Tensor | None = None, *, encoded: Tensor | None = None) -> Tensor:
         """Predict chroma; without `hints` nothing is known.
@@ -78,21 +75,17 @@ class PretrainedUNet(nn.Module):
         """
         height, width = lightness.shape[-2:]
         features = self._features(lightness) if encoded is None else self._unflatten(encoded, (height, width))
-        skips = [[normalize(x)] for normalize, x in zip(self.normalize, features, strict=True)]
-        if self.takes_hints:
-            hints = no_hints_for(lightness) if hints is None else hints
-            lightness = torch.cat([lightness, hints], dim=1)
-            for level, skip in enumerate(skips):
-                known = known_in_cells(hints, self._halvings(level), skip[0].shape[-2:])
-                skip.append(known.to(skip[0].dtype))
-        skips.insert(0, [self.edges(lightness)])
-        concatenate = _Concatenation.apply if self.training else _concatenate
-        x = self.decoder[-1](skips[-1][0] if len(skips[-1]) == 1 else concatenate(*skips[-1]))
+        skips = [self.edges(lightness)]
+        skips += [normalize(x) for normalize, x in zip(self.normalize, features, strict=True)]
+        x = self.decoder[-1](skips[-1])
         for level in reversed(range(len(self.upsample))):
-            enlarged = _resize(self.upsample[level](x), skips[level][0].shape[-2:])
-            x = self.decoder[level](concatenate(enlarged, *skips[level]))
+            enlarged = resize(self.upsample[level](x), skips[level].shape[-2:])
+            concatenate = _Concatenation.apply if self.training else _concatenate
+            x = self.decoder[level](concatenate(enlarged, skips[level]))
         chroma = torch.tanh(self.to_chroma(x))
-        return chroma if self.training else _resize(chroma, (height, width))
+        if hints is not None:
+            chroma = self.spread(chroma, x, hints)
+        return chroma if self.training else resize(chroma, (height, width))
 
     def encode(self, lightness: Tensor) -> Tensor:
         """Compute what the decoder needs of lightness (N, 1, H, W): all features of an image in a row, (N, D)."""
@@ -107,13 +100,8 @@ class PretrainedUNet(nn.Module):
         height, width = image_shape
         return image_shape if self.resolution == "full" else (height // 2, width // 2)
 
-    def _halvings(self, level: int) -> int:
-        """How often an image can be halved before it is smaller than the features of a level."""
-        side = -(-self._encoder_size // 2 ** (self._first + level + 1))
-        return max(0, (self._image_size // side).bit_length() - 1)
-
     def _features(self, lightness: Tensor) -> list[Tensor]:
-        enlarged = _resize(lightness, self._enlarged(lightness.shape[-2:]))
+        enlarged = resize(lightness, self._enlarged(lightness.shape[-2:]))
         return self.encoder(enlarged.expand(-1, 3, -1, -1))[self._first :]
 
     def _unflatten(self, encoded: Tensor, image_shape: tuple[int, int]) -> list[Tensor]:
@@ -204,20 +192,6 @@ def _add_next(grad: Tensor, dim: int) -> Tensor:
     result.narrow(dim, last, 1).copy_(grad.narrow(dim, last, 1))
     result.narrow(dim, 0, 1).add_(grad.narrow(dim, 0, 1))
     return result
-
-
-def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    return x if x.shape[-2:] == tuple(size) else functional.interpolate(x, size=list(size), mode="bilinear")
-
-
-def known_in_cells(hints: Tensor, halvings: int, size: Sequence[int]) -> Tensor:
-    """Reduce hints (N, 3, H, W) to `size`: the mean of the colours that are known in each cell, and whether any is."""
-    sums = hints  # but for a factor
-    for _ in range(halvings):
-        sums = functional.avg_pool2d(sums, 2, ceil_mode=True)
-    sums = _resize(sums, size)
-    chroma, known = sums[:, :2], sums[:, 2:]
-    return torch.cat([chroma / known.clamp(min=1e-6), (known > 0).to(known.dtype)], dim=1)
 
 
 def _concatenate(*parts: Tensor) -> Tensor:

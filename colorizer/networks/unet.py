@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from colorizer.core.hints import PLANES
 from colorizer.networks.im2col import DownConv2d, UpConv2d
-from colorizer.networks.layers import init_weights, no_hints_for
+from colorizer.networks.layers import HintSpread, init_weights
 
 Upsampling = Literal["transposed", "resize"]
 Resolution = Literal["full", "half"]
@@ -25,8 +24,8 @@ class UNet(nn.Module):
     up to 8 x width; every decoder level doubles the size (batch norm, ReLU) and takes the encoder's features of that
     size beside its own. `upsampling` is `transposed` convolution, or `resize`: nearest neighbour, then a convolution,
     which leaves no checkerboard. With `resolution` half the network ends at half the size: so does its output in
-    training mode, `chroma_shape`, and in evaluation mode it is enlarged bilinearly. With `hints` it takes
-    `normalized_hints` (N, 3, H, W) as more planes of the image.
+    training mode, `chroma_shape`, and in evaluation mode it is enlarged bilinearly. With `hints` it also takes
+    `normalized_hints` (N, 3, H, W) and corrects what it predicts by `HintSpread`.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class UNet(nn.Module):
         self.takes_hints = hints
         self.side_multiple = 2**num_downs  # both sides of an image should be multiples of it
         self.resolution = resolution
-        channels = [1 + (PLANES if hints else 0)] + [width * min(2**level, 8) for level in range(num_downs)]
+        channels = [1] + [width * min(2**level, 8) for level in range(num_downs)]
         self.encoder = nn.ModuleList(_Down(channels[level], channels[level + 1]) for level in range(num_downs))
         self.decoder = nn.ModuleList(
             _Up(channels[level + 1] * (1 if level == num_downs - 1 else 2), channels[level], upsampling)
@@ -58,12 +57,12 @@ class UNet(nn.Module):
         last = upsampling if resolution == "full" else "resize"
         self.to_chroma = _upsample(channels[1] * (1 if num_downs == 1 else 2), 2, last, bias=True)
         self.apply(init_weights)
+        if hints:
+            self.spread = HintSpread(channels[1] * (1 if num_downs == 1 else 2))
 
     def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Tensor:
         """Predict chroma; without `hints` nothing is known."""
         sizes, skips, x = [], [], lightness
-        if self.takes_hints:
-            x = torch.cat([lightness, no_hints_for(lightness) if hints is None else hints], dim=1)
         for down in self.encoder:
             sizes.append(x.shape[-2:])
             x = down(x)
@@ -71,10 +70,16 @@ class UNet(nn.Module):
         skips.pop()
         for up in self.decoder:
             x = torch.cat([up(x, sizes.pop()), skips.pop()], dim=1)
+        size = sizes.pop()
         if self.resolution == "full":
-            return torch.tanh(_upsample_to(self.to_chroma, x, sizes.pop()))
-        chroma = torch.tanh(self.to_chroma(x))
-        return chroma if self.training else functional.interpolate(chroma, size=sizes.pop(), mode="bilinear")
+            chroma = torch.tanh(_upsample_to(self.to_chroma, x, size))
+        else:
+            chroma = torch.tanh(self.to_chroma(x))
+        if hints is not None:
+            chroma = self.spread(chroma, x, hints)
+        if self.training or self.resolution == "full":
+            return chroma
+        return functional.interpolate(chroma, size=size, mode="bilinear")
 
     def chroma_shape(self, image_shape: tuple[int, int]) -> tuple[int, int]:
         """Height and width of the chroma that is trained on images of this height and width."""

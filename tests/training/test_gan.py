@@ -160,7 +160,7 @@ def test_a_generator_learns_to_follow_hints(photographs):
     gan = GAN(generator, discriminator, recipe, device=CPU)
     grey = np.array(photographs)
     grey[..., 0] = 128  # so that nothing but hints tells the colours
-    for epoch in range(1, 19):
+    for epoch in range(1, 9):
         batches = batches_of(grey, epoch=epoch, hints=sampling)
         gan.fit(batches, **EPOCH | {"learning_rate": 1e-3, "adversarial": False, "first_step": 8 * (epoch - 1)})
     batch = first(batches_of(grey, batch_size=64, epoch=99, hints=sampling))
@@ -168,7 +168,7 @@ def test_a_generator_learns_to_follow_hints(photographs):
     with torch.no_grad():
         known = batch.hints[:, 2:].bool().expand_as(batch.chroma)
         followed, alone = (model(batch.lightness, hints) - batch.chroma for hints in (batch.hints, None))
-    assert followed[known].abs().mean() < 0.8 * alone[known].abs().mean()
+    assert followed[known].abs().mean() < 0.6 * alone[known].abs().mean()
 
 
 def test_the_average_forgets_the_start_and_then_moves_slowly(photographs):
