@@ -13,7 +13,7 @@ from colorizer.epochs.decision import Decision
 from colorizer.epochs.decisions import Decisions
 from colorizer.epochs.retention import chosen_epoch, kept_epochs
 from colorizer.epochs.scratch import ResumePoint, Scratch, link_or_copy, unfinished
-from colorizer.training.gan import LOSSES
+from colorizer.training.gan import HINT_LOSS, LOSSES
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,8 @@ def publish(
     for target, source in files.items():
         link_or_copy(source, target)
     scores = sorted(name for name in history[-1] if name.startswith("validation_"))
-    write_rows(outputs.history, history, columns=["epoch", "learning_rate", *LOSSES, *scores, "warnings"])
+    losses = [*LOSSES, HINT_LOSS] if HINT_LOSS in history[-1] else LOSSES
+    write_rows(outputs.history, history, columns=["epoch", "learning_rate", *losses, *scores, "warnings"])
     scratch.record(decisions.all, [])
     scratch.mark_published(len(history), files.values())
     score = history[chosen - 1].get(f"validation_{monitor}")

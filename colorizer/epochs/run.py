@@ -25,7 +25,7 @@ from colorizer.networks.checkpoints import generate_chroma, save_generator
 from colorizer.networks.pooled_features import PooledFeatures
 from colorizer.scoring.sheets import comparison_sheet
 from colorizer.training.diagnostics import diagnose
-from colorizer.training.gan import GAN, DivergedError
+from colorizer.training.gan import GAN, HINT_LOSS, DivergedError
 from colorizer.training.recipe import Recipe
 from colorizer.training.start_model import StartModel, all_learnt_from
 from colorizer.training.training_data import TrainingData
@@ -33,7 +33,13 @@ from colorizer.training.training_state import save_state
 
 logger = logging.getLogger(__name__)
 
-_SHORT_NAMES = {"discriminator_loss": "D", "adversarial_loss": "G", "l1_loss": "L1", "swd_loss": "colours"}
+_SHORT_NAMES = {
+    "discriminator_loss": "D",
+    "adversarial_loss": "G",
+    "l1_loss": "L1",
+    "swd_loss": "colours",
+    HINT_LOSS: "hints",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

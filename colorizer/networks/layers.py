@@ -1,6 +1,5 @@
 """What networks share: sizes, initial weights, hints, and how feature maps lie in memory."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,8 @@ from torch.nn import functional
 from colorizer.core.errors import UserError
 from colorizer.core.lab import Normalization
 
-_EMBEDDED = 16  # numbers by which a place is compared with others
+_EMBEDDED = 16  # learnt numbers by which places are compared
+_ROUNDS = 16  # more of them follow hints that contradict each other too closely
 
 
 def max_num_downs(image_size: int) -> int:
@@ -46,54 +46,72 @@ def normalized_hints(hints: Tensor, normalization: Normalization) -> Tensor:
 
 
 class HintSpread(nn.Module):
-    """Correct predicted chroma by what is known: chroma (N, 2, h, w), features (N, C, h', w') -> chroma (N, 2, h, w).
+    """Correct predicted chroma by what is known of it.
 
-    At every hint the prediction is wrong by some difference. Each place of the image takes the mean of these
-    differences, weighted by how alike it is to the place of the hint: exp(-d^2), where d is the distance between the
-    features of the two, as `embed` has learnt to see them, and between the two places, in units of a learnt reach. Far
-    from all hints the weights are small beside the learnt `floor`, so that the prediction stays. Computed at half the
-    size of the image.
+    At every hint the prediction is wrong by some difference. A place of the image takes a mean of these differences,
+    weighted by how alike it is to the place of each hint, exp(-d^2), and `_ROUNDS` times what is still wrong at the
+    hints is spread again. d is the distance between the two places in the image, in their lightness, and in what
+    `embed` has learnt to see of them. Far from all hints the weights are small beside a learnt floor, so that the
+    prediction stays. All is computed at half the size of the image.
 
-    Like Levin et al., "Colorization using Optimization" (2004), it spreads colours to what looks alike. But what looks
-    alike is learnt, and what is spread is a correction.
+    As Levin et al. do, "Colorization using Optimization" (2004), it spreads colours to what is alike, but here what is
+    alike is learnt, and what is spread is a correction. Source of the method: Nadaraya and Watson (1964), a mean
+    weighted by a kernel; Wilson et al., "Deep Kernel Learning" (2016).
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.embed = nn.Conv2d(channels, _EMBEDDED, 1, bias=False)
-        nn.init.normal_(self.embed.weight, 0.0, 0.1)
-        self.log_reach = nn.Parameter(torch.tensor(math.log(4.0)))  # pixels
-        self.log_floor = nn.Parameter(torch.tensor(math.log(0.05)))
+        with torch.random.fork_rng(devices=[]):  # the weights of other layers are those that they are without this one
+            self.embed = nn.Sequential(
+                nn.Conv2d(channels + 1, 32, 3, padding=1),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(32, _EMBEDDED, 1, bias=False),
+            )
+        self.log_reach = nn.Parameter(torch.tensor(12.0).log())  # pixels at half the size, for a d of 1
+        self.log_contrast = nn.Parameter(torch.tensor(4.0).log())  # d per normalised lightness
+        self.log_floor = nn.Parameter(torch.tensor(0.05).log())
 
-    def forward(self, chroma: Tensor, features: Tensor, hints: Tensor) -> Tensor:
-        """Correct chroma by `normalized_hints` (N, 3, H, W); `features` are those that it was predicted from."""
+    def forward(self, chroma: Tensor, features: Tensor, lightness: Tensor, hints: Tensor) -> Tensor:
+        """Correct chroma (N, 2, h, w) that was predicted from features (N, C, h', w').
+
+        `lightness` (N, 1, H, W) and `normalized_hints` (N, 3, H, W) are those of the image.
+        """
         size = [side // 2 for side in hints.shape[-2:]]
-        places = resize(self.embed(features), size).to(hints.dtype)
+        features, lightness = resize(features, size), resize(lightness, size)
+        embedded = self.embed(torch.cat([features, lightness.to(features.dtype)], dim=1))
         with torch.autocast(hints.device.type, enabled=False):  # differences of squares need all digits
+            places = self._places(embedded.to(hints.dtype), lightness)
             known = _known_in_cells(hints, size)
             wrong = known[:, :2] - resize(chroma.to(hints.dtype), size)
-            correction = self._spread(self._with_position(places), wrong.flatten(2), known[:, 2].flatten(1))
-            correction = resize(correction.unflatten(-1, size), chroma.shape[-2:])
-        return chroma + correction.to(chroma.dtype)
+            correction = self._spread(places, wrong.flatten(2), known[:, 2].flatten(1)).unflatten(-1, size)
+            return chroma + resize(correction, chroma.shape[-2:]).to(chroma.dtype)
 
-    def _with_position(self, places: Tensor) -> Tensor:
-        """Places (N, E, h, w) -> (N, E + 2, h w), the last two of which are row and column in units of the reach."""
-        one = places[:, :1]
+    def _places(self, embedded: Tensor, lightness: Tensor) -> Tensor:
+        """Describe every place so that d is the distance: embedded (N, E, h, w) -> (N, E + 3, h w)."""
+        height, width = embedded.shape[-2:]
         unit = torch.exp(-self.log_reach)
-        rows = (torch.arange(places.shape[2], device=places.device) * unit)[:, None].expand_as(one)
-        columns = (torch.arange(places.shape[3], device=places.device) * unit).expand_as(one)
-        return torch.cat([places, rows, columns], dim=1).flatten(2)
+        rows = (torch.arange(height, device=embedded.device) * unit)[:, None].expand_as(lightness)
+        columns = (torch.arange(width, device=embedded.device) * unit).expand_as(lightness)
+        return torch.cat([embedded, rows, columns, lightness * torch.exp(self.log_contrast)], dim=1).flatten(2)
 
     def _spread(self, places: Tensor, wrong: Tensor, known: Tensor) -> Tensor:
-        """Places (N, E, P), differences (N, 2, P), which of them are known (N, P) -> corrections (N, 2, P)."""
-        most: Any = known.sum(dim=1).amax().clamp(min=1).to(torch.int64)  # K: an export keeps it as a tensor
+        """Places (N, E, P), differences (N, 2, P), 1 where they are known (N, P) -> corrections (N, 2, P)."""
+        most: Any = known.sum(dim=1).amax().clamp(min=1).to(torch.int64)  # K; an export keeps it as a tensor
         is_hint, at = known.topk(most if torch.jit.is_tracing() else int(most), dim=1)  # (N, K)
         hints = places.gather(2, at[:, None].expand(-1, places.shape[1], -1))
         wrong = wrong.gather(2, at[:, None].expand(-1, 2, -1)) * is_hint[:, None]
-        squares = hints.square().sum(dim=1)[:, :, None] + places.square().sum(dim=1)[:, None]  # (N, K, P)
+        among, weights = self._weights(hints, is_hint, hints), self._weights(hints, is_hint, places)
+        spread = wrong
+        for _ in range(_ROUNDS):
+            spread = spread + (wrong - spread @ among) * is_hint[:, None]
+        return spread @ weights
+
+    def _weights(self, hints: Tensor, is_hint: Tensor, places: Tensor) -> Tensor:
+        """Weigh hints (N, E, K), of which some are none (N, K), at places (N, E, P): (N, K, P)."""
+        squares = hints.square().sum(dim=1)[:, :, None] + places.square().sum(dim=1)[:, None]
         distances = torch.baddbmm(squares, hints.transpose(1, 2), places, alpha=-2).clamp(min=0)
-        weights = torch.exp(-distances) * is_hint[:, :, None]
-        return wrong @ weights / (weights.sum(dim=1, keepdim=True) + torch.exp(self.log_floor))
+        alike = torch.exp(-distances) * is_hint[:, :, None]
+        return alike / (alike.sum(dim=1, keepdim=True) + torch.exp(self.log_floor))
 
 
 def _known_in_cells(hints: Tensor, size: Sequence[int]) -> Tensor:

@@ -68,7 +68,9 @@ class PretrainedUNet(nn.Module):
         if hints:
             self.spread = HintSpread(width)
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None, *, encoded: Tensor | None = None) -> Tensor:
+    def forward(
+        self, lightness: Tensor, hints: Tensor | None = None, *, encoded: Tensor | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """Predict chroma; without `hints` nothing is known.
 
         `encoded` is what `encode` made of the same lightness, if it is known already.
@@ -83,9 +85,11 @@ class PretrainedUNet(nn.Module):
             concatenate = _Concatenation.apply if self.training else _concatenate
             x = self.decoder[level](concatenate(enlarged, skips[level]))
         chroma = torch.tanh(self.to_chroma(x))
+        if self.training:
+            return chroma if hints is None else (chroma, self.spread(chroma.detach(), x.detach(), lightness, hints))
         if hints is not None:
-            chroma = self.spread(chroma, x, hints)
-        return chroma if self.training else resize(chroma, (height, width))
+            chroma = self.spread(chroma, x, lightness, hints)
+        return resize(chroma, (height, width))
 
     def encode(self, lightness: Tensor) -> Tensor:
         """Compute what the decoder needs of lightness (N, 1, H, W): all features of an image in a row, (N, D)."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from colorizer.networks.im2col import DownConv2d, UpConv2d
-from colorizer.networks.layers import HintSpread, init_weights
+from colorizer.networks.layers import HintSpread, init_weights, resize
 
 Upsampling = Literal["transposed", "resize"]
 Resolution = Literal["full", "half"]
@@ -25,7 +25,8 @@ class UNet(nn.Module):
     size beside its own. `upsampling` is `transposed` convolution, or `resize`: nearest neighbour, then a convolution,
     which leaves no checkerboard. With `resolution` half the network ends at half the size: so does its output in
     training mode, `chroma_shape`, and in evaluation mode it is enlarged bilinearly. With `hints` it also takes
-    `normalized_hints` (N, 3, H, W) and corrects what it predicts by `HintSpread`.
+    `normalized_hints` (N, 3, H, W) and corrects what it predicts by `HintSpread`. In training mode it returns both,
+    without and with the correction, whose gradients stay in the spread: the rest learns what it learns without hints.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class UNet(nn.Module):
         if hints:
             self.spread = HintSpread(channels[1] * (1 if num_downs == 1 else 2))
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Tensor:
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Predict chroma; without `hints` nothing is known."""
         sizes, skips, x = [], [], lightness
         for down in self.encoder:
@@ -75,11 +76,11 @@ class UNet(nn.Module):
             chroma = torch.tanh(_upsample_to(self.to_chroma, x, size))
         else:
             chroma = torch.tanh(self.to_chroma(x))
+        if self.training:
+            return chroma if hints is None else (chroma, self.spread(chroma.detach(), x.detach(), lightness, hints))
         if hints is not None:
-            chroma = self.spread(chroma, x, hints)
-        if self.training or self.resolution == "full":
-            return chroma
-        return functional.interpolate(chroma, size=size, mode="bilinear")
+            chroma = self.spread(chroma, x, lightness, hints)
+        return resize(chroma, size)
 
     def chroma_shape(self, image_shape: tuple[int, int]) -> tuple[int, int]:
         """Height and width of the chroma that is trained on images of this height and width."""

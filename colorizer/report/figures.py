@@ -18,7 +18,10 @@ def plot_history(history: pd.DataFrame) -> Figure:
     panels = 3 if scores else 2
     figure, margins = _sheet(4.5 * panels, left=0.55, right=0.15)
     axes = figure.subplots(1, panels, sharex=True, gridspec_kw={**margins, "wspace": 0.15})
-    axes[0].plot(history["epoch"], history["l1_loss"], marker="o", markersize=3)
+    axes[0].plot(history["epoch"], history["l1_loss"], marker="o", markersize=3, label="without hints")
+    if "hint_l1_loss" in history:
+        axes[0].plot(history["epoch"], history["hint_l1_loss"], marker="o", markersize=3, label="with hints")
+        axes[0].legend()
     axes[0].set(title="L1 of normalised chroma", ylim=(0, None))
     for name in ("discriminator_loss", "adversarial_loss"):
         axes[1].plot(history["epoch"], history[name], marker="o", markersize=3, label=name.replace("_", " "))

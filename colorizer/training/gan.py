@@ -28,6 +28,7 @@ from colorizer.training.recipe import Recipe
 
 _STEPS_BETWEEN_CHECKS = 100  # for divergence, which costs a synchronisation with the device
 LOSSES = ("discriminator_loss", "adversarial_loss", "l1_loss", "swd_loss")
+HINT_LOSS = "hint_l1_loss"  # of what a generator predicts with hints, if it takes them
 
 
 class DivergedError(UserError):
@@ -111,9 +112,11 @@ class GAN:
         Without `adversarial`, update only G and the EMA, on L1. Returns the mean losses of this process's images as
         detached scalars.
         """
-        fake = self._generate(batch)  # (n, 2, H, W), or half of that size
+        fake, hinted = self._generate(batch)  # (n, 2, H, W), or half of that size
         lightness, real = _resized(batch, fake.shape[-2:])
         losses = {"l1_loss": l1_loss(fake, real)}
+        if hinted is not None:
+            losses[HINT_LOSS] = l1_loss(hinted, real)
         if adversarial:
             # (1) The discriminator maximizes log D(real) + log(1 - D(fake)).
             real_logits, fake_logits = self._logits(self._discriminator, lightness, real, fake.detach())
@@ -131,10 +134,15 @@ class GAN:
         self.ema.update()
         return {name: loss.detach() for name, loss in losses.items()}
 
-    def _generate(self, batch: Batch) -> Tensor:
+    def _generate(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Predict chroma without hints, and with those of the batch if it has any."""
         known = {name: value for name in ("encoded", "hints") if (value := getattr(batch, name)) is not None}
         with autocast(self.precision, self.device):
-            return self._generator(batch.lightness, **known).to(batch.lightness.dtype)
+            predicted = self._generator(batch.lightness, **known)
+        if batch.hints is None:
+            return predicted.to(batch.lightness.dtype), None
+        fake, hinted = predicted
+        return fake.to(batch.lightness.dtype), hinted.to(batch.lightness.dtype)
 
     def _logits(self, discriminator: nn.Module, lightness: Tensor, *chromas: Tensor) -> list[Tensor]:
         """Return the logits for each chroma."""

@@ -37,6 +37,8 @@ class Recipe:
     def generator_loss(self, losses: dict[str, Tensor]) -> Tensor:
         """Add up the losses of the generator by their weights; the adversarial ones may be missing."""
         total = self.l1_weight * losses["l1_loss"]
+        if "hint_l1_loss" in losses:
+            total = total + self.l1_weight * losses["hint_l1_loss"]
         if "adversarial_loss" in losses:
             total = losses["adversarial_loss"] + total
         if "swd_loss" in losses:

@@ -58,32 +58,22 @@ def generator_with_hints(kind, resolution):
     return generator
 
 
-@pytest.mark.parametrize("shape", [(64, 64), (61, 75)])
+@pytest.mark.parametrize("shape", [(128, 128), (121, 135)])
 @pytest.mark.parametrize("resolution", ["full", "half"])
 @pytest.mark.parametrize("kind", ["plain", "pretrained"])
 def test_a_hint_is_followed_at_its_place_and_not_far_away(kind, resolution, shape):
     generator = generator_with_hints(kind, resolution)
     lightness, hints = torch.rand(2, 1, *shape) * 2 - 1, torch.zeros(2, 3, *shape)
     hints[0, :, 18:24, 18:24] = torch.tensor([0.5, -0.5, 1.0]).view(3, 1, 1)
-    generator(lightness, hints).square().sum().backward()
+    sum(chroma.square().sum() for chroma in generator(lightness, hints)).backward()
     assert [name for name, weight in generator.named_parameters() if weight.grad is None or not weight.grad.any()] == []
     generator.eval()
     with torch.no_grad():
         without, followed = generator(lightness), generator(lightness, hints)
     assert followed.shape == (2, 2, *shape)
     assert (followed[0, :, 20, 20] - hints[0, :2, 20, 20]).abs().max() < 0.1
-    assert (followed - without)[0, :, 55:, 55:].abs().max() < 0.01
+    assert (followed - without)[0, :, 110:, 110:].abs().max() < 0.01
     assert torch.equal(followed[1], without[1])  # nothing is known of it
-
-
-def test_without_hints_a_generator_predicts_what_its_twin_does():
-    weights = generator_with_hints("plain", "half").state_dict()
-    twin = UNet(width=4, num_downs=3, upsampling="transposed", resolution="half")
-    twin.load_state_dict({name: weight for name, weight in weights.items() if not name.startswith("spread.")})
-    generator = generator_with_hints("plain", "half")
-    lightness = torch.rand(2, 1, 32, 32)
-    assert torch.equal(twin.eval()(lightness), generator.eval()(lightness))
-    assert torch.equal(twin(lightness), generator(lightness, torch.zeros(2, 3, 32, 32)))
 
 
 def test_pixel_shuffle_begins_without_a_checkerboard():

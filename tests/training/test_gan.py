@@ -151,13 +151,28 @@ def test_hints_depend_on_seed_epoch_and_place_alone(photographs):
         assert torch.equal(batch.hints[:, :2], batch.chroma * batch.hints[:, 2:])
 
 
-def test_a_generator_learns_to_follow_hints(photographs):
+def gan_with_hints(*, hints):
     torch.manual_seed(0)
-    generator = UNet(width=8, num_downs=2, upsampling="resize", hints=True)
-    discriminator = Discriminator(width=8, num_downs=3, conditional=False, output="image", image_shape=(32, 32))
+    generator = UNet(width=8, num_downs=2, upsampling="resize", resolution="half", hints=hints)
+    discriminator = Discriminator(width=8, num_downs=2, conditional=True, output="patch", image_shape=(16, 16))
+    recipe = Recipe(learning_rate=1e-3, betas=(0.5, 0.999), l1_weight=100.0, swd_weight=10.0, ema_decay=0.9)
+    return GAN(generator, discriminator, recipe, device=CPU)
+
+
+def test_with_hints_all_but_their_spread_learns_bit_for_bit_what_it_learns_without(photographs):
     sampling = HintSampling(none=0.25, mean_points=8, largest_side=3)
-    recipe = Recipe(learning_rate=1e-3, betas=(0.5, 0.999), l1_weight=100.0, ema_decay=0.9)
-    gan = GAN(generator, discriminator, recipe, device=CPU)
+    twins = gan_with_hints(hints=True), gan_with_hints(hints=False)
+    for gan, hints in zip(twins, (sampling, None), strict=True):
+        gan.fit(batches_of(photographs, flip=True, hints=hints), **EPOCH)
+    for network in ("generator", "discriminator"):
+        weights, expected = (getattr(gan, network).state_dict() for gan in twins)
+        assert {name for name in weights if name not in expected} == {n for n in weights if n.startswith("spread.")}
+        assert [name for name in expected if not torch.equal(weights[name], expected[name])] == []
+
+
+def test_a_generator_learns_to_follow_hints(photographs):
+    sampling = HintSampling(none=0.25, mean_points=8, largest_side=3)
+    gan = gan_with_hints(hints=True)
     grey = np.array(photographs)
     grey[..., 0] = 128  # so that nothing but hints tells the colours
     for epoch in range(1, 9):
