@@ -63,7 +63,7 @@ class HintSpread(nn.Module):
         super().__init__()
         with torch.random.fork_rng(devices=[]):  # the weights of other layers are those that they are without this one
             self.embed = nn.Sequential(
-                nn.Conv2d(channels + 1, 32, 3, padding=1),
+                nn.Conv2d(channels, 32, 3, padding=1),
                 nn.ReLU(inplace=True),
                 nn.Conv2d(32, _EMBEDDED, 1, bias=False),
             )
@@ -77,8 +77,7 @@ class HintSpread(nn.Module):
         `lightness` (N, 1, H, W) and `normalized_hints` (N, 3, H, W) are those of the image.
         """
         size = [side // 2 for side in hints.shape[-2:]]
-        features, lightness = resize(features, size), resize(lightness, size)
-        embedded = self.embed(torch.cat([features, lightness.to(features.dtype)], dim=1))
+        embedded, lightness = self.embed(resize(features, size)), resize(lightness, size)
         with torch.autocast(hints.device.type, enabled=False):  # differences of squares need all digits
             places = self._places(embedded.to(hints.dtype), lightness)
             known = _known_in_cells(hints, size)
@@ -99,19 +98,32 @@ class HintSpread(nn.Module):
         most: Any = known.sum(dim=1).amax().clamp(min=1).to(torch.int64)  # K; an export keeps it as a tensor
         is_hint, at = known.topk(most if torch.jit.is_tracing() else int(most), dim=1)  # (N, K)
         hints = places.gather(2, at[:, None].expand(-1, places.shape[1], -1))
-        wrong = wrong.gather(2, at[:, None].expand(-1, 2, -1)) * is_hint[:, None]
-        among, weights = self._weights(hints, is_hint, hints), self._weights(hints, is_hint, places)
-        spread = wrong
+        is_hint = is_hint[:, None]
+        wrong = wrong.gather(2, at[:, None].expand(-1, 2, -1)) * is_hint
+        among, anywhere = _alike(hints, is_hint, hints), _alike(hints, is_hint, places)
+        spread, floor = wrong, torch.exp(self.log_floor)
         for _ in range(_ROUNDS):
-            spread = spread + (wrong - spread @ among) * is_hint[:, None]
-        return spread @ weights
+            spread = spread + (wrong - _weighted_mean(spread, among, floor)) * is_hint
+        return _weighted_mean(spread, anywhere, floor)
 
-    def _weights(self, hints: Tensor, is_hint: Tensor, places: Tensor) -> Tensor:
-        """Weigh hints (N, E, K), of which some are none (N, K), at places (N, E, P): (N, K, P)."""
-        squares = hints.square().sum(dim=1)[:, :, None] + places.square().sum(dim=1)[:, None]
-        distances = torch.baddbmm(squares, hints.transpose(1, 2), places, alpha=-2).clamp(min=0)
-        alike = torch.exp(-distances) * is_hint[:, :, None]
-        return alike / (alike.sum(dim=1, keepdim=True) + torch.exp(self.log_floor))
+
+def _alike(hints: Tensor, is_hint: Tensor, places: Tensor) -> Tensor:
+    """Compute exp(-d^2) of hints (N, E, K), 0 for those that are none (N, 1, K), and places (N, E, P): (N, K, P).
+
+    In one product of matrices: -d^2 = 2 h p - h^2 - p^2.
+    """
+    squares = -hints.square().sum(dim=1, keepdim=True) - 1000 * (1 - is_hint)
+    ours = torch.cat([2 * hints, squares, -torch.ones_like(squares)], dim=1)
+    squares = places.square().sum(dim=1, keepdim=True)
+    theirs = torch.cat([places, torch.ones_like(squares), squares], dim=1)
+    # exp takes 50 times as long for what underflows; e^-80 is as good as 0.
+    return torch.exp((ours.transpose(1, 2) @ theirs).clamp(min=-80))
+
+
+def _weighted_mean(values: Tensor, weights: Tensor, floor: Tensor) -> Tensor:
+    """Average values (N, 2, K) by weights (N, K, P), and 0 by the weight `floor`: (N, 2, P)."""
+    sums = torch.cat([values, torch.ones_like(values[:, :1])], dim=1) @ weights
+    return sums[:, :2] / (sums[:, 2:] + floor)
 
 
 def _known_in_cells(hints: Tensor, size: Sequence[int]) -> Tensor:
