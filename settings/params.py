@@ -222,6 +222,7 @@ class Train(Section):
 class Evaluate(Section):
     batch_size: Count
     sheet_images: Count
+    hint_images: Count
 
 
 class Params(Section):

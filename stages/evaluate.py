@@ -8,20 +8,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from colorizer.core.digests import file_digest, fingerprint
+from colorizer.core.digests import file_digest
 from colorizer.core.errors import UserError
 from colorizer.core.files import save_image, write_csv, write_text
 from colorizer.core.lab import NEUTRAL
 from colorizer.core.normalization_file import read_normalization
 from colorizer.core.progress import Progress
 from colorizer.core.store import open_store, read_image_numbers
+from colorizer.hint_scores.curve import PredictWithHints, hint_curve, hint_summary
+from colorizer.hint_scores.recoloring import recoloring_scores
 from colorizer.networks.checkpoints import generate_chroma, load_generator
 from colorizer.networks.devices import open_device
 from colorizer.networks.pooled_features import PooledFeatures
 from colorizer.report.failures import where_it_fails, worst_by_kind
-from colorizer.report.figures import plot_histograms, plot_history, save_figure
+from colorizer.report.figures import plot_hints, plot_histograms, plot_history, save_figure
 from colorizer.report.html import report_page
 from colorizer.report.model_card import Data, Weights, model_card
+from colorizer.report.origin import origin_of
 from colorizer.report.score_card import score_card
 from colorizer.scoring.evaluation import Evaluation, constant_chroma, evaluate_images
 from colorizer.scoring.sheets import comparison_sheet
@@ -99,12 +102,11 @@ def evaluate(params: Params) -> None:
     metrics = {"test_images": len(images), "epoch": metadata["epoch"], "epochs": len(history), **evaluation.summary()}
     if metadata["scores"]:
         metrics["validation"] = metadata["scores"]  # by which a sweep ranks
+    if generator.takes_hints:
+        metrics["hints"] = evaluate_hints(params, store, equal_steps(images, options.hint_images), predict)
     write_text(METRICS, json.dumps(metrics, indent=2) + "\n")
-    origin = [
-        f"{len(images)} test images. {why_this_epoch(metadata, len(history))}",
-        *fine_tuned_from(metadata["ancestry"]),
-        trained_by(metadata["training"]),
-    ]
+    validated = len(pd.read_csv(VALIDATION_IMAGES))
+    origin = origin_of(metadata, epochs=len(history), tested=len(images), validated=validated)
     write_text(SCORE_CARD, score_card(metrics, origin, failures))
     pictures = [
         ("From the best to the worst", "At equal steps of the ranking by CIEDE2000.", EVALUATION / "ranking.png"),
@@ -128,6 +130,9 @@ def evaluate(params: Params) -> None:
             EVALUATION / "histograms.png",
         ),
     ]
+    if generator.takes_hints:
+        caption = "Means over the images. Dashed: the model without hints."
+        pictures.insert(0, ("What hints bring", caption, EVALUATION / "hints.png"))
     write_text(EVALUATION / "report.html", report_page(metrics, origin, failures, metadata["training"], pictures))
     weights = Weights(
         file=MODEL.name,
@@ -139,6 +144,19 @@ def evaluate(params: Params) -> None:
     write_text(MODEL_CARD, model_card(weights, data, metrics, origin, failures, CARD_EXAMPLES.name))
     model, grey = metrics["model"]["psnr"], metrics["grey"]["psnr"]
     print(f"evaluate: PSNR {model:.2f} dB (grey {grey:.2f}), report in {EVALUATION}/report.html")
+
+
+def evaluate_hints(
+    params: Params, store: NDArray[np.uint8], images: NDArray[np.int64], predict: PredictWithHints
+) -> dict[str, object]:
+    """Measure what hints bring on these images, and write the curve. Returns the metrics."""
+    batch_size = params.evaluate.batch_size
+    with Progress("hints", total=2 * len(images)) as progress:
+        curve = hint_curve(store, images, predict, batch_size=batch_size, on_images=progress.advance)
+        recoloring = recoloring_scores(store, images, predict, batch_size=batch_size, on_images=progress.advance)
+    write_csv(EVALUATION / "hints.csv", curve.round(4))
+    save_figure(plot_hints(curve), EVALUATION / "hints.png")
+    return hint_summary(curve, recoloring, len(images))
 
 
 def describe_data(params: Params, shape: tuple[int, int], test: int) -> Data:
@@ -161,36 +179,6 @@ def training_mean_chroma() -> tuple[float, float]:
     inventory = pd.read_csv(INVENTORY, usecols=["image", "mean_a", "mean_b"], index_col="image")
     means = inventory.loc[pd.read_csv(TRAIN_IMAGES)["image"]].mean() + NEUTRAL
     return means["mean_a"], means["mean_b"]
-
-
-def why_this_epoch(metadata: dict, epochs: int) -> str:
-    """A sentence about how the model was chosen among the epochs."""
-    criterion, scores = metadata["training"]["params"]["train.monitor"], metadata["scores"]
-    if not scores:
-        return f"The model is that of epoch {metadata['epoch']} of {epochs}, the last: there are no validation images."
-    validated = len(pd.read_csv(VALIDATION_IMAGES))
-    return (
-        f"The model is that of epoch {metadata['epoch']} of {epochs}, chosen by {criterion.replace('_', ' ')}: "
-        f"{scores[criterion]:.3f} on {validated} validation images."
-    )
-
-
-def fine_tuned_from(ancestry: list[dict]) -> list[str]:
-    """A sentence about the models that the training began from, the latest first; none if the weights were random."""
-    if not ancestry:
-        return []
-    names = [f"{model['name']} (epoch {model['epoch']}, sha256 {model['sha256'][:12]})" for model in ancestry]
-    return ["Fine-tuned from " + ", which was fine-tuned from ".join(names) + "."]
-
-
-def trained_by(facts: dict) -> str:
-    """A sentence about the training that made the model."""
-    environment = facts["environment"]
-    return (
-        f"Training {fingerprint(facts)}: {environment['device']} ({environment['kind']}), {environment['precision']}, "
-        f"threads {environment['threads']}, processes {environment['processes']}, PyTorch {environment['torch']}, "
-        f"NumPy {environment['numpy']}."
-    )
 
 
 def showable(images: NDArray[np.int64], params: Params) -> NDArray[np.int64]:

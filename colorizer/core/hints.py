@@ -31,13 +31,24 @@ def reveal(hints: NDArray[np.uint8], codes: NDArray[np.uint8], row: int, column:
     hints[square][..., 2] = 1
 
 
+def random_places(shape: tuple[int, int], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Draw places for hints in an image (H, W): rows and columns (count, 2).
+
+    They are normally distributed around the middle, with a quarter of each side of the image as deviation; those that
+    fall outside are moved to the edge. The first k of them do not depend on `count`.
+    """
+    sides = np.array(shape)
+    places = np.rint(random.normal(sides / 2, sides / 4, (count, 2)))
+    return np.clip(places, 0, sides - 1).astype(np.int64)
+
+
 @dataclass(frozen=True, kw_only=True)
 class HintSampling:
     """How many true colours an image shows while a generator learns to follow hints, and how large.
 
     none: the share of images that show none. mean_points: how many squares the others show on average, geometrically
     distributed, at least one. largest_side: that of the squares, pixels; each has a random one from 1 on. Their places
-    are normally distributed around the middle, with a quarter of each side of the image as deviation.
+    are `random_places`.
 
     The paper also shows 1% of the images whole, which teaches nothing about spreading colours.
     """
@@ -52,8 +63,7 @@ class HintSampling:
         if random.random() < self.none:
             return hints
         count = random.geometric(1 / self.mean_points)
-        shape = np.array(codes.shape[:2])
-        places = np.clip(np.rint(random.normal(shape / 2, shape / 4, (count, 2))), 0, shape - 1).astype(int)
+        places = random_places(codes.shape[:2], count, random)
         sides = random.integers(1, self.largest_side, count, endpoint=True)
         for (row, column), side in zip(places.tolist(), sides.tolist(), strict=True):
             reveal(hints, codes, row, column, side)

@@ -56,6 +56,25 @@ def plot_histograms(histograms: dict[str, NDArray[np.float64]]) -> Figure:
     return figure
 
 
+def plot_hints(curve: pd.DataFrame) -> Figure:
+    """Plot PSNR and AB error against the number of hints, from the table of `hint_curve`."""
+    figure, margins = _sheet(9.6, left=0.6, right=0.15)
+    axes = figure.subplots(1, 2, gridspec_kw={**margins, "wspace": 0.15})
+    counts = curve["count"].unique()
+    for panel, (score, title) in zip(axes, {"psnr": "PSNR, dB", "ab_error": "AB error"}.items(), strict=True):
+        for method, label in {"model": "model", "levin": "Levin et al. 2004"}.items():
+            values = curve.loc[curve["method"] == method, score].to_numpy()
+            panel.plot(range(len(counts)), values, marker="o", markersize=3, label=label)
+            if method == "model":
+                panel.axhline(values[0], color="C0", linestyle="dashed", linewidth=1, label="model without hints")
+        panel.set(title=title, xlabel="true hints in each image")
+        panel.set_xticks(range(len(counts)), counts)
+        panel.grid(alpha=0.3)
+    axes[1].set(ylim=(0, None))
+    axes[0].legend()
+    return figure
+
+
 def _sheet(width: float, *, left: float, right: float) -> tuple[Figure, dict[str, float]]:
     """An empty figure and the margins of its panels; all in inches, the margins as shares of the figure's size.
 

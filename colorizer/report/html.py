@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from colorizer.report.failures import FAILURE_COLUMNS, failure_cells
+from colorizer.report.hint_table import hint_rows, recoloring_sentence
 from colorizer.report.score_card import COLUMNS, METHODS, score_cells
 from colorizer.report.templates import render
 
@@ -19,6 +20,7 @@ def report_page(
     `metrics` is the content of metrics.json, `origin` are sentences about the model, `failures` is the table of
     `where_it_fails`, and `facts` are those that decided the training.
     """
+    hints = metrics.get("hints")
     return render(
         "report.html.jinja",
         origin=origin,
@@ -26,6 +28,9 @@ def report_page(
         methods=[(key, [label, *score_cells(metrics[key])]) for key, label in METHODS],
         failure_headings=[heading for _, heading, _ in FAILURE_COLUMNS],
         failures=[(name, _failure_rows(str(name), rows)) for name, rows in failures.groupby("property", sort=False)],
+        hints=hint_rows(hints) if hints else [],
+        hint_images=hints["images"] if hints else 0,
+        recoloring=recoloring_sentence(hints) if hints else "",
         pictures=[(title, caption, base64.b64encode(path.read_bytes()).decode()) for title, caption, path in pictures],
         facts=json.dumps(facts, indent=1),
     )

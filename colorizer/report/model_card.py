@@ -7,6 +7,7 @@ from huggingface_hub.repocard_data import EvalResult, ModelCardData
 
 from colorizer.core.errors import printable
 from colorizer.report.failures import FAILURE_COLUMNS, failure_cells
+from colorizer.report.hint_table import hint_rows, recoloring_sentence
 from colorizer.report.score_card import COLUMNS, METHODS, score_cells
 from colorizer.report.templates import render
 
@@ -50,6 +51,7 @@ def model_card(
     `where_it_fails`, and `examples` is the name of a picture beside the card.
     """
     params = weights.metadata["training"]["params"]
+    hints = metrics.get("hints")
     thirds = failures[failures["third"] != "all"]
     return render(
         "model_card.md.jinja",
@@ -66,6 +68,9 @@ def model_card(
         methods=[[label, *score_cells(metrics[key])] for key, label in METHODS],
         failure_headings=["by", "third", "range", *(heading for _, heading, _ in FAILURE_COLUMNS)],
         failures=[[row["property"] or "all", *failure_cells(row)] for _, row in failures.iterrows()],
+        hints=hint_rows(hints) if hints else [],
+        hint_images=hints["images"] if hints else 0,
+        recoloring=recoloring_sentence(hints) if hints else "",
         worst=thirds.nlargest(1, "ciede2000").to_dict("records"),
         printable=printable,
     )

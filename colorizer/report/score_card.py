@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from colorizer.report.hint_table import hint_rows, recoloring_sentence
+
 COLUMNS = (
     # key, heading, digits
     ("psnr", "PSNR dB ↑", 2),
@@ -24,24 +26,34 @@ METHODS = (("model", "this model"), ("mean_chroma", "mean chroma"), ("grey", "gr
 def score_card(metrics: dict, origin: list[str], failures: pd.DataFrame) -> str:
     """Format the scores of metrics.json as a plain-text table, under sentences about the model's `origin`.
 
-    Below it one line for each property of the images sums up `failures`, the table of `where_it_fails`. The last line
-    is for whoever repeats the committed run on another machine.
+    Below it one line for each property of the images sums up `failures`, the table of `where_it_fails`. A model that
+    takes hints has a table of what they bring. The last line is for whoever repeats the committed run on another
+    machine.
     """
     table = [["", *(heading for _, heading, _ in COLUMNS)]]
     table += [[label, *score_cells(metrics[key])] for key, label in METHODS]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [*origin, ""]
-    for label, *cells in table:
-        aligned = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
-        lines.append("  ".join([label.ljust(widths[0]), *aligned]).rstrip())
+    lines = [*origin, "", *_aligned(table)]
     if thirds := _short_failures(failures):
         lines += ["", "CIEDE2000 on thirds of the test images (and on how many the AB error is below grey's):", *thirds]
+    if hints := metrics.get("hints"):
+        lines += ["", f"With true colours at random places of {hints['images']} test images:"]
+        lines += [*_aligned(hint_rows(hints)), recoloring_sentence(hints)]
     return "\n".join([*lines, "", ANOTHER_CPU]) + "\n"
 
 
 def score_cells(scores: dict[str, float]) -> list[str]:
     """Format the scores of one method, a cell for each of COLUMNS; empty where it has no such score."""
     return [f"{scores[key]:.{digits}f}" if key in scores else "" for key, _, digits in COLUMNS]
+
+
+def _aligned(table: list[list[str]]) -> list[str]:
+    """Lines of a table whose first column is flush left, the others flush right."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for label, *cells in table:
+        aligned = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        lines.append("  ".join([label.ljust(widths[0]), *aligned]).rstrip())
+    return lines
 
 
 def _short_failures(failures: pd.DataFrame) -> list[str]:

@@ -35,7 +35,7 @@ def score_images(coloring: Coloring, truth: Coloring) -> dict[str, NDArray]:
         "psnr": psnr(coloring.rgb, truth.rgb),
         "ssim": ssim(coloring.windows, truth.windows),
         "ciede2000": _mean(chroma_difference(coloring.a, coloring.b, truth.a, truth.b)),
-        "ab_error": _mean(np.abs(coloring.a - truth.a) + np.abs(coloring.b - truth.b)) / 2,
+        "ab_error": ab_error(coloring, truth),
         "colourfulness": colorfulness(coloring.rgb),
     }
 
@@ -88,6 +88,11 @@ def colorfulness(rgb: NDArray[np.uint8]) -> NDArray:
     red_green, yellow_blue = red - green, (red + green) / 2 - blue  # (n, H x W)
     deviation = np.hypot(red_green.std(axis=1), yellow_blue.std(axis=1))
     return deviation + np.float32(0.3) * np.hypot(red_green.mean(axis=1), yellow_blue.mean(axis=1))
+
+
+def ab_error(coloring: Coloring, truth: Coloring) -> NDArray:
+    """Compute the mean absolute difference of A and B, in codes, of n images: (n,)."""
+    return _mean(np.abs(coloring.a - truth.a) + np.abs(coloring.b - truth.b)) / 2
 
 
 def ab_deviation(truth: Coloring) -> NDArray:
