@@ -1,9 +1,7 @@
 """Measures how much a model gains from hints at random places, beside a method that only spreads them."""
 
 import math
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
@@ -61,16 +59,15 @@ def hint_curve(
     """
     keys = [(count, method) for count in COUNTS for method in ("model", "levin")]
     scores = []  # (2, len(keys)) for each image
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for start in range(0, len(images), batch_size):
-            numbers = images[start : start + batch_size]
-            truth = store[numbers]
-            nested = (_nested_hints(codes, int(image)) for codes, image in zip(truth, numbers, strict=True))
-            hints = np.stack(list(nested))  # (n, counts, H, W, 3)
-            predicted = np.stack([predict(truth[..., 0], hints=hints[:, i]) for i in range(len(COUNTS))], axis=1)
-            for result in pool.map(_score, truth, hints, predicted):
-                scores.append(result)
-                on_images(1)
+    for start in range(0, len(images), batch_size):
+        numbers = images[start : start + batch_size]
+        truth = store[numbers]
+        nested = (_nested_hints(codes, int(image)) for codes, image in zip(truth, numbers, strict=True))
+        hints = np.stack(list(nested))  # (n, counts, H, W, 3)
+        predicted = np.stack([predict(truth[..., 0], hints=hints[:, i]) for i in range(len(COUNTS))], axis=1)
+        for codes, known, model in zip(truth, hints, predicted, strict=True):
+            scores.append(_score(codes, known, model))  # in threads SuperLU is slower: it allocates under Python's lock
+            on_images(1)
     means = np.mean(scores, axis=0)
     return pd.DataFrame(keys, columns=["count", "method"]).assign(psnr=means[0], ab_error=means[1])
 
