@@ -3,9 +3,9 @@
 _ROWS = (
     # heading, key, digits
     ("PSNR dB ↑", "psnr", 2),
-    ("  Levin et al.", "levin_psnr", 2),
+    ("Levin et al.", "levin_psnr", 2),
     ("AB error ↓", "ab_error", 2),
-    ("  Levin et al.", "levin_ab_error", 2),
+    ("Levin et al.", "levin_ab_error", 2),
 )
 
 
@@ -16,13 +16,16 @@ def hint_rows(scores: dict) -> list[list[str]]:
     return [["true hints", *counts], *rows]
 
 
-def recoloring_sentence(scores: dict) -> str:
-    """Say how one hint of another hue than the truth's is followed."""
+def recoloring_lines(scores: dict) -> list[str]:
+    """Say in a sentence, of one or two lines, how one hint of another hue than the truth's is followed."""
     recolored = scores["recoloured"]
-    sentence = (
+    followed = (
         f"One hint of another hue: the colour of its object is {recolored['distance']:.1f} from the hint's in a*, b*, "
-        f"and {recolored['distance_before']:.1f} without the hint"
+        f"and {recolored['distance_before']:.1f} without it"
     )
-    if "far_change" in recolored:
-        sentence += f"; far away the colour moves by {recolored['far_change']:.0%} of what it moves in the object"
-    return sentence + "."
+    if "far_change" not in recolored:
+        return [f"{followed}."]
+    return [
+        f"{followed};",
+        f"far away the colour moves by {recolored['far_change']:.0%} of what it moves in the object.",
+    ]

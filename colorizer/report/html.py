@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from colorizer.report.failures import FAILURE_COLUMNS, failure_cells
-from colorizer.report.hint_table import hint_rows, recoloring_sentence
+from colorizer.report.hint_table import hint_rows, recoloring_lines
 from colorizer.report.score_card import COLUMNS, METHODS, score_cells
 from colorizer.report.templates import render
 
@@ -30,7 +30,7 @@ def report_page(
         failures=[(name, _failure_rows(str(name), rows)) for name, rows in failures.groupby("property", sort=False)],
         hints=hint_rows(hints) if hints else [],
         hint_images=hints["images"] if hints else 0,
-        recoloring=recoloring_sentence(hints) if hints else "",
+        recoloring=" ".join(recoloring_lines(hints)) if hints else "",
         pictures=[(title, caption, base64.b64encode(path.read_bytes()).decode()) for title, caption, path in pictures],
         facts=json.dumps(facts, indent=1),
     )

@@ -7,7 +7,7 @@ from huggingface_hub.repocard_data import EvalResult, ModelCardData
 
 from colorizer.core.errors import printable
 from colorizer.report.failures import FAILURE_COLUMNS, failure_cells
-from colorizer.report.hint_table import hint_rows, recoloring_sentence
+from colorizer.report.hint_table import hint_rows, recoloring_lines
 from colorizer.report.score_card import COLUMNS, METHODS, score_cells
 from colorizer.report.templates import render
 
@@ -70,7 +70,7 @@ def model_card(
         failures=[[row["property"] or "all", *failure_cells(row)] for _, row in failures.iterrows()],
         hints=hint_rows(hints) if hints else [],
         hint_images=hints["images"] if hints else 0,
-        recoloring=recoloring_sentence(hints) if hints else "",
+        recoloring=" ".join(recoloring_lines(hints)) if hints else "",
         worst=thirds.nlargest(1, "ciede2000").to_dict("records"),
         printable=printable,
     )

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from colorizer.report.hint_table import hint_rows, recoloring_sentence
+from colorizer.report.hint_table import hint_rows, recoloring_lines
 
 COLUMNS = (
     # key, heading, digits
@@ -37,7 +37,7 @@ def score_card(metrics: dict, origin: list[str], failures: pd.DataFrame) -> str:
         lines += ["", "CIEDE2000 on thirds of the test images (and on how many the AB error is below grey's):", *thirds]
     if hints := metrics.get("hints"):
         lines += ["", f"With true colours at random places of {hints['images']} test images:"]
-        lines += [*_aligned(hint_rows(hints)), recoloring_sentence(hints)]
+        lines += [*_aligned(hint_rows(hints)), *recoloring_lines(hints)]
     return "\n".join([*lines, "", ANOTHER_CPU]) + "\n"
 
 

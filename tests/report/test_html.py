@@ -8,7 +8,7 @@ from PIL import Image
 from colorizer.core.files import save_image
 from colorizer.core.lab import codes_to_rgb
 from colorizer.report.failures import where_it_fails
-from colorizer.report.figures import plot_histograms, plot_history, save_figure
+from colorizer.report.figures import plot_hints, plot_histograms, plot_history, save_figure
 from colorizer.report.html import report_page
 from colorizer.report.score_card import ANOTHER_CPU, score_card
 from colorizer.scoring.sheets import comparison_sheet
@@ -34,6 +34,12 @@ METRICS = {
     "truth": {"colourfulness": 40.5},
 }
 FAILURES = where_it_fails(made_scores(9))
+HINTS = {
+    "images": 7,
+    "0": {"psnr": 24.567, "ab_error": 9.87, "levin_psnr": 20.0, "levin_ab_error": 14.0},
+    "100": {"psnr": 30.123, "ab_error": 3.0, "levin_psnr": 31.0, "levin_ab_error": 12.345},
+    "recoloured": {"distance": 3.21, "distance_before": 36.6, "far_change": 0.127},
+}
 
 
 def test_score_card_lines_up():
@@ -49,6 +55,29 @@ def test_score_card_lines_up():
         ["texture", "smooth", "3.00", "(100%)"],
     ]
     assert lines[-1] == ANOTHER_CPU
+
+
+def test_score_card_of_a_model_that_takes_hints():
+    lines = score_card(METRICS | {"hints": HINTS}, [], FAILURES).splitlines()
+    start = lines.index("With true colours at random places of 7 test images:")
+    assert [line.split() for line in lines[start + 1 : start + 6]] == [
+        ["true", "hints", "0", "100"],
+        ["PSNR", "dB", "↑", "24.57", "30.12"],
+        ["Levin", "et", "al.", "20.00", "31.00"],
+        ["AB", "error", "↓", "9.87", "3.00"],
+        ["Levin", "et", "al.", "14.00", "12.35"],
+    ]
+    assert lines[start + 6].endswith("is 3.2 from the hint's in a*, b*, and 36.6 without it;")
+    assert lines[start + 7] == "far away the colour moves by 13% of what it moves in the object."
+    unmoved = HINTS | {"recoloured": {"distance": 3.21, "distance_before": 3.21}}
+    assert "far away" not in score_card(METRICS | {"hints": unmoved}, [], FAILURES)
+
+
+def test_report_of_a_model_that_takes_hints():
+    page = report_page(METRICS | {"hints": HINTS}, [], FAILURES, {}, [])
+    assert "<td>Levin et al.</td><td>14.00</td><td>12.35</td>" in page
+    assert "moves by 13%" in page
+    assert "hints" not in report_page(METRICS, [], FAILURES, {}, [])
 
 
 def test_one_test_image_is_reported_without_thirds():
@@ -99,6 +128,8 @@ def test_figures_are_the_same_bytes_every_time(tmp_path, photographs, l1_pretrai
     history.loc[: l1_pretrain_epochs - 1, ["discriminator_loss", "adversarial_loss"]] = np.nan
     for folder in ("a", "b"):
         save_figure(plot_history(history), tmp_path / folder / "curves.png")
+        curve = {"count": [0, 0, 5, 5], "method": ["model", "levin"] * 2, "psnr": [24, 20, 26, 28], "ab_error": 9}
+        save_figure(plot_hints(pd.DataFrame(curve)), tmp_path / folder / "hints.png")
         save_figure(
             plot_histograms({"truth": np.eye(22), "model": np.ones((22, 22))}), tmp_path / folder / "histograms.png"
         )
@@ -106,5 +137,5 @@ def test_figures_are_the_same_bytes_every_time(tmp_path, photographs, l1_pretrai
             comparison_sheet(photographs[:5], photographs[:5, ..., 1:].astype(np.float32)),
             tmp_path / folder / "sheet.png",
         )
-    for name in ("curves.png", "histograms.png", "sheet.png"):
+    for name in ("curves.png", "hints.png", "histograms.png", "sheet.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
