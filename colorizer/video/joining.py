@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+_BITEXACT = 0x400  # AVFMT_FLAG_BITEXACT of FFmpeg: nothing random, no clock times
 _OF_THE_FILE = {"encoder", "major_brand", "minor_version", "compatible_brands"}  # which the new file says itself
 
 
@@ -80,7 +81,7 @@ def _opened(file: IO[bytes], out: Path, original: "InputContainer | None" = None
     if not original or (original.start_time or 0) >= 0:
         options["avoid_negative_ts"] = "disabled"  # or frames would be shown later, by what the codec reorders them
     output = av.open(file, "w", format=_FORMATS[out.suffix.lower()], container_options=options)
-    output.flags |= av.container.core.Flags.bitexact.value  # nothing random, no clock times
+    output.flags |= _BITEXACT
     return output
 
 
@@ -135,7 +136,7 @@ def _no_refusal(out: Path, encoding: Encoding, original: "InputContainer | None"
         if isinstance(error, OSError):
             raise
         held = ", ".join([encoding.codec, *map(_codec_of, original.streams.audio if original else ())])
-        reason = error.log[2].strip() if error.log else error.strerror
+        reason = (error.strerror or "unknown error").lower()
         raise UserError(f"{out}: {out.suffix} cannot hold {held} ({reason}); choose .mkv") from error
 
 
