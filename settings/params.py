@@ -110,6 +110,7 @@ class GeneratorParams(Section):
     num_downs: Annotated[int | Literal["auto"], BeforeValidator(_count_or_auto)]
     upsampling: Literal["transposed", "resize"]
     resolution: Literal["full", "half"]
+    hints: bool
 
     @model_validator(mode="after")
     def _encoder_fits(self) -> Self:
@@ -126,6 +127,19 @@ class DiscriminatorParams(Section):
     num_downs: Count
     conditional: bool
     output: Literal["image", "patch"]
+
+
+class HintParams(Section):
+    none: Share
+    whole: Share
+    mean_points: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+    largest_side: Count
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        if self.none + self.whole > 1:
+            raise ValueError(f"none {self.none} and whole {self.whole} are shares of all images, together over 1")
+        return self
 
 
 class DecisionParams(Section):
@@ -165,6 +179,7 @@ class Train(Section):
     ema_decay: Annotated[float, Field(ge=0, lt=1)]
     flip: bool
     generator: GeneratorParams
+    hints: HintParams
     discriminator: DiscriminatorParams
     keep: Annotated[str, Field(pattern=r"^(all|(last|every) [1-9][0-9]*)$")]
     monitor: Literal["combined_score", "ab_error"]

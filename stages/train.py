@@ -8,6 +8,7 @@ import sys
 from dataclasses import fields, replace
 from functools import partial
 
+from colorizer.core.hints import HintSampling
 from colorizer.epochs.decision import Decision
 from colorizer.epochs.decisions import Decisions
 from colorizer.epochs.loop import follow, train_epochs
@@ -39,7 +40,9 @@ def train(params: Params) -> None:
     if not is_rank() and (unused := describe_unused_arrays(params)):
         print(f"train: {unused}")
     device, precision = open_device(options.device, options.precision)
-    recipe = Recipe(**options.model_dump(include={field.name for field in fields(Recipe)}))
+    recipe = Recipe(**options.model_dump(include={field.name for field in fields(Recipe)} - {"hints"}))
+    if options.generator.hints:
+        recipe = replace(recipe, hints=HintSampling(**options.hints.model_dump()))
     if options.start_from and options.start_learning_rate:
         recipe = replace(recipe, learning_rate=options.start_learning_rate)
     data = open_training_data(paths.LAB_STORE, paths.NORMALIZATION, paths.TRAIN_IMAGES, paths.VALIDATION_IMAGES)

@@ -19,11 +19,13 @@ from torch import Tensor, nn
 
 from colorizer.core.errors import UserError
 from colorizer.core.files import atomic_write
-from colorizer.core.lab import Normalization, Predict, rgb_to_codes
+from colorizer.core.hints import PLANES, no_hints, reveal
+from colorizer.core.lab import Normalization, rgb_to_codes
 from colorizer.data.sample import PHOTOGRAPHS, built_in_photographs
-from colorizer.models.model import NO_DIGEST, ONNX_METADATA, Model, model_info, model_of_onnx
+from colorizer.models.model import NO_DIGEST, ONNX_METADATA, Model, ModelInfo, Predictor, model_info, model_of_onnx
 from colorizer.networks.checkpoints import generate_chroma, load_generator
 from colorizer.networks.generator import Generator
+from colorizer.networks.layers import normalized_hints
 
 LARGEST_DIFFERENCE = 1e-4  # of normalised chroma
 _OPSET = 18
@@ -32,6 +34,9 @@ _USE = (
     "{info.side_multiple}. Output `chroma`: float32 (N, 2, H, W), a* + 128 and b* + 128. The network was trained on "
     "images whose shorter side has {info.training_size} px: make the photograph about that small, enlarge the chroma, "
     "and join it with the photograph's own L*."
+)
+_USE_OF_HINTS = (
+    " Input `hints`: float32 (N, 3, H, W), a* + 128, b* + 128 and 1 where the colour is known, 0, 0, 0 elsewhere."
 )
 _CODES = {"L*": "L* x 255/100", "luma": "the grey value (BT.601)"}
 
@@ -45,14 +50,18 @@ class Check:
 
 
 class _CodesToCodes(nn.Module):
-    """The generator between its normalisation: codes of L (N, 1, H, W) float -> codes of A, B (N, 2, H, W)."""
+    """The generator between its normalisation: codes of L (N, 1, H, W) float -> codes of A, B (N, 2, H, W).
+
+    A generator that takes hints gets their planes (N, 3, H, W) float as well.
+    """
 
     def __init__(self, generator: Generator, normalization: Normalization) -> None:
         super().__init__()
         self.generator, self.normalization = generator, normalization
 
-    def forward(self, lightness: Tensor) -> Tensor:
-        return self.normalization.chroma_codes(self.generator(self.normalization.lightness(lightness)))
+    def forward(self, lightness: Tensor, *hints: Tensor) -> Tensor:
+        known = [normalized_hints(planes, self.normalization) for planes in hints]
+        return self.normalization.chroma_codes(self.generator(self.normalization.lightness(lightness), *known))
 
 
 def export_onnx(model: Path, out: Path) -> Check:
@@ -89,8 +98,10 @@ def to_onnx(model: Path, num_photographs: int = len(PHOTOGRAPHS)) -> tuple[bytes
     """
     generator, normalization, metadata = load_generator(model, torch.device("cpu"))
     info = model_info(generator, metadata)
-    exported = _trace(_CodesToCodes(generator, normalization).eval(), info.side_multiple)
+    exported = _trace(_CodesToCodes(generator, normalization).eval(), info)
     exported.doc_string = _USE.format(codes=_CODES[info.lightness_is], info=info)
+    if info.takes_hints:
+        exported.doc_string += _USE_OF_HINTS
     entry = exported.metadata_props.add()
     entry.key = ONNX_METADATA
     about = {"facts": asdict(info), "scores": metadata["scores"], "training": metadata["training"]}
@@ -104,23 +115,24 @@ def to_onnx(model: Path, num_photographs: int = len(PHOTOGRAPHS)) -> tuple[bytes
     return content, check
 
 
-def _trace(network: nn.Module, side_multiple: int) -> onnx.ModelProto:
+def _trace(network: nn.Module, info: ModelInfo) -> onnx.ModelProto:
     """Export by TorchScript, as PyTorch did it first: what it has instead takes 40 times as long.
 
     Its successor (`dynamo=True`) keeps the sides of the image as symbols and proves with SymPy, three times over, what
     the sides of every layer are.
     """
     content = io.BytesIO()
+    planes = {"lightness": 1, "hints": PLANES} if info.takes_hints else {"lightness": 1}
     sides = {0: "batch", 2: "height", 3: "width"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its age, and of Python's numbers in the networks, which `_compare` tries
         torch.onnx.export(
             network,
-            (torch.zeros(2, 1, 2 * side_multiple, 3 * side_multiple),),
+            tuple(torch.zeros(2, count, 2 * info.side_multiple, 3 * info.side_multiple) for count in planes.values()),
             content,  # type: ignore[arg-type]
-            input_names=["lightness"],
+            input_names=list(planes),
             output_names=["chroma"],
-            dynamic_axes={"lightness": sides, "chroma": sides},
+            dynamic_axes=dict.fromkeys((*planes, "chroma"), sides),
             opset_version=_OPSET,
             dynamo=False,
         )
@@ -130,17 +142,25 @@ def _trace(network: nn.Module, side_multiple: int) -> onnx.ModelProto:
     return document
 
 
-def _compare(exported: Model, original: Predict, normalization: Normalization, num_photographs: int) -> Check:
-    """On the first built-in photographs, at the size of the training and at twice that, alone and as a batch."""
+def _compare(exported: Model, original: Predictor, normalization: Normalization, num_photographs: int) -> Check:
+    """On the first built-in photographs, at the size of the training and at twice that, alone and as a batch.
+
+    A model that takes hints gets one on each photograph.
+    """
     multiple, largest = exported.info.side_multiple, 0.0
     for size in (exported.info.training_size, 2 * exported.info.training_size):
         inputs = []
         for _, pixels in islice(built_in_photographs(), num_photographs):
             sides = (max(1, round(size * side / min(pixels.shape[:2]) / multiple)) for side in pixels.shape[1::-1])
             small = cv2.resize(pixels, [side * multiple for side in sides], interpolation=cv2.INTER_AREA)
-            inputs.append(rgb_to_codes(np.asarray(small, np.uint8))[..., 0])
+            inputs.append(rgb_to_codes(np.asarray(small, np.uint8)))
         batches = [codes[None] for codes in inputs] + [np.stack([inputs[0], inputs[0][::-1, ::-1]])]
         for batch in batches:
-            difference = np.abs(exported.predict(batch) - original(batch)).max()
+            lightness, hints = batch[..., 0], None
+            if exported.info.takes_hints:
+                hints = no_hints(lightness.shape)
+                for planes, codes in zip(hints, batch, strict=True):
+                    reveal(planes, codes, codes.shape[0] // 3, codes.shape[1] // 3, 2)
+            difference = np.abs(exported.predict(lightness, hints=hints) - original(lightness, hints=hints)).max()
             largest = max(largest, float(difference) / normalization.chroma_scale)
     return Check(difference=largest, num_photographs=num_photographs)

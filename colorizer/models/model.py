@@ -6,14 +6,15 @@ import shlex
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colorizer.core.digests import fingerprint
 from colorizer.core.errors import UserError
-from colorizer.core.lab import Lightness, Normalization, Predict
+from colorizer.core.hints import no_hints
+from colorizer.core.lab import Lightness, Normalization
 
 if TYPE_CHECKING:
     from colorizer.networks.devices import PrecisionOrAuto  # imports PyTorch, which takes seconds
@@ -29,24 +30,36 @@ class ModelInfo:
 
     side_multiple: both sides of its input are multiples of it. training_size: the shorter side of the images that it
     was trained on, in pixels. lightness_is: what the codes of L are made of. epoch: the one that it was saved after.
+    takes_hints: whether it takes colours that are known at some pixels.
     """
 
     side_multiple: int
     training_size: int
     lightness_is: Lightness
     epoch: int
+    takes_hints: bool = False
+
+
+class Predictor(Protocol):
+    """What a model colours images with."""
+
+    def __call__(self, lightness: NDArray[np.uint8], *, hints: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        """Turn codes of L (N, H, W) into codes of A, B (N, H, W, 2).
+
+        H and W are multiples of `ModelInfo.side_multiple`. `hints` (N, H, W, 3) as in `colorizer.core.hints` are for
+        models that take them.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """A trained model, ready to colour.
 
-    predict: codes of L (N, H, W) uint8 -> codes of A, B (N, H, W, 2) float32; H and W are multiples of
-    `info.side_multiple`. identity: the fingerprint of the training, and the epoch. It does not depend on the file's
-    name: the chosen epoch, its checkpoint, its export and its registered version share it.
+    identity: the fingerprint of the training, and the epoch. It does not depend on the file's name: the chosen epoch,
+    its checkpoint, its export and its registered version share it.
     """
 
-    predict: Predict
+    predict: Predictor
     info: ModelInfo
     identity: str
 
@@ -74,6 +87,7 @@ def model_info(generator: "Generator", metadata: dict) -> ModelInfo:
         training_size=min(image_shape),
         lightness_is=Normalization(**metadata["normalization"]).lightness_is,
         epoch=metadata["epoch"],
+        takes_hints=generator.takes_hints,
     )
 
 
@@ -137,9 +151,13 @@ def model_of_onnx(content: bytes, path: Path) -> Model:
     if hashlib.sha256(content.replace(digest.encode(), NO_DIGEST.encode())).hexdigest() != digest:
         raise UserError(f"{path} is damaged (its checksum does not match its contents): export it again")
 
-    def predict(lightness: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict(lightness: NDArray[np.uint8], *, hints: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        inputs = {"lightness": lightness[:, None].astype(np.float32)}
+        if info.takes_hints:
+            known = no_hints(lightness.shape) if hints is None else hints
+            inputs["hints"] = np.moveaxis(known, -1, 1).astype(np.float32)
         try:
-            [chroma] = session.run(None, {"lightness": lightness[:, None].astype(np.float32)})
+            [chroma] = session.run(None, inputs)
         except (errors.Fail, errors.RuntimeException) as error:
             raise RuntimeError(str(error)) from error  # as PyTorch's are
         return np.moveaxis(chroma, 1, -1)

@@ -19,6 +19,7 @@ from colorizer.core.lab import Normalization
 from colorizer.networks.devices import Precision, autocast
 from colorizer.networks.discriminator import Discriminator
 from colorizer.networks.generator import Generator, rebuild_generator
+from colorizer.networks.layers import normalized_hints
 from colorizer.networks.safetensors_file import DamagedFileError, read_tensors, write_tensors
 
 _DISCRIMINATOR = "discriminator/"  # before the names of its tensors
@@ -131,13 +132,21 @@ def generate_chroma(
     lightness: NDArray[np.uint8],
     device: torch.device,
     precision: Precision = "fp32",
+    hints: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.float32]:
-    """Predict colours: L codes (N, H, W) uint8 -> A, B codes (N, H, W, 2) float32 in [0, 256], not rounded."""
+    """Predict colours: L codes (N, H, W) uint8 -> A, B codes (N, H, W, 2) float32 in [0, 256], not rounded.
+
+    A generator that takes hints may get some (N, H, W, 3).
+    """
     was_training = generator.training
     generator.eval()
     inputs = normalization.lightness(torch.from_numpy(lightness).to(device)[:, None].float())  # (N, 1, H, W)
+    known = []
+    if hints is not None:
+        planes = torch.from_numpy(hints).to(device).permute(0, 3, 1, 2).float()
+        known = [normalized_hints(planes, normalization)]
     with autocast(precision, device):
-        generated = generator(inputs).float()
+        generated = generator(inputs, *known).float()
     chroma = normalization.chroma_codes(generated)
     generator.train(was_training)
     return chroma.permute(0, 2, 3, 1).cpu().numpy()

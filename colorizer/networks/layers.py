@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from colorizer.core.errors import UserError
+from colorizer.core.hints import PLANES
+from colorizer.core.lab import Normalization
 
 
 def max_num_downs(image_size: int) -> int:
@@ -29,6 +31,17 @@ def init_weights(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def normalized_hints(hints: Tensor, normalization: Normalization) -> Tensor:
+    """Normalise planes of hints (N, 3, H, W) float: A and B to [-1, 1], 0 where they are unknown; the mask stays."""
+    chroma, known = hints[:, :2], hints[:, 2:]
+    return torch.cat([normalization.chroma(chroma) * known, known], dim=1)
+
+
+def no_hints_for(lightness: Tensor) -> Tensor:
+    """Make the hints (N, 3, H, W) of lightness (N, 1, H, W) of which no colour is known."""
+    return torch.zeros_like(lightness).expand(-1, PLANES, -1, -1)
 
 
 def dense(x: Tensor) -> Tensor:

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.autograd.function import Function, once_differentiable
 from torch.nn import functional
 
+from colorizer.core.hints import PLANES
 from colorizer.networks.efficientnet import CHANNELS, EfficientNetLite0
-from colorizer.networks.layers import dense, init_weights
+from colorizer.networks.layers import dense, init_weights, no_hints_for
 from colorizer.networks.unet import Resolution
 
 _EDGE_CHANNELS = 16
@@ -27,9 +28,14 @@ class PretrainedUNet(nn.Module):
     size beside what comes from below, enlarged by pixel shuffle. The last level, of the output's size, takes a
     convolution of the lightness itself instead: it knows where the edges are. It has `width` channels, each level below
     twice as many, up to 8 x width. `resolution` is as in `UNet`.
+
+    With `hints` it takes `normalized_hints` (N, 3, H, W). The encoder does not see them: the last level's convolution
+    takes them beside lightness, and every other level takes what is known in each of its pixels beside the features.
     """
 
-    def __init__(self, *, encoder_size: int, image_size: int, width: int, resolution: Resolution) -> None:
+    def __init__(
+        self, *, encoder_size: int, image_size: int, width: int, resolution: Resolution, hints: bool = False
+    ) -> None:
         super().__init__()
         self.arguments = {
             "encoder": "efficientnet-lite0",
@@ -37,7 +43,9 @@ class PretrainedUNet(nn.Module):
             "image_size": image_size,
             "width": width,
             "resolution": resolution,
+            "hints": hints,
         }
+        self.takes_hints = hints
         # The shortest side of whole pixels that the encoder can halve five times.
         self.side_multiple = math.lcm(32 * image_size, encoder_size) // encoder_size
         self.resolution = resolution
@@ -50,29 +58,39 @@ class PretrainedUNet(nn.Module):
 
         self.encoder = EfficientNetLite0()
         self.normalize = nn.ModuleList(nn.BatchNorm2d(skip) for skip in skips)
+        known = PLANES if hints else 0
         if resolution == "full":
-            edges = nn.Conv2d(1, _EDGE_CHANNELS, 3, padding=1, bias=False)
+            edges = nn.Conv2d(1 + known, _EDGE_CHANNELS, 3, padding=1, bias=False)
         else:
-            edges = nn.Conv2d(1, _EDGE_CHANNELS, 4, stride=2, padding=1, bias=False)
+            edges = nn.Conv2d(1 + known, _EDGE_CHANNELS, 4, stride=2, padding=1, bias=False)
         self.edges = nn.Sequential(edges, nn.BatchNorm2d(_EDGE_CHANNELS), nn.LeakyReLU(0.2, inplace=True))
-        below, beside = [*channels[1:], 0], [_EDGE_CHANNELS, *skips]
+        below, beside = [*channels[1:], 0], [_EDGE_CHANNELS, *(skip + known for skip in skips)]
         self.decoder = nn.ModuleList(_Level(*sizes) for sizes in zip(below, beside, channels, strict=True))
         self.to_chroma = nn.Conv2d(width, 2, 3, padding=1)
         for part in (self.edges, self.decoder, self.to_chroma):
             part.apply(init_weights)
         self.upsample = nn.ModuleList(_Upsample(below) for below in channels[1:])
 
-    def forward(self, lightness: Tensor, encoded: Tensor | None = None) -> Tensor:
-        """Predict chroma; `encoded` is what `encode` made of the same lightness, if it is known already."""
+    def forward(self, lightness: Tensor, hints: Tensor | None = None, *, encoded: Tensor | None = None) -> Tensor:
+        """Predict chroma; without `hints` nothing is known.
+
+        `encoded` is what `encode` made of the same lightness, if it is known already.
+        """
         height, width = lightness.shape[-2:]
         features = self._features(lightness) if encoded is None else self._unflatten(encoded, (height, width))
-        skips = [self.edges(lightness)]
-        skips += [normalize(x) for normalize, x in zip(self.normalize, features, strict=True)]
-        x = self.decoder[-1](skips[-1])
+        skips = [[normalize(x)] for normalize, x in zip(self.normalize, features, strict=True)]
+        if self.takes_hints:
+            hints = no_hints_for(lightness) if hints is None else hints
+            lightness = torch.cat([lightness, hints], dim=1)
+            for level, skip in enumerate(skips):
+                known = _known_in_cells(hints, self._halvings(level), skip[0].shape[-2:])
+                skip.append(known.to(skip[0].dtype))
+        skips.insert(0, [self.edges(lightness)])
+        concatenate = _Concatenation.apply if self.training else _concatenate
+        x = self.decoder[-1](skips[-1][0] if len(skips[-1]) == 1 else concatenate(*skips[-1]))
         for level in reversed(range(len(self.upsample))):
-            enlarged = _resize(self.upsample[level](x), skips[level].shape[-2:])
-            concatenate = _Concatenation.apply if self.training else _concatenate
-            x = self.decoder[level](concatenate(enlarged, skips[level]))
+            enlarged = _resize(self.upsample[level](x), skips[level][0].shape[-2:])
+            x = self.decoder[level](concatenate(enlarged, *skips[level]))
         chroma = torch.tanh(self.to_chroma(x))
         return chroma if self.training else _resize(chroma, (height, width))
 
@@ -88,6 +106,11 @@ class PretrainedUNet(nn.Module):
         """Height and width of the chroma that is trained on images of this height and width."""
         height, width = image_shape
         return image_shape if self.resolution == "full" else (height // 2, width // 2)
+
+    def _halvings(self, level: int) -> int:
+        """How often an image can be halved before it is smaller than the features of a level."""
+        side = -(-self._encoder_size // 2 ** (self._first + level + 1))
+        return max(0, (self._image_size // side).bit_length() - 1)
 
     def _features(self, lightness: Tensor) -> list[Tensor]:
         enlarged = _resize(lightness, self._enlarged(lightness.shape[-2:]))
@@ -185,6 +208,16 @@ def _add_next(grad: Tensor, dim: int) -> Tensor:
 
 def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
     return x if x.shape[-2:] == tuple(size) else functional.interpolate(x, size=list(size), mode="bilinear")
+
+
+def _known_in_cells(hints: Tensor, halvings: int, size: Sequence[int]) -> Tensor:
+    """Reduce hints (N, 3, H, W) to `size`: the mean of the colours that are known in each cell, and whether any is."""
+    sums = hints  # but for a factor
+    for _ in range(halvings):
+        sums = functional.avg_pool2d(sums, 2, ceil_mode=True)
+    sums = _resize(sums, size)
+    chroma, known = sums[:, :2], sums[:, 2:]
+    return torch.cat([chroma / known.clamp(min=1e-6), (known > 0).to(known.dtype)], dim=1)
 
 
 def _concatenate(*parts: Tensor) -> Tensor:

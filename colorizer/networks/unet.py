@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from colorizer.core.hints import PLANES
 from colorizer.networks.im2col import DownConv2d, UpConv2d
-from colorizer.networks.layers import init_weights
+from colorizer.networks.layers import init_weights, no_hints_for
 
 Upsampling = Literal["transposed", "resize"]
 Resolution = Literal["full", "half"]
@@ -24,15 +25,31 @@ class UNet(nn.Module):
     up to 8 x width; every decoder level doubles the size (batch norm, ReLU) and takes the encoder's features of that
     size beside its own. `upsampling` is `transposed` convolution, or `resize`: nearest neighbour, then a convolution,
     which leaves no checkerboard. With `resolution` half the network ends at half the size: so does its output in
-    training mode, `chroma_shape`, and in evaluation mode it is enlarged bilinearly.
+    training mode, `chroma_shape`, and in evaluation mode it is enlarged bilinearly. With `hints` it takes
+    `normalized_hints` (N, 3, H, W) as more planes of the image.
     """
 
-    def __init__(self, *, width: int, num_downs: int, upsampling: Upsampling, resolution: Resolution = "full") -> None:
+    def __init__(
+        self,
+        *,
+        width: int,
+        num_downs: int,
+        upsampling: Upsampling,
+        resolution: Resolution = "full",
+        hints: bool = False,
+    ) -> None:
         super().__init__()
-        self.arguments = {"width": width, "num_downs": num_downs, "upsampling": upsampling, "resolution": resolution}
+        self.arguments = {
+            "width": width,
+            "num_downs": num_downs,
+            "upsampling": upsampling,
+            "resolution": resolution,
+            "hints": hints,
+        }
+        self.takes_hints = hints
         self.side_multiple = 2**num_downs  # both sides of an image should be multiples of it
         self.resolution = resolution
-        channels = [1] + [width * min(2**level, 8) for level in range(num_downs)]
+        channels = [1 + (PLANES if hints else 0)] + [width * min(2**level, 8) for level in range(num_downs)]
         self.encoder = nn.ModuleList(_Down(channels[level], channels[level + 1]) for level in range(num_downs))
         self.decoder = nn.ModuleList(
             _Up(channels[level + 1] * (1 if level == num_downs - 1 else 2), channels[level], upsampling)
@@ -42,8 +59,11 @@ class UNet(nn.Module):
         self.to_chroma = _upsample(channels[1] * (1 if num_downs == 1 else 2), 2, last, bias=True)
         self.apply(init_weights)
 
-    def forward(self, lightness: Tensor) -> Tensor:
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Tensor:
+        """Predict chroma; without `hints` nothing is known."""
         sizes, skips, x = [], [], lightness
+        if self.takes_hints:
+            x = torch.cat([lightness, no_hints_for(lightness) if hints is None else hints], dim=1)
         for down in self.encoder:
             sizes.append(x.shape[-2:])
             x = down(x)

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -97,7 +97,7 @@ def constant_chroma(chroma: tuple[float, float]) -> Predict:
 def evaluate_images(
     store: NDArray[np.uint8],
     images: NDArray[np.int64],
-    methods: dict[str, Predict],
+    methods: Mapping[str, Predict],
     *,
     batch_size: int,
     on_images: Callable[[int], None],

@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from colorizer.core.hints import HintSampling
 from colorizer.core.lab import Normalization
+from colorizer.networks.layers import normalized_hints
 from colorizer.training.distributed import SINGLE, ProcessGroup
 
 
@@ -18,13 +20,15 @@ class Batch(NamedTuple):
     """Lightness (n, 1, H, W) and true chroma (n, 2, H, W), float32 in [-1, 1], both channels last.
 
     `num_images` is that of the whole batch, of which this process may have a part only. `encoded` (n, D) is what a
-    frozen encoder made of the lightness, if that is known.
+    frozen encoder made of the lightness, if that is known. `hints` are `normalized_hints` (n, 3, H, W), for generators
+    that take them.
     """
 
     lightness: Tensor
     chroma: Tensor
     num_images: int
     encoded: Tensor | None = None
+    hints: Tensor | None = None
 
 
 class TrainingBatches:
@@ -32,7 +36,8 @@ class TrainingBatches:
 
     Batches are read one ahead in a thread. With `flip`, a random half of the images, on average, is mirrored left to
     right, also by (seed, epoch). Each rank gets its part of every batch. `encoded` are the features of `images` and of
-    the same mirrored, as `open_encoded` returns them. `seconds_waited` is how long the iteration waited for reads.
+    the same mirrored, as `open_encoded` returns them. With `hints`, each image shows some of its colours; seed, epoch
+    and its place in the order decide which. `seconds_waited` is how long the iteration waited for reads.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class TrainingBatches:
         device: torch.device,
         group: ProcessGroup = SINGLE,
         encoded: NDArray[np.float16] | None = None,
+        hints: HintSampling | None = None,
     ) -> None:
         random = np.random.Generator(np.random.Philox(key=[seed, epoch]))
         self._order = random.permutation(len(images))
@@ -55,6 +61,7 @@ class TrainingBatches:
         self._store, self._images, self._encoded = store, images, encoded
         self._normalization, self._batch_size = normalization, batch_size
         self._device, self._group = device, group
+        self._hints, self._key = hints, [seed, epoch]
         self.seconds_waited = 0.0
 
     def __iter__(self) -> Iterator[Batch]:
@@ -63,7 +70,7 @@ class TrainingBatches:
             upcoming = reader.submit(self._read, 0)
             for start in starts:
                 asked = time.perf_counter()
-                codes, encoded = upcoming.result()
+                codes, encoded, hints = upcoming.result()
                 self.seconds_waited += time.perf_counter() - asked
                 if start + self._batch_size < len(self._order):
                     upcoming = reader.submit(self._read, start + self._batch_size)
@@ -71,17 +78,32 @@ class TrainingBatches:
                 batch = to_batch(codes, self._normalization, self._device, num_images)
                 if encoded is not None:
                     batch = batch._replace(encoded=encoded.to(self._device, non_blocking=True).float())
+                if hints is not None:
+                    planes = hints.to(self._device, non_blocking=True).permute(0, 3, 1, 2).float()
+                    batch = batch._replace(hints=normalized_hints(planes, self._normalization))
                 yield batch
 
-    def _read(self, start: int) -> tuple[Tensor, Tensor | None]:
-        """Codes (n, H, W, 3) uint8 and features (n, D) float16 of this process's part of the batch from `start` on."""
+    def _read(self, start: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Read this process's part of the batch from `start` on.
+
+        Codes (n, H, W, 3) uint8, features (n, D) float16, hints (n, H, W, 3) uint8.
+        """
         part = slice(start + self._group.rank, start + self._batch_size, self._group.world_size)
         rows, mirrored = self._order[part], self._mirrored[part]
         codes = self._store[self._images[rows]]
         codes[mirrored] = codes[mirrored, :, ::-1]
-        if self._encoded is None:
-            return self._pinned(codes), None
-        return self._pinned(codes), self._pinned(self._encoded[rows + mirrored * len(self._images)])
+        encoded = hints = None
+        if self._encoded is not None:
+            encoded = self._pinned(self._encoded[rows + mirrored * len(self._images)])
+        if self._hints is not None:
+            places = range(len(self._order))[part]
+            drawn = [self._hints.draw(image, self._random(place)) for image, place in zip(codes, places, strict=True)]
+            hints = self._pinned(np.stack(drawn))
+        return self._pinned(codes), encoded, hints
+
+    def _random(self, place: int) -> np.random.Generator:
+        """The random numbers of the image at this place in the order, which none before it use."""
+        return np.random.Generator(np.random.Philox(key=self._key, counter=[0, 0, 1 + place, 0]))
 
     def _pinned(self, values: NDArray) -> Tensor:
         read = torch.from_numpy(values)

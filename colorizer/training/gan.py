@@ -132,9 +132,9 @@ class GAN:
         return {name: loss.detach() for name, loss in losses.items()}
 
     def _generate(self, batch: Batch) -> Tensor:
-        known = [] if batch.encoded is None else [batch.encoded]
+        known = {name: value for name in ("encoded", "hints") if (value := getattr(batch, name)) is not None}
         with autocast(self.precision, self.device):
-            return self._generator(batch.lightness, *known).to(batch.lightness.dtype)
+            return self._generator(batch.lightness, **known).to(batch.lightness.dtype)
 
     def _logits(self, discriminator: nn.Module, lightness: Tensor, *chromas: Tensor) -> list[Tensor]:
         """Return the logits for each chroma."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from colorizer.core.hints import HintSampling
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -14,7 +16,8 @@ class Recipe:
     train the generator on L1 alone. learning_rate, betas: of Adam, for both networks; the rate falls to 0 in the last
     `decay_epochs`. encoder_learning_rate: that of a pretrained encoder, which falls in step; 0 freezes the encoder.
     l1_weight, swd_weight: of these losses beside the adversarial one. ema_decay: of the generator's moving average, per
-    step; 0 keeps none. flip: whether a random half of the images is mirrored.
+    step; 0 keeps none. flip: whether a random half of the images is mirrored. hints: those that a generator which takes
+    them learns to follow.
     """
 
     seed: int = 0
@@ -29,6 +32,7 @@ class Recipe:
     swd_weight: float = 0.0
     ema_decay: float = 0.0
     flip: bool = False
+    hints: HintSampling | None = None
 
     def generator_loss(self, losses: dict[str, Tensor]) -> Tensor:
         """Add up the losses of the generator by their weights; the adversarial ones may be missing."""

@@ -23,7 +23,8 @@ from colorizer.training.gan import GAN
 
 logger = logging.getLogger(__name__)
 
-_OF_EARLIER_FILES = {"encoder": "plain", "resolution": "full"}  # files from before there was a choice do not say it
+# Files from before there was a choice do not say it.
+_OF_EARLIER_FILES = {"encoder": "plain", "resolution": "full", "hints": False}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,7 @@ class TrainingData:
             device=device,
             group=group,
             encoded=self.encoded,
+            hints=recipe.hints,
         )
 
 

@@ -99,7 +99,8 @@ def test_it_says_how_to_use_it(export):
     assert "H and W multiples of 16" in document.doc_string
     assert "shorter side has 32 px" in document.doc_string
     [about] = [json.loads(entry.value) for entry in document.metadata_props if entry.key == "colorizer"]
-    assert about["facts"] == {"side_multiple": 16, "training_size": 32, "lightness_is": "L*", "epoch": 3}
+    facts = {"side_multiple": 16, "training_size": 32, "lightness_is": "L*", "epoch": 3, "takes_hints": False}
+    assert about["facts"] == facts
 
 
 def test_it_colours_without_pytorch(export, tmp_path, photographs):

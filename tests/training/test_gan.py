@@ -90,7 +90,7 @@ def test_the_learning_rate_falls_in_equal_steps_in_the_last_epochs():
 
 
 def test_a_batch_is_normalised_pixels(photographs):
-    lightness, chroma, num_images, _ = to_batch(photographs[[5, 2]], Normalization(), CPU)
+    lightness, chroma, num_images, *_ = to_batch(photographs[[5, 2]], Normalization(), CPU)
     assert num_images == 2
     assert lightness.shape == (2, 1, 32, 32)
     assert chroma.shape == (2, 2, 32, 32)
