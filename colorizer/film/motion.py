@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_LEAST_NOISE = 4.0  # codes of L by which a point may change without doubt
+_LEAST_NOISE = 6.0  # codes of L by which a point may differ without doubt
 _LIGHT = 40.0  # codes of L by which the light may change
 _LIGHT_WINDOW = 31  # pixels over which a change of the light is even
 _FAR = 1e6  # a flow that no other agrees with: of what lies outside the frame
