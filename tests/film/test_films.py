@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -135,18 +137,31 @@ def test_a_film_goes_on_after_a_kill(colorize, film, model, tmp_path):
     assert out.read_bytes() == whole.read_bytes()
 
 
-def test_a_full_disk_costs_no_whole_segment(colorize, film, tmp_path):
-    out = tmp_path / "film.mp4"
-    colorize(film, "--out", out, "--segment", 1)
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file can become larger than 1,500 bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1500, hard))
     try:
-        code, [line] = colorize(film, "--out", out)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_costs_no_whole_segment(colorize, film, tmp_path):
+    out = tmp_path / "film.mp4"
+    colorize(film, "--out", out, "--segment", 1)
+    with full_disk():
+        code, [line] = colorize(film, "--out", out)
     assert code == 1
     assert line.startswith(f"{out}.parts/00002-")
     assert line.endswith(": file too large; make room and run again, nothing was overwritten; 1 of 3 segments are kept")
+    for number in (2, 3):
+        assert colorize(film, "--out", out, "--segment", number)[0] == 0
+    with full_disk():
+        told = f"{out}: file too large; make room and run again, nothing was overwritten"
+        assert colorize(film, "--out", out) == (1, [told])
+    assert not out.exists()
     assert colorize(film, "--out", out) == (0, [f"30 frames coloured in {out}"])
 
 
