@@ -174,6 +174,8 @@ def _refuse_bad_out(film: Path, options: FilmOptions) -> None:
     out = options.out
     if not film.exists():
         raise UserError(f"{film} does not exist")
+    if options.frames_per_second is not None and not film.is_dir():
+        raise UserError(f"--frames-per-second is for a folder of frames: {film} keeps the rate that it has")
     if options.format is not None:
         raise UserError(f"--format {options.format} is for photographs: --codec says how a film is written")
     if out.suffix.lower() not in OUT_SUFFIXES or out.is_dir():

@@ -21,7 +21,8 @@ def opened_film(path: Path) -> Iterator["InputContainer"]:
     import av
 
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        # No name is taken for an address, and no playlist leads to one.
+        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except PermissionError:

@@ -63,7 +63,7 @@ def colorize(model, monkeypatch, capsys):
 
 
 def packets(path: Path, kind: str) -> list[tuple[float, bytes]]:
-    with av.open(str(path)) as container:
+    with av.open(f"file:{path}") as container:
         [stream] = [stream for stream in container.streams if stream.type == kind]
         whole = [packet for packet in container.demux(stream) if packet.size]
         return [(float(packet.pts * packet.time_base), bytes(packet)) for packet in whole]
@@ -199,8 +199,8 @@ def test_turned_films_stand_upright_and_keep_their_aspect(colorize, frames, tmp_
     ids=["10 bits", "full range", "AVI", "MPEG-TS", "grey"],
 )
 def test_kinds_of_films(colorize, frames, suffix, how, tmp_path):
-    film = write_film(tmp_path / f"film{suffix}", frames, **how)
-    out = tmp_path / "out.mkv"
+    film = write_film(tmp_path / f"a:film{suffix}", frames, **how)
+    out = tmp_path / "http:out.mkv"
     assert colorize(film, "--out", out, "--codec", "ffv1") == (0, [f"30 frames coloured in {out}"])
     (stamps, before), (new_stamps, after) = read_film(film), read_film(out)
     assert len(stamps) == len(new_stamps) == 30
@@ -288,6 +288,10 @@ def test_options_that_do_not_fit(colorize, film, tmp_path):
         ((film, "--quality", "60"), "--quality 60: libx264 takes 0 (best) to 51 (smallest file)"),
         ((film, "--quality", "1", "--codec", "ffv1"), "--quality 1: ffv1 is lossless and takes none"),
         ((film, "--format", "png"), "--format png is for photographs: --codec says how a film is written"),
+        (
+            (film, "--frames-per-second", "25"),
+            f"--frames-per-second is for a folder of frames: {film} keeps the rate that it has",
+        ),
         ((film, "--compare"), f"--compare is for photographs, and {film} is a film"),
         ((film, photograph), f"{film} is a film: colour one film at a time, and photographs apart"),
         ((photograph,), f"{photograph} is neither a film nor a folder of frames, of which a film could be made"),

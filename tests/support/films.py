@@ -40,7 +40,7 @@ def write_film(
     interlaced: bool = False,
 ) -> Path:
     """Write frames (H, W, 3) as a film; with `audio`, the name of a codec, it has sound as well."""
-    with av.open(str(path), "w") as container:
+    with av.open(f"file:{path}", "w") as container:
         video = container.add_stream(codec, rate=rate, options=options or {"crf": "10"})
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = pixel_format
@@ -79,7 +79,7 @@ def _sine(seconds: float) -> Iterator[av.AudioFrame]:
 
 def read_film(path: Path) -> tuple[list[int], list[NDArray[np.uint8]]]:
     """Time stamps and sRGB of all frames, as a player shows them."""
-    with av.open(str(path)) as container:
+    with av.open(f"file:{path}") as container:
         frames = list(container.decode(video=0))
         turns = round(frames[0].rotation / 90) % 4
         return [frame.pts for frame in frames], [np.rot90(frame.to_ndarray(format="rgb24"), turns) for frame in frames]
