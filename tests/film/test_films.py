@@ -336,13 +336,13 @@ def test_a_folder_of_frames(colorize, frames, tmp_path):
 
 @pytest.mark.thorough
 def test_the_memory_does_not_grow_with_the_length(model, tmp_path):
-    """Of films of 1 and 5 segments: each in a process of its own."""
+    """Of films of 1 and 3 segments: each in a process of its own."""
     script = (
         "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True);"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
     taken = []
-    for count in (240, 1200):
+    for count in (240, 720):
         film = write_film(tmp_path / f"{count}.mp4", list(moving_crops(count, 96, 160)))
         command = ["-m", "colorizer", "colorize", film, "--out", tmp_path / f"{count}-out.mp4", "--model", model]
         run = [sys.executable, "-c", script, sys.executable, *map(os.fspath, command)]
