@@ -10,6 +10,15 @@ import typer
 from colorizer.console import make_folder, run_app, say
 from colorizer.core.errors import UserError, printable
 from colorizer.data.raw_files import SMALLEST_SIDE
+from colorizer.film_command import (
+    CODEC_HELP,
+    FRAMES_HELP,
+    QUALITY_HELP,
+    FilmOptions,
+    color_film,
+    film_among,
+    refuse_film_options,
+)
 from colorizer.model_commands import MODEL_HELP, export, publish, score
 from colorizer.models.registry import MODEL_PATH, find_model
 from colorizer.photographs.files import Format, find_photographs
@@ -72,10 +81,10 @@ def import_(
         say(f"to train on them: {training_command(out)}")
 
 
-@app.command(short_help="Colour photographs, of any size.")
+@app.command(short_help="Colour photographs, of any size, or a film.")
 def colorize(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="photographs, and folders of them")],
-    out: Annotated[Path, typer.Option(help="the folder for the coloured photographs")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="photographs, folders of them; or one film")],
+    out: Annotated[Path, typer.Option(help="the folder for the coloured photographs; or the coloured film")],
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = str(MODEL_PATH),
     size: Annotated[
         int | None,
@@ -86,12 +95,16 @@ def colorize(
         ),
     ] = None,
     strength: Annotated[float, typer.Option(min=0, max=4, help="factor on the chroma: 0 is grey")] = 1.0,
-    format: Annotated[Format, typer.Option(help="all but jpeg are lossless")] = "png",
+    format: Annotated[Format | None, typer.Option(help="png unless given; all but jpeg are lossless")] = None,
     compare: Annotated[bool, typer.Option("--compare", help="write sheets of before and after as well")] = False,
     force: Annotated[bool, typer.Option("--force", help="colour again what is there already")] = False,
     shard: Annotated[str | None, typer.Option(metavar="K/N", help="only the K-th of N parts")] = None,
+    codec: Annotated[str | None, typer.Option(help=CODEC_HELP)] = None,
+    quality: Annotated[int | None, typer.Option(help=QUALITY_HELP)] = None,
+    frames_per_second: Annotated[float | None, typer.Option(min=1, max=1000, help=FRAMES_HELP)] = None,
+    segment: Annotated[int | None, typer.Option(metavar="K", help="film: only its K-th segment, not joined")] = None,
 ) -> None:
-    """Colour photographs, of any size, at their own size: L stays theirs, A and B are predicted.
+    """Colour photographs, of any size, at their own size: L stays theirs, A and B are predicted. Or colour a film.
 
     Exit code 1 when any of them could not be coloured; the others are.
 
@@ -102,14 +115,35 @@ def colorize(
         python -m colorizer colorize album/ scans/ --out coloured --strength 1.2 --compare
 
         python -m colorizer colorize album/ --out try --model models/checkpoints/epoch-0003.safetensors
+
+        python -m colorizer colorize film.mp4 --out film-in-colour.mp4
     """
+    if film := film_among(inputs, out, frames_per_second):
+        options = FilmOptions(
+            out=out,
+            model=model,
+            size=size,
+            strength=strength,
+            format=format,
+            codec=codec,
+            quality=quality,
+            frames_per_second=frames_per_second,
+            segment=segment,
+            force=force,
+            compare=compare,
+            shard=shard,
+        )
+        color_film(film, options)
+        return
+    refuse_film_options(inputs[0], codec=codec, quality=quality, segment=segment)
     from colorizer.core.progress import Progress
     from colorizer.models.twin import load_for_photographs
     from colorizer.photographs.batch import Summary, colorize_photographs
     from colorizer.photographs.before_after import PairSheets
     from colorizer.photographs.colorizing import Colorizer
 
-    jobs = shard_of(plan_jobs(inputs, out, format), shard)
+    file_format = format or "png"
+    jobs = shard_of(plan_jobs(inputs, out, file_format), shard)
     wanted = jobs if force else [job for job in jobs if not job.target.exists()]
     part = f"-{shard.replace('/', '-of-')}" if shard else ""
     sheets, summary = PairSheets(out / f"before-after{part}"), Summary()
@@ -123,7 +157,7 @@ def colorize(
             summary = colorize_photographs(
                 wanted,
                 colorizer,
-                format,
+                file_format,
                 on_done=progress.advance,
                 on_pair=sheets.add if compare else None,
             )

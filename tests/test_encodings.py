@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.imports import ROOT, modules_in
 
-BINARY_OR_NO_FILE = {"Image.open", "os.open"}
+BINARY_OR_NO_FILE = {"Image.open", "av.open", "os.open"}
 
 
 def unnamed(call: ast.Call) -> bool:

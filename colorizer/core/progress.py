@@ -17,18 +17,18 @@ _SECONDS_BETWEEN_NOTES = 0.5
 class Progress:
     """Shows on standard error how many of `total` images are done, with rate and time left.
 
-    `label` may be changed meanwhile. `stream` takes the place of standard error.
+    `label` may be changed meanwhile. `stream` takes the place of standard error. `unit` is what is counted.
     """
 
-    def __init__(self, label: str, *, total: int, stream: TextIO | None = None) -> None:
-        self.label = label
+    def __init__(self, label: str, *, total: int, stream: TextIO | None = None, unit: str = "img") -> None:
+        self.label, self._unit = label, unit
         self._stream = stream or sys.stderr
         self._total, self._done = total, 0
         self._started = self._last_shown = time.monotonic()
         self._bar: tqdm | None = None
         if self._stream.isatty():
             columns, rows = shutil.get_terminal_size()  # 80 x 24 where the terminal does not know its size
-            self._bar = tqdm(desc=label, total=total, unit="img", file=self._stream, ncols=columns, nrows=rows)
+            self._bar = tqdm(desc=label, total=total, unit=unit, file=self._stream, ncols=columns, nrows=rows)
 
     def __enter__(self) -> Self:
         return self
@@ -67,5 +67,5 @@ class Progress:
         elif due:
             rate = self._done / max(now - self._started, 1e-9)
             left = f"{(self._total - self._done) / rate:.0f} s left"
-            line = [f"{self.label}: {self._done}/{self._total} img", f"{rate:.3g} img/s", left]
+            line = [f"{self.label}: {self._done}/{self._total} {self._unit}", f"{rate:.3g} {self._unit}/s", left]
             print(", ".join(line + ([text] if text else [])), file=self._stream, flush=True)

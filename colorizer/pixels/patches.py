@@ -23,11 +23,11 @@ def patches(height: int, width: int) -> Iterator[tuple[slice, slice]]:
             yield slice(top, min(top + rows, height)), slice(left, min(left + columns, width))
 
 
-def in_threads(pool: Executor | None, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def in_threads(pool: Executor | None, work: Callable[[T], R], items: Iterable[T], ahead: int = _AHEAD) -> Iterator[R]:
     """Apply `work` to each item, in the threads of `pool` if there is one; yield the results in order.
 
-    Few items are under way or wait to be yielded at a time. Never call this with a pool in one of its own threads: they
-    would wait for each other.
+    At most `ahead` items are under way or wait to be yielded at a time. Never call this with a pool in one of its own
+    threads: they would wait for each other.
     """
     if pool is None:
         yield from map(work, items)
@@ -36,7 +36,7 @@ def in_threads(pool: Executor | None, work: Callable[[T], R], items: Iterable[T]
     try:
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) >= _AHEAD:
+            if len(waiting) >= ahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
