@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from colorizer.video.plan import Plan, Segment
 
 _FRAMES_PER_SECOND = 24.0  # of a folder of frames
-_CODEC = "libx264"
+_CODECS = {".webm": "libvpx-vp9"}  # unless another one is given; elsewhere libx264, which everything plays
 
-CODEC_HELP = "film: libx264 unless given, libx265, libsvtav1, libvpx-vp9, or ffv1, which is lossless"
+CODEC_HELP = "film: libx264 (.webm: libvpx-vp9) unless given, libx265, libsvtav1, libvpx-vp9, ffv1 (lossless)"
 QUALITY_HELP = "film: constant rate factor of the codec; smaller is better and larger"
 FRAMES_HELP = "the folder given holds the frames of a film: smooth their colours; a film made of them has this rate"
 
@@ -90,11 +90,12 @@ def _color_film(film: Path, options: FilmOptions) -> None:
 
     out = options.out
     _refuse_bad_out(film, options)
-    find_codec(options.codec or _CODEC, options.quality)
+    codec = options.codec or _CODECS.get(out.suffix.lower(), "libx264")
+    find_codec(codec, options.quality)
     make_folder(out.parent)
     source = open_source(film, out, options.frames_per_second or _FRAMES_PER_SECOND)
     plan = source.plan
-    encoding = encoding_for(plan, options.codec or _CODEC, options.quality)
+    encoding = encoding_for(plan, codec, options.quality)
     original = None if film.is_dir() else film
     left_out = check_container(out, encoding, original)
     colorizer = _colorizer(options)
@@ -113,15 +114,15 @@ def _color_film(film: Path, options: FilmOptions) -> None:
         say(f"segment {options.segment} of {len(plan.segments)} in {parts.folder}")
         return
     num_frames, num_damaged = parts.count(plan)
-    join(out, [parts.path(segment) for segment in plan.segments], encoding, original)
+    num_damaged_sound = join(out, [parts.path(segment) for segment in plan.segments], encoding, original)
     shutil.rmtree(parts.folder)
     told = [f"{num_frames} frames coloured in {out}"]
     if encoding.size != plan.size:
         told.append(f"{encoding.size[1]} x {encoding.size[0]} px, because {encoding.codec} needs even sides")
     told += [f"left out: {what}" for what in left_out]
-    told += _losses(film, plan, num_damaged)
-    say("; ".join(told))
-    if _losses(film, plan, num_damaged):
+    losses = _losses(film, plan, num_damaged, num_damaged_sound)
+    say("; ".join(told + losses))
+    if losses:
         sys.exit(1)
 
 
@@ -183,11 +184,13 @@ def _refuse_bad_out(film: Path, options: FilmOptions) -> None:
         raise UserError(f"{out} exists: --force replaces it")
 
 
-def _losses(film: Path, plan: "Plan", num_damaged: int) -> list[str]:
+def _losses(film: Path, plan: "Plan", num_damaged: int, num_damaged_sound: int) -> list[str]:
     """What of the film could not be read, in words."""
     told = []
     if num_damaged:
-        told.append(f"{num_damaged} damaged frames of {film} were left out")
+        told.append(f"{num_damaged} frames of {film} are damaged and left out")
+    if num_damaged_sound:
+        told.append(f"{num_damaged_sound} packets of its audio or subtitles are damaged and left out")
     if plan.breaks_off:
         readable, promised = map(_clock, plan.breaks_off)
         told.append(f"{film} breaks off at {readable} of {promised}: give a whole copy of it to colour the rest")

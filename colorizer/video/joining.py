@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -21,41 +21,57 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+_BITEXACT = 0x400  # AVFMT_FLAG_BITEXACT of FFmpeg: nothing random, no clock times
 _OF_THE_FILE = {"encoder", "major_brand", "minor_version", "compatible_brands"}  # which the new file says itself
 
 
 def check_container(out: Path, encoding: Encoding, film: Path | None) -> list[str]:
     """Write the head of the film to come into memory, to know before hours of work whether it can be written.
 
+    The first packets of what is copied are written, too: some containers look at them.
+
     Returns what will be left out, in words. Raises UserError when the container of `out`, known by its suffix, cannot
     hold the codec or the audio.
     """
     with ExitStack() as stack:
         original = stack.enter_context(opened_film(film)) if film else None
+        stack.enter_context(_no_refusal(out, encoding, original))
         output = stack.enter_context(_opened(BytesIO(), out))
         _, copied = _add_streams(output, out, encoding, original)
+        output.start_encoding()
+        waiting = set(copied)
+        for packet in _copied_packets(original, copied) if original and copied else ():
+            if _muxed(output, packet, is_copied=True):
+                waiting.discard(packet.stream_index)
+            if not waiting:
+                break
         if not original:
             return []
         subtitles = [stream for stream in original.streams.subtitles if stream.index not in copied]
         return [f"subtitles ({_codec_of(stream)}), which {out.suffix} cannot hold" for stream in subtitles]
 
 
-def join(out: Path, parts: Sequence[Path], encoding: Encoding, film: Path | None) -> None:
+def join(out: Path, parts: Sequence[Path], encoding: Encoding, film: Path | None) -> int:
     """Write the film: the packets of its parts, in order, and what is copied from `film`. `out` appears when whole.
 
-    Raises UserError when there is no room for it.
+    Returns how many packets of audio and subtitles are damaged and were left out. Raises UserError when there is no
+    room for the film.
     """
+    num_damaged = 0
     with ExitStack() as stack:
         partial = stack.enter_context(atomic_write(out))
         file = stack.enter_context(partial.open("w+b"))
         original = stack.enter_context(opened_film(film)) if film else None
+        stack.enter_context(_no_refusal(out, encoding, original))
         output = stack.enter_context(_opened(file, out, original))
         video, copied = _add_streams(output, out, encoding, original)
         packets = [_video_packets(parts, video, encoding)]
         if original and copied:
             packets.append(_copied_packets(original, copied))
+        output.start_encoding()
         for packet in heapq.merge(*packets, key=_seconds):
-            output.mux(packet)
+            num_damaged += not _muxed(output, packet, is_copied=packet.stream is not video)
+    return num_damaged
 
 
 def _opened(file: IO[bytes], out: Path, original: "InputContainer | None" = None) -> "OutputContainer":
@@ -64,15 +80,28 @@ def _opened(file: IO[bytes], out: Path, original: "InputContainer | None" = None
     options = {}
     if not original or (original.start_time or 0) >= 0:
         options["avoid_negative_ts"] = "disabled"  # or frames would be shown later, by what the codec reorders them
-    return av.open(file, "w", format=_FORMATS[out.suffix.lower()], container_options=options)
+    output = av.open(file, "w", format=_FORMATS[out.suffix.lower()], container_options=options)
+    output.flags |= _BITEXACT
+    return output
+
+
+def _muxed(output: "OutputContainer", packet: "Packet", *, is_copied: bool) -> bool:
+    """Write a packet; false for one that is copied and that the container takes for damaged."""
+    import av
+
+    try:
+        output.mux(packet)
+    except av.error.InvalidDataError:
+        if not is_copied:
+            raise
+        return False
+    return True
 
 
 def _add_streams(
     output: "OutputContainer", out: Path, encoding: Encoding, original: "InputContainer | None"
 ) -> tuple["VideoStream", dict[int, "Stream"]]:
     """Add a stream for the frames and, by their index, those that are copied."""
-    import av
-
     try:
         video = cast("VideoStream", output.add_stream(encoding.codec, rate=encoding.rate))
     except ValueError as error:
@@ -93,14 +122,22 @@ def _add_streams(
     if original:
         output.metadata.update({key: text for key, text in original.metadata.items() if key not in _OF_THE_FILE})
         output.set_chapters(original.chapters())
+    return video, copied
+
+
+@contextmanager
+def _no_refusal(out: Path, encoding: Encoding, original: "InputContainer | None") -> Iterator[None]:
+    """Turn what a container says about its streams into a UserError."""
+    import av
+
     try:
-        output.start_encoding()
-    except (av.FFmpegError, ValueError) as error:
+        yield
+    except av.FFmpegError as error:
         if isinstance(error, OSError):
             raise
         held = ", ".join([encoding.codec, *map(_codec_of, original.streams.audio if original else ())])
-        raise UserError(f"{out}: {out.suffix} cannot hold these together: {held}; choose .mkv") from error
-    return video, copied
+        reason = (error.strerror or "unknown error").lower()
+        raise UserError(f"{out}: {out.suffix} cannot hold {held} ({reason}); choose .mkv") from error
 
 
 def _cannot_hold(out: Path, stream: "Stream") -> str:

@@ -98,10 +98,14 @@ def divide(stamps: Sequence[int], keys: Sequence[int], memory: int) -> list[Segm
     """Divide frames with these time stamps, sorted, into segments.
 
     keys: the stamps of key frames, sorted. memory: how many frames before a segment's first one decide its colours.
+    Half a segment is the least that is one; fewer frames belong to the segment before.
     """
     segments = []
-    for number, first in enumerate(range(0, len(stamps), SEGMENT_FRAMES), start=1):
-        lead, after = stamps[max(0, first - memory)], first + SEGMENT_FRAMES
+    count = max(1, (len(stamps) + SEGMENT_FRAMES // 2) // SEGMENT_FRAMES)
+    for number in range(1, count + 1):
+        first = (number - 1) * SEGMENT_FRAMES
+        after = first + SEGMENT_FRAMES if number < count else len(stamps)
+        lead = stamps[max(0, first - memory)]
         before = bisect_right(keys, lead)
         segments.append(
             Segment(
@@ -110,7 +114,7 @@ def divide(stamps: Sequence[int], keys: Sequence[int], memory: int) -> list[Segm
                 lead=lead,
                 start=stamps[first],
                 end=stamps[after] if after < len(stamps) else None,
-                num_frames=min(SEGMENT_FRAMES, len(stamps) - first),
+                num_frames=after - first,
             )
         )
     return segments

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _SAMPLES = 64  # places of a film whose bytes decide its fingerprint, besides its length
 _SAMPLE = 2**16  # bytes at each place
-_SLACK = 1.0  # seconds: lengths in headers are not exact
-_WITH_LENGTHS = ("mov", "matroska", "avi", "asf", "flv")  # formats whose header says how long a film is
+_SLACK = 0.3  # seconds: lengths in headers are not exact
+_WITH_LENGTHS = ("mov", "matroska", "avi")  # formats whose header says how long a film is
 
 # Numbers of ITU-T H.273. Transfers of high dynamic range: PQ and HLG.
 _MATRICES = {1: "709", 4: "601", 5: "601", 6: "601", 9: "2020", 10: "2020"}
