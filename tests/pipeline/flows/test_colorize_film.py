@@ -18,7 +18,7 @@ COMMAND = (str(BIN / "python"), "-m", "pipeline", "colorize-film", "film.mp4", "
 
 
 def test_a_film_is_planned_and_not_overwritten(tmp_path):
-    film, out = write_film(tmp_path / "film.mp4", list(moving_crops(250, 32, 48))), tmp_path / "coloured.mp4"
+    film, out = write_film(tmp_path / "film.mp4", list(moving_crops(400, 32, 48))), tmp_path / "coloured.mp4"
     assert plan_segments(film, out) == 2
     [plan] = (tmp_path / "coloured.mp4.parts").iterdir()
     assert plan.name.startswith("plan-")
@@ -31,7 +31,7 @@ def test_a_film_is_planned_and_not_overwritten(tmp_path):
 @pytest.mark.thorough
 def test_a_killed_run_goes_on_and_joins_the_film(committed, prefect):
     folder = committed.path
-    write_film(folder / "film.mp4", list(moving_crops(500, 64, 96)), audio="aac")
+    write_film(folder / "film.mp4", list(moving_crops(620, 64, 96)), audio="aac")
     process = committed.start(*COMMAND, **prefect.environment)
     wait_until(lambda: list(folder.glob("coloured.mp4.parts/[!.]*.part")) or process.poll() is not None)
     children = psutil.Process(process.pid).children(recursive=True)
@@ -42,7 +42,7 @@ def test_a_killed_run_goes_on_and_joins_the_film(committed, prefect):
 
     told = committed.run(*COMMAND, "--dask", "local", "--at-once", "2", **prefect.environment)
     run = run_id(told.stdout)
-    assert prefect.run(run)["state"]["message"].startswith("500 frames coloured in coloured.mp4")
+    assert prefect.run(run)["state"]["message"].startswith("620 frames coloured in coloured.mp4")
     assert sorted(prefect.task_runs(run)) == ["join", "segment 1", "segment 2", "segment 3"]
     stamps, frames = read_film(folder / "coloured.mp4")
     assert stamps == read_film(folder / "film.mp4")[0]
