@@ -46,5 +46,5 @@ def test_a_killed_run_goes_on_and_joins_the_film(committed, prefect):
     assert sorted(prefect.task_runs(run)) == ["join", "segment 1", "segment 2", "segment 3"]
     stamps, frames = read_film(folder / "coloured.mp4")
     assert stamps == read_film(folder / "film.mp4")[0]
-    assert max(float(np.ptp(frame.astype(int), axis=-1).max()) for frame in frames) > 10  # in colour
+    assert max(float(np.ptp(frame.astype(int), axis=-1).max()) for frame in frames) > 5  # in colour: a grey film has 0
     assert not (folder / "coloured.mp4.parts").exists()
