@@ -176,6 +176,40 @@ def colorize_folder(
     )
 
 
+@app.command()
+def colorize_film(
+    film: Annotated[Path, typer.Argument(help="A film, or a folder of its frames")],
+    out: Annotated[Path, typer.Option(help="The coloured film; or a folder for coloured frames")],
+    model: Annotated[str, typer.Option(help="A file, or a registered name such as generator#prod")] = str(MODEL_PATH),
+    strength: Annotated[float, typer.Option(min=0, max=4, help="Factor on the chroma: 0 is grey")] = 1.0,
+    codec: Annotated[str | None, typer.Option(help="libx264, libx265, libsvtav1, libvpx-vp9, ffv1")] = None,
+    quality: Annotated[int | None, typer.Option(help="The codec's constant rate factor: smaller is better")] = None,
+    frames_per_second: Annotated[
+        float | None, typer.Option(min=1, max=1000, help="Of a film that is made of a folder of frames")
+    ] = None,
+    at_once: Annotated[int, typer.Option(min=1, help="Segments at the same time; they share the cores")] = 1,
+    dask: Annotated[
+        str | None, typer.Option(help="A Dask scheduler's address, or `local` for worker processes here")
+    ] = None,
+) -> None:
+    """Colour a film in segments and join them. If it is started again, it skips what is finished.
+
+    Example: python -m pipeline colorize-film film.mp4 --out film-in-colour.mp4 --at-once 2
+    """
+    run_flow(
+        "colorize_film",
+        film=str(film),
+        out=str(out),
+        model=model,
+        strength=strength,
+        codec=codec,
+        quality=quality,
+        frames_per_second=frames_per_second,
+        at_once=at_once,
+        dask=dask,
+    )
+
+
 @app.command(short_help="Serve Prefect and carry out scheduled runs.")
 def serve(
     name: Annotated[str | None, typer.Option(help="Of the deployments; that of this folder when left out")] = None,

@@ -15,6 +15,7 @@ from prefect.flows import EntrypointType, Flow
 from prefect.types.names import BANNED_CHARACTERS
 
 from colorizer.core.errors import UserError
+from pipeline.flows.colorize_film import colorize_film
 from pipeline.flows.colorize_folder import colorize_folder
 from pipeline.flows.rebuild import rebuild
 from pipeline.flows.refresh import refresh
@@ -28,7 +29,7 @@ def serve_deployments(folder: Path, name: str | None) -> None:
 
     The deployments are named after the folder if `name` is None. Raises UserError when another workspace has that name.
     """
-    flows: list[Flow[..., Any]] = [rebuild, sweep, refresh, colorize_folder]
+    flows: list[Flow[..., Any]] = [rebuild, sweep, refresh, colorize_folder, colorize_film]
     name = name or folder.name.translate(dict.fromkeys(map(ord, BANNED_CHARACTERS), "-"))
     with get_client(sync_client=True) as client:
         deployments = [_deployment(flow, name, folder, client) for flow in flows]
