@@ -67,9 +67,9 @@ class HintSpread(nn.Module):
                 nn.ReLU(inplace=True),
                 nn.Conv2d(32, _EMBEDDED, 1, bias=False),
             )
-        self.log_reach = nn.Parameter(torch.tensor(12.0).log())  # pixels at half the size, for a d of 1
+        self.log_reach = nn.Parameter(torch.tensor(8.0).log())  # pixels at half the size, for a d of 1
         self.log_contrast = nn.Parameter(torch.tensor(4.0).log())  # d per normalised lightness
-        self.log_floor = nn.Parameter(torch.tensor(0.05).log())
+        self.log_floor = nn.Parameter(torch.tensor(1.0).log())  # weight of the prediction
 
     def forward(self, chroma: Tensor, features: Tensor, lightness: Tensor, hints: Tensor) -> Tensor:
         """Correct chroma (N, 2, h, w) that was predicted from features (N, C, h', w').

@@ -40,6 +40,7 @@ MINIATURE = {
     "l1_pretrain_epochs": "1",
     "batch_size": "39",  # leaves a last batch of one image
     "learning_rate": "0.0006",
+    "generator__hints": "false",
     "encoder": "plain",  # a checkpoint of the other has 12 MB, which takes time
     "generator__width": "4",
     "discriminator__width": "4",
