@@ -13,7 +13,7 @@ from colorizer.data.raw_files import SMALLEST_SIDE
 from colorizer.model_commands import MODEL_HELP, export, publish, score
 from colorizer.models.registry import MODEL_PATH, find_model
 from colorizer.photographs.files import Format, find_photographs
-from colorizer.photographs.jobs import WORKING_SIZES, plan_jobs, shard_of
+from colorizer.photographs.jobs import WORKING_SIZES, plan_jobs, shard_of, with_hints
 from colorizer.training_command import training_command
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -90,6 +90,10 @@ def colorize(
     compare: Annotated[bool, typer.Option("--compare", help="write sheets of before and after as well")] = False,
     force: Annotated[bool, typer.Option("--force", help="colour again what is there already")] = False,
     shard: Annotated[str | None, typer.Option(metavar="K/N", help="only the K-th of N parts")] = None,
+    hint: Annotated[
+        list[str] | None, typer.Option(metavar="X,Y=#RRGGBB", help="a colour at a place, in pixels; any number of them")
+    ] = None,
+    hints: Annotated[Path | None, typer.Option(help="a CSV table of hints: x,y,colour")] = None,
 ) -> None:
     """Colour photographs, of any size, at their own size: L stays theirs, A and B are predicted.
 
@@ -102,6 +106,8 @@ def colorize(
         python -m colorizer colorize album/ scans/ --out coloured --strength 1.2 --compare
 
         python -m colorizer colorize album/ --out try --model models/checkpoints/epoch-0003.safetensors
+
+        python -m colorizer colorize old.jpg --out coloured --hint 120,80=#3a6b35 --hint 30,200=#c02020
     """
     from colorizer.core.progress import Progress
     from colorizer.models.twin import load_for_photographs
@@ -109,7 +115,7 @@ def colorize(
     from colorizer.photographs.before_after import PairSheets
     from colorizer.photographs.colorizing import Colorizer
 
-    jobs = shard_of(plan_jobs(inputs, out, format), shard)
+    jobs = with_hints(shard_of(plan_jobs(inputs, out, format), shard), hint or [], hints)
     wanted = jobs if force else [job for job in jobs if not job.target.exists()]
     part = f"-{shard.replace('/', '-of-')}" if shard else ""
     sheets, summary = PairSheets(out / f"before-after{part}"), Summary()
