@@ -10,6 +10,7 @@ from colorizer.core.errors import UserError
 from colorizer.models.registry import MODEL_PATH
 from colorizer.page.coloring import color, remove_old
 from colorizer.page.coloring_tab import Coloring, add_coloring
+from colorizer.page.hinting import Showing
 from colorizer.page.judging_tab import add_judging
 from colorizer.page.previews import Previews
 from colorizer.page.uploads import page_error, uploaded, without_folder
@@ -45,7 +46,8 @@ def build_page(results: Path, examples: Sequence[Path], previews: Previews) -> g
     with gr.Blocks(title="Colorizer", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         gr.Markdown("# Colorizer\nThe lightness stays the photograph's own; a network predicts the colours.")
         with gr.Tab("Colour"):
-            add_coloring(page, Coloring(results, previews), examples, _ONE_AT_A_TIME, _ONE_FULL_SIZE_AT_A_TIME)
+            coloring = Coloring(results, Showing(previews))
+            add_coloring(page, coloring, examples, _ONE_AT_A_TIME, _ONE_FULL_SIZE_AT_A_TIME)
         with gr.Tab("Judge"):
             add_judging(page, _ONE_AT_A_TIME)
         gr.api(colorize, api_name="colorize", **_ONE_FULL_SIZE_AT_A_TIME)

@@ -62,16 +62,19 @@ class Colorizer:
         small = _small_lightness(photograph.pixels, self.model.info.lightness_is, shape.inner)
         return _padded(small, shape.padded)
 
-    def known(self, hints: Sequence[Hint], size: tuple[int, int]) -> NDArray[np.uint8] | None:
+    def known(
+        self, hints: Sequence[Hint], size: tuple[int, int], shape: Shape | None = None
+    ) -> NDArray[np.uint8] | None:
         """Draw the hints of a photograph of this height and width as planes of the network's input.
 
         (H, W, 3) of the `padded` shape, as in `colorizer.core.hints`; None for a model that takes no hints. Where two
-        hints meet, the later one counts. Raises UserError for hints outside the photograph, or for such a model.
+        hints meet, the later one counts. `shape` is given for an input that was made of the photograph at another size.
+        Raises UserError for hints outside the photograph, or for a model that takes none.
         """
         self.refuse_hints(hints, size)
         if not self.model.info.takes_hints:
             return None
-        shape = self.shape(*size)
+        shape = shape or self.shape(*size)
         return _padded(_drawn(hints, size, shape.inner), shape.padded)
 
     def refuse_hints(self, hints: Sequence[Hint], size: tuple[int, int]) -> None:
@@ -93,11 +96,14 @@ class Colorizer:
     ) -> GuidedUpsampling:
         """Fit what enlarges the a*, b* (H, W, 2) predicted for a photograph's network input (H, W)."""
         inner = self.shape(*photograph.size).inner
+        return GuidedUpsampling.fit(self.guide(photograph, network_input), ab[: inner[0], : inner[1]])
+
+    def guide(self, photograph: Photograph, network_input: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Give codes of L* (h, w), of the `inner` shape, of a photograph whose network input is (H, W)."""
+        inner = self.shape(*photograph.size).inner
         if self.model.info.lightness_is == "L*":
-            guide = network_input[: inner[0], : inner[1]]
-        else:
-            guide = _small_lightness(photograph.pixels, "L*", inner)
-        return GuidedUpsampling.fit(guide, ab[: inner[0], : inner[1]])
+            return network_input[: inner[0], : inner[1]]
+        return _small_lightness(photograph.pixels, "L*", inner)
 
     def recolor(
         self,
