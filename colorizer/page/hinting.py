@@ -123,8 +123,9 @@ class Showing:
         if pointed:
             marks.append(mark(pointed.x, pointed.y, "none", "place"))
             text, colors = _CHOOSE.format(x=pointed.x, y=pointed.y), _swatches(pointed.colors)
+        picture = f'<img src="{source}" alt="picture with hints">{"".join(marks)}'
         return (
-            f'<div class="picture" style="width: min(100%, {65 * width / height:.2f}vh)"><img src="{source}" alt="picture with hints">{"".join(marks)}</div>'
+            f'<div class="picture" style="width: min(100%, {65 * width / height:.2f}vh)">{picture}</div>'
             f'<div>{text}</div><div class="colors">{colors}</div><ol class="hints">{_listed(item.hints)}</ol>'
         )
 
