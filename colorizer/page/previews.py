@@ -154,7 +154,8 @@ class Previews:
 
     def _hinted(self, plain: Preview, model: Model, hints: tuple[Hint, ...]) -> Preview:
         """Make the preview with hints of the one without."""
-        seen = _told(plain.seen, hints, model)
+        with within_memory("close other programs, give fewer hints, or let the network see a smaller photograph"):
+            seen = _told(plain.seen, hints, model)
         palette = _palette(plain.palette.lightness.take(plain.palette.numbers), seen)
         return replace(plain, palette=palette, seen=seen, folder=Path(tempfile.mkdtemp(dir=self._folder)))
 

@@ -14,7 +14,7 @@ from colorizer.core.errors import UserError
 from colorizer.core.files import write_rows
 
 COLUMNS = ("x", "y", "colour")
-MOST_HINTS = 10_000  # of a photograph
+MOST_HINTS = 1_000  # of a photograph: a network's memory grows with their number times its pixels
 _EXAMPLE = "`120,80=#3a6b35` for example"
 _LONGEST_QUOTE = 40  # characters of what a message repeats
 
