@@ -18,11 +18,12 @@ from colorizer.film_command import (
     color_film,
     film_among,
     refuse_film_options,
+    refuse_photograph_options,
 )
 from colorizer.model_commands import MODEL_HELP, export, publish, score
 from colorizer.models.registry import MODEL_PATH, find_model
 from colorizer.photographs.files import Format, find_photographs
-from colorizer.photographs.jobs import WORKING_SIZES, plan_jobs, shard_of
+from colorizer.photographs.jobs import WORKING_SIZES, plan_jobs, shard_of, with_hints
 from colorizer.training_command import training_command
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -99,6 +100,10 @@ def colorize(
     compare: Annotated[bool, typer.Option("--compare", help="write sheets of before and after as well")] = False,
     force: Annotated[bool, typer.Option("--force", help="colour again what is there already")] = False,
     shard: Annotated[str | None, typer.Option(metavar="K/N", help="only the K-th of N parts")] = None,
+    hint: Annotated[
+        list[str] | None, typer.Option(metavar="X,Y=#RRGGBB", help="a colour at a place, in pixels; any number of them")
+    ] = None,
+    hints: Annotated[Path | None, typer.Option(help="a CSV table of hints: x,y,colour")] = None,
     codec: Annotated[str | None, typer.Option(help=CODEC_HELP)] = None,
     quality: Annotated[int | None, typer.Option(help=QUALITY_HELP)] = None,
     frames_per_second: Annotated[float | None, typer.Option(min=1, max=1000, help=FRAMES_HELP)] = None,
@@ -116,9 +121,12 @@ def colorize(
 
         python -m colorizer colorize album/ --out try --model models/checkpoints/epoch-0003.safetensors
 
+        python -m colorizer colorize old.jpg --out coloured --hint 120,80=#3a6b35 --hint 30,200=#c02020
+
         python -m colorizer colorize film.mp4 --out film-in-colour.mp4
     """
     if film := film_among(inputs, out, frames_per_second):
+        refuse_photograph_options(film, compare=compare, shard=shard, hint=hint, hints=hints)
         options = FilmOptions(
             out=out,
             model=model,
@@ -130,8 +138,6 @@ def colorize(
             frames_per_second=frames_per_second,
             segment=segment,
             force=force,
-            compare=compare,
-            shard=shard,
         )
         color_film(film, options)
         return
@@ -143,7 +149,7 @@ def colorize(
     from colorizer.photographs.colorizing import Colorizer
 
     file_format = format or "png"
-    jobs = shard_of(plan_jobs(inputs, out, file_format), shard)
+    jobs = with_hints(shard_of(plan_jobs(inputs, out, file_format), shard), hint or [], hints)
     wanted = jobs if force else [job for job in jobs if not job.target.exists()]
     part = f"-{shard.replace('/', '-of-')}" if shard else ""
     sheets, summary = PairSheets(out / f"before-after{part}"), Summary()

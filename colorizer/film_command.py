@@ -41,8 +41,6 @@ class FilmOptions:
     frames_per_second: float | None
     segment: int | None
     force: bool
-    compare: bool
-    shard: str | None
 
 
 def film_among(inputs: list[Path], out: Path, frames_per_second: float | None) -> Path | None:
@@ -68,14 +66,18 @@ def refuse_film_options(given: Path, **options: object) -> None:
             raise UserError(f"--{name} {value} is for films: {given} is none")
 
 
+def refuse_photograph_options(film: Path, **options: object) -> None:
+    """Raise UserError when one of these options, which only photographs have, is given with a film."""
+    for name, value in options.items():
+        if value:
+            raise UserError(f"--{name} is for photographs, and {film} is a film")
+
+
 def color_film(film: Path, options: FilmOptions) -> None:
     """Colour a film segment by segment, and join the segments; go on where an earlier run has ended.
 
     With `options.segment`, colour that one alone. Exit code 1 when something in the film could not be read.
     """
-    for name, given in {"--compare": options.compare, f"--shard {options.shard}": options.shard}.items():
-        if given:
-            raise UserError(f"{name} is for photographs, and {film} is a film")
     if film.is_dir() and not is_film(options.out):
         _color_pictures(film, options)
     else:

@@ -22,6 +22,7 @@ from colorizer.models.twin import load_for_photographs
 from colorizer.photographs.colorizing import Colorizer
 from colorizer.photographs.decoding import MAX_PIXELS, read_photograph, read_size
 from colorizer.photographs.files import named
+from colorizer.photographs.hints import Hint
 from colorizer.photographs.jobs import WORKING_SIZES, folded
 from colorizer.photographs.photographs import Photograph, write_photograph
 
@@ -30,20 +31,22 @@ SECONDS_KEPT = 3600  # of uploads, results and previews
 _EXAMPLES = ("china.jpg", "flower.jpg", "astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
 
 
-def color(photograph: Path, model: str, strength: float, size: int, folder: Path) -> Path:
+def color(photograph: Path, model: str, strength: float, size: int, folder: Path, hints: Sequence[Hint] = ()) -> Path:
     """Colour a photograph at its full size, as the command does: a PNG in a new folder inside `folder`.
 
     size: the shorter side at which the network sees it, in pixels, or 0 for that of its training. Raises UserError for
-    a bad photograph, model, strength or size.
+    a bad photograph, model, strength or size, and for hints that `Colorizer.known` refuses.
     """
     loaded = load_at_hand(model)
     colorizer = Colorizer(model=loaded, size=network_size(loaded, size), strength=strength)
+    if hints:
+        colorizer.refuse_hints(hints, upload_size(photograph))
     path = named(Path(tempfile.mkdtemp(dir=folder)) / photograph.name, "png")
     with (
         within_memory("close other programs, or take a smaller photograph", photograph),
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        write_photograph(path, colorizer(read_upload(photograph, deep=True), pool), "png", pool)
+        write_photograph(path, colorizer(read_upload(photograph, deep=True), pool, hints), "png", pool)
     return path
 
 

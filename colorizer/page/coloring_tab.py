@@ -14,7 +14,7 @@ import gradio as gr
 from colorizer.core.errors import UserError
 from colorizer.models.registry import models_at_hand
 from colorizer.page.coloring import MAX_MEGAPIXELS, color, remove_old, zip_results
-from colorizer.page.previews import Preview, Previews
+from colorizer.page.hinting import NOTHING_SHOWN, Hinting, Pointed, Showing, Shown, add_hinting
 from colorizer.page.uploads import (
     MAX_PHOTOGRAPHS,
     MAX_UPLOAD_MEGABYTES,
@@ -38,44 +38,39 @@ _REDRAW_SEVERAL = (
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A photograph on the page: the upload, the model that colours it, and the size at which the network sees it."""
-
-    photograph: Path
-    model: str
-    size: int
-
-    @property
-    def label(self) -> str:
-        """What is on the button that downloads it."""
-        return f"Download {self.photograph.with_suffix('.png').name}"
-
-
-@dataclass(frozen=True)
 class Coloring:
     """What the tab answers. `results` is a folder for files to show and to download."""
 
     results: Path
-    previews: Previews
+    showing: Showing
 
     def color_all(
-        self, files: list[str] | None, model: str, strength: float | None, size: int, progress: gr.Progress
+        self,
+        files: list[str] | None,
+        model: str,
+        strength: float | None,
+        size: int,
+        before: list[Shown],
+        progress: gr.Progress,
     ) -> tuple[Any, ...]:
         """Colour uploads as previews: gives the list of `Shown`, and what `show` gives of the last one.
 
-        Those that are no photographs are warned of. Raises gr.Error when none is left.
+        Photographs that were shown `before` keep their hints. Those that are no photographs are warned of. Raises
+        gr.Error when none is left.
         """
         if not files:
-            return [], None, None, "", gr.Button("Download", interactive=False)
+            nothing = NOTHING_SHOWN, gr.Row(visible=False), None
+            return [], None, None, "", gr.Button("Download", interactive=False), *nothing
         refuse_too_many(files)
         remove_old(self.results)
-        self.previews.remove_old()
+        self.showing.previews.remove_old()
+        hints = {item.photograph: item.hints for item in before}
         done: list[Shown] = []
         wrong: list[str] = []
         for name in progress.tqdm(files, desc="colouring", unit="photographs"):
             try:
-                item = Shown(uploaded(name), model, size)
-                self.previews.of(item.photograph, model, size)
+                item = Shown(uploaded(name), model, size, hints.get(Path(name), ()))
+                self.showing.previews.of(item.photograph, model, size)
                 done.append(item)
             except UserError as error:
                 wrong.append(without_folder(error, Path(name)))
@@ -86,15 +81,21 @@ class Coloring:
         return done, *self.show(done[-1], strength)
 
     def show(self, item: Shown, strength: float | None) -> tuple[Any, ...]:
-        """Give what the page shows of one photograph: itself, its two pictures, the caption and the button."""
-        button = gr.Button(item.label, interactive=True)
-        return item, self.pictures(item, strength), self._preview(item).caption, button
+        """Give what the page shows of one photograph.
 
-    def pictures(self, item: Shown | None, strength: float | None) -> Any:
-        """Give the paths of the pictures before and after; nothing new while the strength is being typed."""
+        Itself, its two pictures, the caption, the button, its hints with their buttons, and that no place is clicked.
+        """
+        button = gr.Button(item.label, interactive=True)
+        pictures, board = self.pictures(item, strength, None)
+        plain = self.showing.plain(item)
+        return item, pictures, plain.caption, button, board, gr.Row(visible=plain.takes_hints), None
+
+    def pictures(self, item: Shown | None, strength: float | None, pointed: Pointed | None) -> tuple[Any, Any]:
+        """Give the paths of the pictures before and after, and the hints; nothing while the strength is being typed."""
         if item is None or strength is None:
-            return gr.skip()
-        return self._preview(item).before, self._after(item, strength)
+            return gr.skip(), gr.skip()
+        before, after = self.showing.plain(item).before, self.showing.after(item, strength)
+        return (before, after), self.showing.board(item, strength, pointed)
 
     def gallery(self, done: list[Shown], strength: float | None) -> Any:
         """Give the gallery and the button of several photographs, hidden for one."""
@@ -103,14 +104,17 @@ class Coloring:
         button = gr.Button(f"Download all {len(done)} as ZIP", visible=True, interactive=True)
         if strength is None:
             return gr.skip(), button
-        return gr.Gallery([(self._after(item, strength), item.photograph.stem) for item in done], visible=True), button
+        return gr.Gallery(
+            [(self.showing.after(item, strength), item.photograph.stem) for item in done], visible=True
+        ), button
 
     def write(self, item: Shown, strength: float | None) -> Path:
         """Colour a photograph at its full size; raises gr.Error."""
         if strength is None:
             raise page_error("the strength of the colours is empty: it has to be a number")
         try:
-            return color(item.photograph, item.model, strength, item.size, self.results)
+            hints = self.showing.hints(item)
+            return color(item.photograph, item.model, strength, item.size, self.results, hints)
         except UserError as error:
             raise page_error(without_folder(error, item.photograph)) from None
 
@@ -121,18 +125,6 @@ class Coloring:
             return zip_results(files, self.results)
         except UserError as error:
             raise page_error(str(error)) from None
-
-    def _preview(self, item: Shown) -> Preview:
-        try:
-            return self.previews.of(item.photograph, item.model, item.size)
-        except UserError as error:
-            raise page_error(without_folder(error, item.photograph)) from None
-
-    def _after(self, item: Shown, strength: float) -> Path:
-        try:
-            return self.previews.after(item.photograph, item.model, item.size, strength)
-        except UserError as error:
-            raise page_error(without_folder(error, item.photograph)) from None
 
 
 def add_coloring(
@@ -152,9 +144,10 @@ def add_coloring(
         model: str,
         strength: float | None,
         size: int,
+        before: list[Shown],
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
-        return coloring.color_all(files, model, strength, size, progress)
+        return coloring.color_all(files, model, strength, size, before, progress)
 
     def write_all(
         done: list[Shown],
@@ -188,12 +181,20 @@ def add_coloring(
             strength = gr.Slider(0, 2, value=1, step=0.05, label="Strength of the colours")
             size = gr.Dropdown(_SIZES, value=0, label="Shorter side at which the network sees it")
         with gr.Column(scale=2):
-            slider = gr.ImageSlider(label="before | after", type="filepath", interactive=False, buttons=["fullscreen"])
+            file = gr.DownloadButton(visible="hidden", elem_id=_FILE)
+            with gr.Tab("Before and after"):
+                slider = gr.ImageSlider(
+                    label="before | after", type="filepath", interactive=False, buttons=["fullscreen"]
+                )
+            with gr.Tab("Hints"):
+                hinting = Hinting(coloring.results, coloring.showing)
+                hints = add_hinting(
+                    hinting, done, shown, strength, slider, file, _AT_ONCE, save=_SAVE, redraw_several=_REDRAW_SEVERAL
+                )
             caption = gr.Markdown()
             with gr.Row():
                 download = gr.Button("Download", interactive=False, variant="primary")
                 download_all = gr.Button(visible=False)
-            file = gr.DownloadButton(visible="hidden", elem_id=_FILE)
             redraw_several = gr.Button(visible="hidden", elem_id=_REDRAW)
             gallery = gr.Gallery(
                 visible=False,
@@ -205,17 +206,22 @@ def add_coloring(
                 elem_id=_GALLERY,
             )
 
-    parts = [shown, slider, caption, download]
+    parts = [shown, slider, caption, download, hints.board, hints.buttons, hints.pointed]
     everything: dict[str, Any] = {
         "fn": color_all,
-        "inputs": [files, model, strength, size],
+        "inputs": [files, model, strength, size, done],
         "outputs": [done, *parts],
         "show_progress_on": slider,
         "trigger_mode": "always_last",  # what is changed while a photograph is being coloured counts afterwards
         **_PRIVATE,
         **one_at_a_time,
     }
-    redraw: dict[str, Any] = {"fn": coloring.pictures, "inputs": [shown, strength], "outputs": slider, **_AT_ONCE}
+    redraw: dict[str, Any] = {
+        "fn": coloring.pictures,
+        "inputs": [shown, strength, hints.pointed],
+        "outputs": [slider, hints.board],
+        **_AT_ONCE,
+    }
     redraw_all = {"fn": coloring.gallery, "inputs": [done, strength], "outputs": [gallery, download_all], **_AT_ONCE}
     drop = gr.on([files.upload, files.clear, files.delete, model.input, size.input], **everything)
     example = pictures.select(pick_example, None, files, **_PRIVATE).then(**everything)

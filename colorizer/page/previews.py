@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,33 +18,49 @@ from colorizer.core.files import explain_refusal
 from colorizer.models.model import Model
 from colorizer.page.coloring import SECONDS_KEPT, load_at_hand, network_size, read_upload, upload_size
 from colorizer.page.palette import Palette
-from colorizer.photographs.colorizing import Colorizer
+from colorizer.photographs.colorizing import Colorizer, Shape
+from colorizer.photographs.hints import Hint
 from colorizer.photographs.photographs import Photograph, thumbnail
 from colorizer.pixels.colors import lightness_of
 from colorizer.pixels.patches import patches
+from colorizer.pixels.upsampling import GuidedUpsampling
 
 SIDE = 1280  # pixels: the longer side of a preview
 MOST_BYTES = 128 * 2**20  # of all previews in memory: 3 MB each
 _QUALITY = 90  # of the JPEGs: a fifth of the bytes of a PNG, and a twentieth of its time
 
-_Key = tuple[Path, str, int, int]  # upload, name of the model, size, when the model was written
+# Upload, name of the model, size, when the model was written, hints.
+_Key = tuple[Path, str, int, int, tuple[Hint, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a network sees of a photograph, and predicts.
+
+    size: height and width of the photograph. shape and network_input (H, W): as in `Colorizer`. guide: codes of L*
+    (h, w), and ab: the prediction (h, w, 2), both of the `inner` shape.
+    """
+
+    size: tuple[int, int]
+    shape: Shape
+    network_input: NDArray[np.uint8]
+    guide: NDArray[np.uint8]
+    ab: NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
     """A photograph at the size of a screen, with the chroma that a model predicts, and the folder of its pictures.
 
-    caption: what the page says of it.
+    before: JPEG of the photograph as it is. caption: what the page says of it.
     """
 
     palette: Palette
+    seen: Seen
+    takes_hints: bool
     folder: Path
+    before: Path
     caption: str
-
-    @property
-    def before(self) -> Path:
-        """JPEG of the photograph as it is."""
-        return self.folder / "before.jpg"
 
     def after(self, strength: float) -> Path:
         """JPEG of the coloured photograph; drawn if there is none yet. `strength` is rounded to 0.01."""
@@ -69,14 +85,18 @@ class Previews:
         self._maker, self._drawer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         self._access = threading.Lock()
 
-    def of(self, photograph: Path, model: str, size: int) -> Preview:
-        """Return the preview of an upload with a model at hand; `size` as in `color`. Raises UserError as that does."""
-        key = photograph, model, size, _modified(model)
+    def of(self, photograph: Path, model: str, size: int, hints: tuple[Hint, ...] = ()) -> Preview:
+        """Return the preview of an upload with a model at hand; `size` and `hints` as in `color`.
+
+        Another set of hints costs a prediction and a picture: the photograph is not read again. Raises UserError as
+        `color` does.
+        """
+        key = photograph, model, size, _modified(model), hints
         return self._find(key) or self._maker.submit(self._find_or_make, key).result()
 
-    def after(self, photograph: Path, model: str, size: int, strength: float) -> Path:
+    def after(self, photograph: Path, model: str, size: int, strength: float, hints: tuple[Hint, ...] = ()) -> Path:
         """Return the picture `Preview.after` of the preview that `of` gives."""
-        return self._drawer.submit(self.of(photograph, model, size).after, strength).result()
+        return self._drawer.submit(self.of(photograph, model, size, hints).after, strength).result()
 
     def remove_old(self) -> None:
         """Forget what was not used for an hour."""
@@ -95,7 +115,11 @@ class Previews:
     def _find_or_make(self, key: _Key) -> Preview:
         if kept := self._find(key):  # another visitor had asked for it
             return kept
-        preview = self._make(*key[:3])
+        hints = key[-1]
+        if hints:
+            preview = self._hinted(self._find_or_make((*key[:4], ())), load_at_hand(key[1]), hints)
+        else:
+            preview = self._make(*key[:3])
         with self._access:
             self._kept[key] = time.monotonic(), preview
             while len(self._kept) > 1 and sum(kept.palette.num_bytes for _, kept in self._kept.values()) > MOST_BYTES:
@@ -113,29 +137,58 @@ class Previews:
             if math.prod(decoded.size) >= height * width:  # else the header knows the size
                 height, width = decoded.size
             before = thumbnail(decoded, SIDE)
-            palette = Palette.of(*_lightness_and_chroma(np.asarray(before), decoded, loaded, size))
+            seen = _see(decoded, (height, width), Colorizer(model=loaded, size=size))
+            palette = _palette(lightness_of(np.asarray(before)), seen)
         folder = Path(tempfile.mkdtemp(dir=self._folder))
         caption = f"{photograph.name}: {width} x {height} px, model of epoch {loaded.info.epoch}, seen at {size} px"
-        preview = Preview(palette=palette, folder=folder, caption=f"{caption}, {time.monotonic() - started:.1f} s")
+        preview = Preview(
+            palette=palette,
+            seen=seen,
+            takes_hints=loaded.info.takes_hints,
+            folder=folder,
+            before=folder / "before.jpg",
+            caption=f"{caption}, {time.monotonic() - started:.1f} s",
+        )
         _save(before, preview.before)
         return preview
 
+    def _hinted(self, plain: Preview, model: Model, hints: tuple[Hint, ...]) -> Preview:
+        """Make the preview with hints of the one without."""
+        with within_memory("close other programs, give fewer hints, or let the network see a smaller photograph"):
+            seen = _told(plain.seen, hints, model)
+        palette = _palette(plain.palette.lightness.take(plain.palette.numbers), seen)
+        return replace(plain, palette=palette, seen=seen, folder=Path(tempfile.mkdtemp(dir=self._folder)))
 
-def _lightness_and_chroma(
-    pixels: NDArray[np.uint8], photograph: Photograph, model: Model, size: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Codes of L (H, W) and predicted a*, b* (H, W, 2) of sRGB pixels (H, W, 3), `photograph` at another size."""
-    colorizer = Colorizer(model=model, size=size)
-    network_input = colorizer.network_input(photograph)
+
+def _see(photograph: Photograph, size: tuple[int, int], colorizer: Colorizer) -> Seen:
+    """Predict for a photograph of this height and width, decoded at whatever size."""
+    network_input, shape = colorizer.network_input(photograph), colorizer.shape(*photograph.size)
+    guide = colorizer.guide(photograph, network_input)
     [ab] = colorizer.predict(network_input[None])
-    upsampling = colorizer.upsampling(photograph, network_input, ab)
-    lightness = lightness_of(pixels)
+    return Seen(size=size, shape=shape, network_input=network_input, guide=guide, ab=_inner(ab, shape))
+
+
+def _told(seen: Seen, hints: tuple[Hint, ...], model: Model) -> Seen:
+    """Predict once more, with hints."""
+    colorizer = Colorizer(model=model, size=model.info.training_size)
+    known = colorizer.known(hints, seen.size, seen.shape)
+    [ab] = colorizer.predict(seen.network_input[None], None if known is None else known[None])
+    return replace(seen, ab=_inner(ab, seen.shape))
+
+
+def _inner(ab: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:
+    return ab[: shape.inner[0], : shape.inner[1]]
+
+
+def _palette(lightness: NDArray[np.float32], seen: Seen) -> Palette:
+    """Enlarge the prediction to codes of L (H, W)."""
+    upsampling = GuidedUpsampling.fit(seen.guide, seen.ab)
     height, width = lightness.shape
     large = np.empty((height, width, 2), np.float32)
     for rows, columns in patches(height, width):
         here = lightness[rows, columns]
         large[rows, columns] = upsampling.patch(here, rows.start, columns.start, (height, width))
-    return lightness, large
+    return Palette.of(lightness, large)
 
 
 def _modified(model: str) -> int:

@@ -55,6 +55,7 @@ class _Read:
     job: Job
     photograph: Photograph
     network_input: NDArray[np.uint8]
+    known: NDArray[np.uint8] | None
 
 
 def colorize_photographs(
@@ -70,8 +71,11 @@ def colorize_photographs(
     `on_done` is called with the number of photographs that were done since, `on_pair` with each one before and after.
     Reading, colouring and writing overlap, in as many threads as there are cores: several small photographs at a time,
     or parts of a large one. Memory is bounded, whatever the number of photographs; those that it was too small for
-    beside others are coloured at the end, each alone.
+    beside others are coloured at the end, each alone. Raises UserError for hints that `Colorizer.refuse_hints` refuses.
     """
+    for job in jobs:
+        if job.hints:
+            colorizer.refuse_hints(job.hints, read_size(job.source))
     summary = Summary()
 
     def note(result: Pair | UserError | None) -> None:
@@ -158,7 +162,9 @@ def _predict(colorizer: Colorizer, items: Sequence[_Read]) -> list[NDArray[np.fl
     """Predict for photographs of one shape, one by one if the memory is full."""
     try:
         with _within_memory(items[0].job.source):
-            return list(colorizer.predict(np.stack([item.network_input for item in items])))
+            known = [item.known for item in items if item.known is not None]  # none, or as many as items
+            inputs = np.stack([item.network_input for item in items])
+            return list(colorizer.predict(inputs, np.stack(known) if known else None))
     except OutOfMemoryError as error:
         if len(items) == 1:
             return [_bare(error)]
@@ -168,7 +174,8 @@ def _predict(colorizer: Colorizer, items: Sequence[_Read]) -> list[NDArray[np.fl
 def _read(colorizer: Colorizer, job: Job, *, deep: bool) -> _Read:
     with _within_memory(job.source):
         photograph = read_photograph(job.source, deep=deep)
-        return _Read(job, photograph, colorizer.network_input(photograph))
+        known = colorizer.known(job.hints, photograph.size)
+        return _Read(job, photograph, colorizer.network_input(photograph), known)
 
 
 def _recolor_and_write(

@@ -1,5 +1,6 @@
 """Colours a photograph of any size: predicts chroma at the size of the training, enlarges it, keeps the lightness."""
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -8,14 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorizer.core.errors import UserError
-from colorizer.core.lab import NEUTRAL, Lightness, rgb_to_luma
+from colorizer.core.hints import no_hints
+from colorizer.core.lab import NEUTRAL, Lightness, rgb_to_codes, rgb_to_luma
 from colorizer.models.model import Model
+from colorizer.photographs.hints import Hint, refuse_outside
 from colorizer.photographs.photographs import Photograph
 from colorizer.pixels.colors import displayable, lightness_of
 from colorizer.pixels.patches import in_threads, patches
 from colorizer.pixels.upsampling import GuidedUpsampling
 
 LARGEST_STRENGTH = 4.0
+_HINT_SIDE = 3  # pixels of the network's input: the largest of those that it learns to follow
 _LARGEST_ASPECT = 4  # of a photograph that is longer and narrower the network sees the shorter side smaller
 
 
@@ -58,20 +62,48 @@ class Colorizer:
         small = _small_lightness(photograph.pixels, self.model.info.lightness_is, shape.inner)
         return _padded(small, shape.padded)
 
-    def predict(self, network_inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Predict a*, b* (N, H, W, 2), times the strength, for the network inputs of N photographs (N, H, W)."""
-        return (self.model.predict(network_inputs) - NEUTRAL) * np.float32(self.strength)
+    def known(
+        self, hints: Sequence[Hint], size: tuple[int, int], shape: Shape | None = None
+    ) -> NDArray[np.uint8] | None:
+        """Draw the hints of a photograph of this height and width as planes of the network's input.
+
+        (H, W, 3) of the `padded` shape, as in `colorizer.core.hints`; None for a model that takes no hints. Where two
+        hints meet, the later one counts. `shape` is given for an input that was made of the photograph at another size.
+        Raises UserError for hints outside the photograph, or for a model that takes none.
+        """
+        self.refuse_hints(hints, size)
+        if not self.model.info.takes_hints:
+            return None
+        shape = shape or self.shape(*size)
+        return _padded(_drawn(hints, size, shape.inner), shape.padded)
+
+    def refuse_hints(self, hints: Sequence[Hint], size: tuple[int, int]) -> None:
+        """Raise UserError when the model takes no hints, or one lies outside a photograph of this height and width."""
+        if hints and not self.model.info.takes_hints:
+            raise UserError("this model takes no hints: train one with `train.generator.hints: true`")
+        refuse_outside(hints, size)
+
+    def predict(self, network_inputs: NDArray[np.uint8], known: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        """Predict a*, b* (N, H, W, 2), times the strength, for the network inputs of N photographs (N, H, W).
+
+        `known` (N, H, W, 3) holds their planes of hints.
+        """
+        codes = self.model.predict(network_inputs) if known is None else self.model.predict(network_inputs, hints=known)
+        return (codes - NEUTRAL) * np.float32(self.strength)
 
     def upsampling(
         self, photograph: Photograph, network_input: NDArray[np.uint8], ab: NDArray[np.float32]
     ) -> GuidedUpsampling:
         """Fit what enlarges the a*, b* (H, W, 2) predicted for a photograph's network input (H, W)."""
         inner = self.shape(*photograph.size).inner
+        return GuidedUpsampling.fit(self.guide(photograph, network_input), ab[: inner[0], : inner[1]])
+
+    def guide(self, photograph: Photograph, network_input: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Give codes of L* (h, w), of the `inner` shape, of a photograph whose network input is (H, W)."""
+        inner = self.shape(*photograph.size).inner
         if self.model.info.lightness_is == "L*":
-            guide = network_input[: inner[0], : inner[1]]
-        else:
-            guide = _small_lightness(photograph.pixels, "L*", inner)
-        return GuidedUpsampling.fit(guide, ab[: inner[0], : inner[1]])
+            return network_input[: inner[0], : inner[1]]
+        return _small_lightness(photograph.pixels, "L*", inner)
 
     def recolor(
         self,
@@ -96,10 +128,12 @@ class Colorizer:
         list(in_threads(pool, color, patches(height, width)))
         return photograph.with_pixels(colored)
 
-    def __call__(self, photograph: Photograph, pool: Executor | None = None) -> Photograph:
-        """Colour one photograph; `pool` as in `recolor`."""
+    def __call__(self, photograph: Photograph, pool: Executor | None = None, hints: Sequence[Hint] = ()) -> Photograph:
+        """Colour one photograph; `pool` as in `recolor`, hints and errors as in `known`."""
+        known = self.known(hints, photograph.size)
         network_input = self.network_input(photograph)
-        return self.recolor(photograph, network_input, self.predict(network_input[None])[0], pool)
+        [ab] = self.predict(network_input[None], None if known is None else known[None])
+        return self.recolor(photograph, network_input, ab, pool)
 
 
 def _luma(pixels: NDArray) -> NDArray[np.float32]:
@@ -116,6 +150,20 @@ def _small_lightness(pixels: NDArray, kind: Lightness, shape: tuple[int, int]) -
     shrinks = shape[0] * shape[1] < codes.size
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(codes, shape[::-1], interpolation=interpolation), np.uint8)
+
+
+def _drawn(hints: Sequence[Hint], size: tuple[int, int], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Planes (h, w, 3) of that shape, on which each hint of a photograph of this height and width is a square."""
+    planes = no_hints(shape)
+    for hint in hints:
+        row, column = (
+            int((place + 0.5) * small / large)
+            for place, small, large in zip((hint.y, hint.x), shape, size, strict=True)
+        )
+        top, left = row - _HINT_SIDE // 2, column - _HINT_SIDE // 2
+        square = slice(max(0, top), top + _HINT_SIDE), slice(max(0, left), left + _HINT_SIDE)
+        planes[square] = *rgb_to_codes(np.array([[hint.rgb]], np.uint8))[0, 0, 1:], 1
+    return planes
 
 
 def _padded(codes: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:

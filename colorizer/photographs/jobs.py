@@ -6,23 +6,25 @@ import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from stat import S_ISDIR
 
 from colorizer.core.errors import UserError
 from colorizer.photographs.files import Format, find_photographs, named
+from colorizer.photographs.hints import Hint, parse_hints, read_hints
 
 WORKING_SIZES = range(16, 1025)  # pixels: the shorter side at which a network can be told to see photographs
 
 
 @dataclass(frozen=True)
 class Job:
-    """A photograph to colour, and the file to write."""
+    """A photograph to colour, the file to write, and colours that are known in the photograph."""
 
     source: Path
     target: Path
+    hints: tuple[Hint, ...] = ()
 
 
 def plan_jobs(inputs: Sequence[Path], out: Path, file_format: Format) -> list[Job]:
@@ -163,3 +165,16 @@ def shard_of(jobs: Sequence[Job], shard: str | None) -> Sequence[Job]:
     if not 1 <= number <= count:
         raise UserError(f"--shard {shard}: write K/N with K from 1 to N, `1/4` for example")
     return jobs[number - 1 :: count]
+
+
+def with_hints(jobs: Sequence[Job], texts: Sequence[str], table: Path | None) -> Sequence[Job]:
+    """Give the only job the hints of a table, if there is one, and of texts after it; without any, return the jobs.
+
+    Raises UserError for hints that cannot be read, and when there are several jobs: a hint is a place in one picture.
+    """
+    hints = (*(read_hints(table) if table else ()), *parse_hints(texts))
+    if not hints:
+        return jobs
+    if len(jobs) != 1:
+        raise UserError(f"hints are places in one photograph, and there are {len(jobs)}: colour it alone")
+    return [replace(jobs[0], hints=hints)]

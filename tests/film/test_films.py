@@ -293,6 +293,7 @@ def test_options_that_do_not_fit(colorize, film, tmp_path):
             f"--frames-per-second is for a folder of frames: {film} keeps the rate that it has",
         ),
         ((film, "--compare"), f"--compare is for photographs, and {film} is a film"),
+        ((film, "--hint", "1,2=#aabbcc"), f"--hint is for photographs, and {film} is a film"),
         ((film, photograph), f"{film} is a film: colour one film at a time, and photographs apart"),
         ((photograph,), f"{photograph} is neither a film nor a folder of frames, of which a film could be made"),
     ]:

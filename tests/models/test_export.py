@@ -17,6 +17,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from colorizer.core.errors import UserError
+from colorizer.core.hints import no_hints
 from colorizer.core.lab import rgb_to_lightness
 from colorizer.models.export import LARGEST_DIFFERENCE
 from colorizer.models.model import load_model
@@ -91,6 +92,31 @@ def test_it_gives_what_pytorch_gives(export, kind):
         assert chroma.shape == (*shape, 2)
         assert np.ptp(expected) > 0.5
         assert np.abs(chroma - expected).max() / normalization.chroma_scale <= LARGEST_DIFFERENCE
+
+
+def test_it_follows_hints_as_pytorch_does(tmp_path):
+    """One image with few hints, one with many, one with none, at several sizes: their number is free, too."""
+    torch.manual_seed(0)
+    model = save_model(UNet(width=4, num_downs=2, upsampling="resize", hints=True), tmp_path)
+    assert run_colorizer("export", "--model", model, "--onnx", tmp_path / "model.onnx") == 0
+    ours, theirs = load_model(model, "cpu", "fp32"), load_model(tmp_path / "model.onnx")
+    assert theirs.info.takes_hints
+    random = np.random.default_rng(0)
+    for shape in ((3, 32, 48), (3, 64, 32)):
+        lightness = random.integers(0, 256, shape, dtype=np.uint8)
+        hints = no_hints(shape)
+        for image, number in ((0, 2), (1, 30)):
+            for row, column in random.integers(0, 32, (number, 2)):
+                hints[image, row : row + 3, column : column + 3] = *random.integers(0, 256, 2), 1
+        expected, chroma = ours.predict(lightness, hints=hints), theirs.predict(lightness, hints=hints)
+        assert np.abs(chroma - expected).max() / 128 <= LARGEST_DIFFERENCE
+        moved = np.abs(expected - ours.predict(lightness)).max(axis=(1, 2, 3))
+        assert (moved > (20, 20, -1)).all()
+        assert moved[2] == 0
+        np.testing.assert_array_equal(theirs.predict(lightness), theirs.predict(lightness, hints=no_hints(shape)))
+    document = onnx.load(tmp_path / "model.onnx")
+    assert [value.name for value in document.graph.input] == ["lightness", "hints"]
+    assert "Input `hints`: float32 (N, 3, H, W)" in document.doc_string
 
 
 def test_it_says_how_to_use_it(export):

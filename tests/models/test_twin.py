@@ -11,11 +11,13 @@ import pytest
 from PIL import Image
 
 from colorizer.core.errors import UserError
+from colorizer.core.hints import no_hints
 from colorizer.models import twin
 from colorizer.models.export import LARGEST_DIFFERENCE
 from colorizer.models.model import load_model
 from colorizer.models.twin import load_for_photographs
 from tests.support.imports import ROOT
+from tests.support.model_file import save_hinted
 
 LIGHTNESS = np.random.default_rng(0).integers(0, 256, (2, 64, 32), dtype=np.uint8)
 
@@ -86,6 +88,17 @@ def test_it_is_the_same_model(model, cache, never_made):
     shutil.copyfile(model, copied)
     np.testing.assert_array_equal(predict(copied), made.predict(LIGHTNESS))
     assert len(list(cache.iterdir())) == 1
+
+
+def test_a_twin_takes_the_hints_that_its_model_takes(tmp_path, cache, never_made):
+    path, hints = save_hinted(tmp_path), no_hints(LIGHTNESS.shape)
+    hints[:, 20:23, 9:12] = 180, 60, 1
+    original = load_model(path, "cpu", "fp32").predict(LIGHTNESS, hints=hints)
+    assert np.abs(original - load_for_photographs(path).predict(LIGHTNESS)).max() > 30
+    never_made()
+    twin_of_it = load_for_photographs(path)
+    assert twin_of_it.info.takes_hints
+    assert np.abs(original - twin_of_it.predict(LIGHTNESS, hints=hints)).max() <= 128 * LARGEST_DIFFERENCE
 
 
 def test_a_damaged_twin_is_made_again(model, cache):

@@ -14,12 +14,14 @@ from PIL import Image
 
 from colorizer.core.errors import UserError
 from colorizer.data.sample import built_in_photographs
-from colorizer.models.model import Model, ModelInfo
+from colorizer.models.model import Model, ModelInfo, load_model
 from colorizer.page import coloring, previews
 from colorizer.page.coloring import color
 from colorizer.page.palette import Palette
 from colorizer.page.previews import SIDE, Previews
+from colorizer.photographs.hints import Hint
 from colorizer.photographs.photographs import Photograph, thumbnail
+from tests.support.model_file import save_hinted
 
 MODEL = "a model"
 
@@ -76,6 +78,34 @@ def test_a_drop_decodes_and_predicts_once_and_a_move_of_the_slider_does_neither(
     assert (counted["decoded"], counted["predicted"]) == (2, 2)
     color(photograph, MODEL, 1, 0, tmp_path)  # the download
     assert (counted["decoded"], counted["predicted"], counted["drawn"]) == (3, 3, 5)
+
+
+def test_a_hint_costs_a_prediction_and_a_picture_and_looks_like_the_full_size(tmp_path, monkeypatch):
+    """A large JPEG is decoded at half its size for the preview; hints are given in its own pixels."""
+    model = load_model(save_hinted(tmp_path), "cpu", "fp32")
+    for module in (coloring, previews):
+        monkeypatch.setattr(module, "load_at_hand", lambda name: model)
+    photograph = write_photograph(tmp_path / "a.jpg", (3401, 603))
+    kept = Previews(tmp_path)
+    plain = kept.of(photograph, MODEL, 0)
+    hints = Hint(1700, 300, "#3a6b8f"), Hint(3400, 602, "#c02020")
+    monkeypatch.setattr(coloring, "read_photograph", None)  # it is not read again
+    told = kept.of(photograph, MODEL, 0, hints)
+    assert (told.before, told.caption) == (plain.before, plain.caption)
+    assert kept.of(photograph, MODEL, 0, hints) is told
+    assert kept.of(photograph, MODEL, 0, hints[:1]).after(1) != told.after(1)
+    monkeypatch.undo()
+    for module in (coloring, previews):
+        monkeypatch.setattr(module, "load_at_hand", lambda name: model)
+
+    def difference(preview: previews.Preview, hints: tuple[Hint, ...]) -> float:
+        with Image.open(color(photograph, MODEL, 1, 0, tmp_path, hints)) as full, Image.open(preview.after(1)) as shown:
+            expected = np.asarray(thumbnail(Photograph(pixels=np.asarray(full)), SIDE)).astype(int)
+            return float(np.abs(np.asarray(shown) - expected).mean())
+
+    same = difference(plain, ())
+    assert difference(told, hints) < same + 0.5
+    assert difference(plain, hints) > same + 2
 
 
 @pytest.mark.parametrize(("name", "size"), [("a.jpg", (3400, 600)), ("a.png", (1900, 500)), ("small.jpg", (90, 70))])

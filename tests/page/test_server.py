@@ -28,10 +28,13 @@ from colorizer.page.server import LOGIN, check_access
 from colorizer.page.votes import read_votes
 from pipeline.process.server import free_port
 from tests.support.browser import BROWSER, open_page
+from tests.support.colorizer_command import run_colorizer
 from tests.support.disturbed import wait_until
+from tests.support.model_file import save_hinted
 from tests.support.workspace import BIN, Workspace
 
 MODEL = "models/generator.safetensors"
+HINTED = "models/checkpoints/epoch-0009.safetensors"
 
 # Python reads this at its start: every host that is looked up or connected to goes into a file.
 AUDIT = """
@@ -54,11 +57,12 @@ class App:
 
 @pytest.fixture(scope="module")
 def app(miniature, pretrained, tmp_path_factory) -> Iterator[App]:
-    """Its model has a pretrained encoder, the checkpoints have not."""
+    """Its model has a pretrained encoder, the checkpoints have not; the last of them takes hints."""
     folder = tmp_path_factory.mktemp("app")
     workspace = miniature.copy(folder / "workspace")
     (workspace.path / MODEL).unlink()
     shutil.copy(pretrained, workspace.path / MODEL)
+    shutil.copy(save_hinted(folder), workspace.path / HINTED)
     (folder / "audit").mkdir()
     (folder / "audit" / "sitecustomize.py").write_text(AUDIT, encoding="utf-8")
     port = free_port()
@@ -99,7 +103,7 @@ def open_app(app: App) -> Iterator[Page]:
 
 def picture(page: Page, image: Locator) -> np.ndarray:
     """RGB (H, W, 3) uint8."""
-    response = page.request.get(image.get_attribute("src"))
+    response = page.request.get(image.evaluate("image => image.src"))
     return np.asarray(Image.open(io.BytesIO(response.body())).convert("RGB"))
 
 
@@ -210,6 +214,63 @@ def zipped(page: Page) -> dict[str, Image.Image]:
 
 
 @needs_browser
+def test_a_person_gives_hints(app, photograph, tmp_path):
+    """By clicks and by a table; the download is what the command writes with that table."""
+    with open_app(app) as page:
+        page.locator("input[type=file]").first.set_input_files(photograph)
+        page.get_by_role("tab", name="Hints").click()
+        page.get_by_text("This model takes no hints. To train one that does, set").wait_for()
+        assert not page.get_by_role("button", name="Undo the last").is_visible()
+        page.get_by_label("Model").click()
+        page.get_by_role("option", name="epoch-0009").click()
+        shown, listed = page.get_by_alt_text("picture with hints"), page.locator("#hints .hints li")
+        shown.wait_for()
+        before = picture(page, shown)
+
+        point(shown, 0.25, 0.5)
+        page.locator("#hints .colors button").last.click()  # a grey
+        expect(listed).to_have_text(re.compile(r"^30, 38 #([0-9a-f]{2})\1\1×$"))
+        point(shown, 0.75, 0.5)
+        page.locator("#hints input[type=color]").fill("#2030c0")
+        expect(listed).to_have_count(2)
+        page.locator("#hints input[type=color]").fill("#3a6b8f")  # another one for the same place
+        expect(listed.last).to_have_text("92, 38 #3a6b8f×")
+        after = picture(page, shown)
+        assert np.ptp(before[38, 30].astype(int)) > 20 > 8 > np.ptp(after[38, 30].astype(int))
+        assert after[38, 92, 2] > after[38, 92, 0]
+
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save as CSV").click()
+        assert download.value.suggested_filename == "old photograph-hints.csv"
+        table = tmp_path / "hints.csv"
+        download.value.save_as(table)
+        page.get_by_role("button", name="Undo the last").click()
+        expect(listed).to_have_count(1)
+        page.locator("#hints .hints button").click()
+        expect(listed).to_have_count(0)
+        chooser = page.locator("[role=tabpanel] input[type=file][accept='.csv']")
+        chooser.set_input_files(table)
+        expect(listed.last).to_have_text("92, 38 #3a6b8f×")
+        with page.expect_download() as download:
+            page.get_by_text("Download old photograph.png").click()
+        download.value.save_as(tmp_path / "page.png")
+        page.get_by_text("Download old photograph.png").wait_for()
+        page.get_by_role("button", name="Remove all").click()
+        expect(listed).to_have_count(0)
+        assert (picture(page, shown) == before).all()
+    model = app.workspace.path / HINTED
+    assert run_colorizer("colorize", photograph, "--out", tmp_path / "out", "--model", model, "--hints", table) == 0
+    assert (tmp_path / "page.png").read_bytes() == (tmp_path / "out" / "old photograph.png").read_bytes()
+
+
+def point(shown: Locator, across: float, down: float) -> None:
+    """Click on a place of the picture, in shares of its sides."""
+    box = shown.bounding_box()
+    shown.click(position={"x": box["width"] * across, "y": box["height"] * down})
+    shown.page.get_by_text(f"Choose a colour for {int(123 * across)}, {int(77 * down)};").wait_for()
+
+
+@needs_browser
 def test_a_person_judges_blind(app, photograph, photographs):
     table = app.workspace.path / "votes/votes.csv"
     with open_app(app) as page:
@@ -259,6 +320,19 @@ def test_a_program_colours_photographs(app, photograph, tmp_path):
     for size, message in ((15, "a size of 15 is not between 16 and 1024 px"), ("large", "size is 'large'")):
         with pytest.raises(AppError, match=message):
             client.predict(handle_file(photograph), MODEL, 1.0, size, api_name="/colorize")
+    told = client.predict(handle_file(photograph), ["60,40=#2030c0"], HINTED, api_name="/colorize_with_hints")
+    with Image.open(told) as image:
+        assert image.getpixel((60, 40))[2] > image.getpixel((60, 40))[0]
+    as_text = client.predict(handle_file(photograph), "60,40=#2030c0", HINTED, api_name="/colorize_with_hints")
+    assert Path(as_text).read_bytes() == Path(told).read_bytes()
+    for hints, model, message in (
+        (["60,40=blue"], HINTED, "the hint `60,40=blue`: the colour `blue` is none: write #rrggbb"),
+        (["60,77=#2030c0"], HINTED, "lies outside the picture, which has 123 x 77 px"),
+        (["60,40=#2030c0"], MODEL, "this model takes no hints: train one with"),
+        ([60, 40], HINTED, "hints have to be texts of the form X,Y=#rrggbb"),
+    ):
+        with pytest.raises(AppError, match=message):
+            client.predict(handle_file(photograph), hints, model, api_name="/colorize_with_hints")
     Image.new("L", (10_001, 10_000)).save(tmp_path / "large.png")
     with pytest.raises(AppError, match=r"large\.png has 10001 x 10000 pixels: at most 100 megapixels on this page; "):
         client.predict(handle_file(tmp_path / "large.png"), MODEL, 1.0, api_name="/colorize")

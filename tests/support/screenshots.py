@@ -1,6 +1,7 @@
 """Make the guides' pictures: of pages, in a real browser, and of photographs.
 
     python -m tests.support.screenshots app        # docs/app.png, docs/judging.png: the page with its models
+    python -m tests.support.screenshots hints MODEL  # docs/hints.png: the page with a model that takes hints
     python -m tests.support.screenshots example    # docs/example.png: test images of the built-in sample
     python -m tests.support.screenshots lab        # docs/lab.png: a photograph as lightness, A and B
     python -m tests.support.screenshots recipes    # docs/recipes.png: test images, coloured by four recipes
@@ -11,6 +12,7 @@ The last three work on a temporary clone of the last commit. The last takes two 
 four to fifteen.
 """
 
+import io
 import json
 import os
 import shutil
@@ -55,11 +57,13 @@ RECIPES = {  # a preset, and what is changed in it
     "own encoder": ("sample", _OWN_ENCODER | {"l1_pretrain_epochs": "14"}),
     "pretrained": ("sample", {}),
 }
+HINTED = "flower.jpg"  # a built-in photograph, and hints in it: shares of its width and height, colours
+HINTS = [(0.5, 0.45, "#b02060"), (0.15, 0.2, "#3050a0"), (0.85, 0.2, "#3050a0"), (0.1, 0.8, "#3050a0")]
 EPOCHS, SHOWN = 10, 8  # of presets/sample.yaml; the epoch whose form is shown
 
 
 def main() -> None:
-    takes = {"app": take_app, "prefect": take_prefect, "tensorboard": take_tensorboard}
+    takes = {"app": take_app, "hints": take_hints, "prefect": take_prefect, "tensorboard": take_tensorboard}
     makes = {"example": make_example, "lab": make_lab, "recipes": make_recipes}
     (takes | makes)[sys.argv[1]]()
 
@@ -83,6 +87,50 @@ def take_app() -> None:
             save(page, "judging")
         process.send_signal(signal.SIGINT)
         process.wait()
+
+
+def take_hints() -> None:
+    """The tab of hints before any, with one, and with several, side by side."""
+    with tempfile.TemporaryDirectory(prefix="screenshots.") as temporary:
+        folder, port = Path(temporary), free_port()
+        (folder / MODEL_PATH).parent.mkdir()
+        shutil.copy(Path(sys.argv[2]).resolve(), folder / MODEL_PATH)
+        command = [BIN / "python", "-m", "colorizer", "app", "--port", str(port)]
+        process = subprocess.Popen(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)})
+        pixels = dict(built_in_photographs())[HINTED]
+        photograph = (folder / HINTED).with_suffix(".png")
+        Image.fromarray(pixels).convert("L").save(photograph)
+        wait_until(lambda: answers(port), seconds=180)
+        with open_page(f"http://127.0.0.1:{port}") as page:
+            page.set_viewport_size({"width": 1400, "height": 950})
+            page.locator("input[type=file]").first.set_input_files(photograph)
+            page.get_by_role("tab", name="Hints").click()
+            page.get_by_alt_text("picture with hints").wait_for()
+            states = [shot(page)]
+            for number, (across, down, color) in enumerate(HINTS, start=1):
+                shown = page.get_by_alt_text("picture with hints")
+                box = shown.bounding_box()
+                assert box
+                shown.click(position={"x": box["width"] * across, "y": box["height"] * down})
+                place = f"{int(pixels.shape[1] * across)}, {int(pixels.shape[0] * down)}"
+                page.get_by_text(f"Choose a colour for {place};").wait_for()
+                page.locator("#hints input[type=color]").fill(color)
+                page.locator("#hints .hints li").nth(number - 1).wait_for()
+                if number in (1, len(HINTS)):
+                    states.append(shot(page))
+        process.send_signal(signal.SIGINT)
+        process.wait()
+    margin = 8
+    width, height = states[0].width, max(state.height for state in states)
+    sheet = Image.new("RGB", (len(states) * (width + margin) - margin, height), "white")
+    for column, state in enumerate(states):
+        sheet.paste(state, (column * (width + margin), 0))
+    save_image(sheet, ROOT / "docs" / "hints.png")
+
+
+def shot(page: Page) -> Image.Image:
+    page.wait_for_timeout(2000)
+    return Image.open(io.BytesIO(page.locator("#hints").screenshot())).convert("RGB")
 
 
 def make_example() -> None:
