@@ -90,6 +90,10 @@ def colorize(
     compare: Annotated[bool, typer.Option("--compare", help="write sheets of before and after as well")] = False,
     force: Annotated[bool, typer.Option("--force", help="colour again what is there already")] = False,
     shard: Annotated[str | None, typer.Option(metavar="K/N", help="only the K-th of N parts")] = None,
+    like: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PHOTOGRAPH", help="one whose colours they get where it shows the same; any number"),
+    ] = None,
 ) -> None:
     """Colour photographs, of any size, at their own size: L stays theirs, A and B are predicted.
 
@@ -102,6 +106,8 @@ def colorize(
         python -m colorizer colorize album/ scans/ --out coloured --strength 1.2 --compare
 
         python -m colorizer colorize album/ --out try --model models/checkpoints/epoch-0003.safetensors
+
+        python -m colorizer colorize grey.jpg --out coloured --like reference.jpg
     """
     from colorizer.core.progress import Progress
     from colorizer.models.twin import load_for_photographs
@@ -118,7 +124,12 @@ def colorize(
     if wanted:
         make_folder(out)
         loaded = load_for_photographs(find_model(Path.cwd(), model))
-        colorizer = Colorizer(model=loaded, size=size or loaded.info.training_size, strength=strength)
+        seen_at = size or loaded.info.training_size
+        if like:
+            from colorizer.references.like import model_like
+
+            loaded = model_like(loaded, like, seen_at)
+        colorizer = Colorizer(model=loaded, size=seen_at, strength=strength)
         with Progress("colorize", total=len(wanted)) as progress:
             summary = colorize_photographs(
                 wanted,
