@@ -137,4 +137,5 @@ def _enlarged(chroma: NDArray[np.float32], confidence: NDArray[np.float32], shap
     planes = np.dstack([chroma * weight[..., None], weight])
     resized = np.asarray(cv2.resize(planes, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
     total = np.maximum(resized[..., 2], np.float32(1e-6))
-    return Votes(resized[..., :2] / total[..., None], np.clip(total - 1e-6, 0, 1).astype(np.float32))
+    chroma = (resized[..., :2] / total[..., None]).astype(np.float32)
+    return Votes(chroma, np.clip(total - 1e-6, 0, 1).astype(np.float32))
