@@ -104,6 +104,10 @@ def colorize(
         list[str] | None, typer.Option(metavar="X,Y=#RRGGBB", help="a colour at a place, in pixels; any number of them")
     ] = None,
     hints: Annotated[Path | None, typer.Option(help="a CSV table of hints: x,y,colour")] = None,
+    like: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PHOTOGRAPH", help="one whose colours they get where it shows the same; any number"),
+    ] = None,
     codec: Annotated[str | None, typer.Option(help=CODEC_HELP)] = None,
     quality: Annotated[int | None, typer.Option(help=QUALITY_HELP)] = None,
     frames_per_second: Annotated[float | None, typer.Option(min=1, max=1000, help=FRAMES_HELP)] = None,
@@ -123,10 +127,12 @@ def colorize(
 
         python -m colorizer colorize old.jpg --out coloured --hint 120,80=#3a6b35 --hint 30,200=#c02020
 
+        python -m colorizer colorize grey.jpg --out coloured --like reference.jpg
+
         python -m colorizer colorize film.mp4 --out film-in-colour.mp4
     """
     if film := film_among(inputs, out, frames_per_second):
-        refuse_photograph_options(film, compare=compare, shard=shard, hint=hint, hints=hints)
+        refuse_photograph_options(film, compare=compare, shard=shard, hint=hint, hints=hints, like=like)
         options = FilmOptions(
             out=out,
             model=model,
@@ -158,7 +164,12 @@ def colorize(
     if wanted:
         make_folder(out)
         loaded = load_for_photographs(find_model(Path.cwd(), model))
-        colorizer = Colorizer(model=loaded, size=size or loaded.info.training_size, strength=strength)
+        seen_at = size or loaded.info.training_size
+        if like:
+            from colorizer.references.like import model_like
+
+            loaded = model_like(loaded, like, seen_at)
+        colorizer = Colorizer(model=loaded, size=seen_at, strength=strength)
         with Progress("colorize", total=len(wanted)) as progress:
             summary = colorize_photographs(
                 wanted,

@@ -4,6 +4,7 @@
     python -m tests.support.screenshots hints MODEL  # docs/hints.png: the page with a model that takes hints
     python -m tests.support.screenshots example    # docs/example.png: test images of the built-in sample
     python -m tests.support.screenshots lab        # docs/lab.png: a photograph as lightness, A and B
+    python -m tests.support.screenshots like       # docs/like.png: a photograph with the colours of another
     python -m tests.support.screenshots recipes    # docs/recipes.png: test images, coloured by four recipes
     python -m tests.support.screenshots prefect    # docs/prefect-*.png: Prefect's pages of a rebuild
     python -m tests.support.screenshots tensorboard  # docs/tensorboard.png: the curves of two learning rates
@@ -32,12 +33,16 @@ from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Page
 
 from benchmarks.kill_training import clone
+from benchmarks.reference import PAIRS, crop, liked, photographs
 from colorizer.core.files import save_image
 from colorizer.core.lab import codes_to_rgb, grey_codes, rgb_to_codes
 from colorizer.core.store import open_store
 from colorizer.data.sample import built_in_photographs
 from colorizer.models.registry import MODEL_PATH
+from colorizer.models.twin import load_for_photographs
 from colorizer.networks.checkpoints import generate_chroma, load_generator
+from colorizer.photographs.colorizing import Colorizer
+from colorizer.references.descriptors import load_descriptors
 from colorizer.scoring.sheets import comparison_sheet
 from pipeline.process.server import free_port, temporary_server
 from tests.support.browser import open_page, open_prefect
@@ -48,6 +53,7 @@ from tests.support.rebuilding import EVERYTHING, run_id
 from tests.support.tensorboard import watching
 from tests.support.workspace import BIN, Workspace
 
+LIKE = ("chelsea.png", "flower.jpg", "rocket.jpg", "retina.jpg")
 EXAMPLES = [2271, 2032, 2478, 2345, 2410, 2484]  # test images of the sample
 _OWN_ENCODER = {"epochs": "24", "learning_rate": "0.0006", "encoder": "plain"}
 _OF_THE_SAMPLE = {"root": "data/sample", "split__train": "2000", "validation": "200", "split__test": "500"}
@@ -64,7 +70,7 @@ EPOCHS, SHOWN = 10, 8  # of presets/sample.yaml; the epoch whose form is shown
 
 def main() -> None:
     takes = {"app": take_app, "hints": take_hints, "prefect": take_prefect, "tensorboard": take_tensorboard}
-    makes = {"example": make_example, "lab": make_lab, "recipes": make_recipes}
+    makes = {"example": make_example, "lab": make_lab, "like": make_like, "recipes": make_recipes}
     (takes | makes)[sys.argv[1]]()
 
 
@@ -148,6 +154,23 @@ def make_lab() -> None:
     a[..., 0], a[..., 1], b[..., 0], b[..., 2] = 160, codes[..., 1], 160, codes[..., 2]
     parts = {"photograph": codes, "L": grey_codes(codes), "A, at one lightness": a, "B, at one lightness": b}
     save_image(columns({title: [codes_to_rgb(part)] for title, part in parts.items()}, tile=256), ROOT / "docs/lab.png")
+
+
+def make_like() -> None:
+    model, describe = load_for_photographs(ROOT / MODEL_PATH), load_descriptors()
+    shown: dict[str, list[np.ndarray]] = {}
+    for name, pixels in photographs():
+        if name in LIKE:
+            (truth, reference) = (crop(pixels, shares) for shares in PAIRS[0])
+            alone, like = (
+                Colorizer(model=chosen, size=model.info.training_size)(truth)
+                for chosen in (model, liked(model, reference, describe))
+            )
+            grey = codes_to_rgb(grey_codes(rgb_to_codes(truth.pixels)))
+            made = {"grey": grey, "without": alone.pixels, "reference": reference.pixels}
+            for title, image in (made | {"with the reference": like.pixels, "truth": truth.pixels}).items():
+                shown.setdefault(title, []).append(image[: min(image.shape[:2]), : min(image.shape[:2])])
+    save_image(columns(shown, tile=144), ROOT / "docs" / "like.png")
 
 
 def make_recipes() -> None:
