@@ -1,5 +1,6 @@
 """Generators as files."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -43,5 +44,9 @@ def save_hinted(folder: Path) -> Path:
     with torch.no_grad():
         generator.to_chroma.weight.zero_()
         generator.to_chroma.bias.copy_(torch.tensor([0.1, 0.2]))
-        generator.spread.embed.weight.zero_()
+        for weight in generator.spread.embed.parameters():
+            weight.zero_()
+        generator.spread.log_contrast.fill_(-10)
+        generator.spread.log_reach.fill_(math.log(4))
+        generator.spread.log_floor.fill_(math.log(0.05))
     return save_model(generator, folder)
