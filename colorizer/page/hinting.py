@@ -269,15 +269,17 @@ def add_hinting(
     inputs = [done, shown, strength]
     outputs = [done, shown, pointed, slider, board]
     board.select(point, [shown, strength], [pointed, board], **options)
+    queued = options | {"queue": True, "concurrency_limit": None}  # Gradio shows no error of an event without a queue
     for event, fn, given in (
         (board.apply, choose, [*inputs, pointed]),
         (board.delete, remove, inputs),
         (undo_button.click, undo, inputs),
         (clear_button.click, clear, inputs),
-        (load_button.upload, load, [*inputs, load_button]),
     ):
         changed = event(fn, given, outputs, trigger_mode="always_last", **options)
         changed.success(None, None, None, js=redraw_several)
-    saved = save_button.click(hinting.saved, shown, file, **options)
+    loaded = load_button.upload(load, [*inputs, load_button], outputs, **queued)
+    loaded.success(None, None, None, js=redraw_several)
+    saved = save_button.click(hinting.saved, shown, file, **queued)
     saved.success(None, None, None, js=save)
     return HintParts(board, buttons, pointed)

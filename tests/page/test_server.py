@@ -251,6 +251,10 @@ def test_a_person_gives_hints(app, photograph, tmp_path):
         chooser = page.locator("[role=tabpanel] input[type=file][accept='.csv']")
         chooser.set_input_files(table)
         expect(listed.last).to_have_text("92, 38 #3a6b8f×")
+        (tmp_path / "bad.csv").write_text("x,y,colour\n1,2,green\n", encoding="utf-8")
+        chooser.set_input_files(tmp_path / "bad.csv")
+        page.get_by_text("bad.csv, line 2: the colour `green` is none").wait_for()
+        expect(listed).to_have_count(2)
         with page.expect_download() as download:
             page.get_by_text("Download old photograph.png").click()
         download.value.save_as(tmp_path / "page.png")
@@ -372,8 +376,8 @@ def test_only_uploads_are_read(app, logged_in, photograph, path, marked):
 def test_ten_visitors_at_once_are_served_in_order_and_know_their_place(app, logged_in):
     """As their browsers are told: each gets its own."""
     events = logged_in.get("/config").json()["dependencies"]
-    uploads_of = (event for event in events if "upload" in dict(map(reversed, event["targets"])) and event["inputs"])
-    drop = next(uploads_of)["id"]  # the others are of tables of hints
+    named = ((event, {name for _, name in event["targets"]}) for event in events if event["inputs"])
+    [drop] = [event["id"] for event, names in named if {"upload", "clear"} <= names]
     names = [f"{number}.png" for number in range(10)]
     content = io.BytesIO()
     Image.new("L", (1600, 1200)).save(content, "PNG")
@@ -396,7 +400,7 @@ def test_ten_visitors_at_once_are_served_in_order_and_know_their_place(app, logg
         visitors = []
         for name, path in zip(names, paths, strict=True):
             given = [{"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}]
-            event = {"data": [given, MODEL, 1, 0], "fn_index": drop, "session_hash": name}
+            event = {"data": [given, MODEL, 1, 0, None], "fn_index": drop, "session_hash": name}
             assert logged_in.post("/gradio_api/queue/join", json=event).is_success
             visitors.append(threads.submit(follow, name))
         done, places, captions = zip(*(visitor.result() for visitor in visitors), strict=True)

@@ -1,7 +1,7 @@
 """Make the guides' pictures: of pages, in a real browser, and of photographs.
 
     python -m tests.support.screenshots app        # docs/app.png, docs/judging.png: the page with its models
-    python -m tests.support.screenshots hints MODEL  # docs/hints.png: the page with a model that takes hints
+    python -m tests.support.screenshots hints MODEL  # docs/hints.jpg: the page with a model that takes hints
     python -m tests.support.screenshots example    # docs/example.png: test images of the built-in sample
     python -m tests.support.screenshots lab        # docs/lab.png: a photograph as lightness, A and B
     python -m tests.support.screenshots like       # docs/like.png: a photograph with the colours of another
@@ -113,13 +113,14 @@ def take_hints() -> None:
             page.get_by_role("tab", name="Hints").click()
             page.get_by_alt_text("picture with hints").wait_for()
             states = [shot(page)]
+            told = page.get_by_text("Choose a colour for")
             for number, (across, down, color) in enumerate(HINTS, start=1):
+                before = told.all_inner_texts()
                 shown = page.get_by_alt_text("picture with hints")
                 box = shown.bounding_box()
                 assert box
                 shown.click(position={"x": box["width"] * across, "y": box["height"] * down})
-                place = f"{int(pixels.shape[1] * across)}, {int(pixels.shape[0] * down)}"
-                page.get_by_text(f"Choose a colour for {place};").wait_for()
+                wait_until(lambda before=before: told.all_inner_texts() not in ([], before), seconds=30)
                 page.locator("#hints input[type=color]").fill(color)
                 page.locator("#hints .hints li").nth(number - 1).wait_for()
                 if number in (1, len(HINTS)):
@@ -131,7 +132,7 @@ def take_hints() -> None:
     sheet = Image.new("RGB", (len(states) * (width + margin) - margin, height), "white")
     for column, state in enumerate(states):
         sheet.paste(state, (column * (width + margin), 0))
-    save_image(sheet, ROOT / "docs" / "hints.png")
+    save_image(sheet, ROOT / "docs" / "hints.jpg")
 
 
 def shot(page: Page) -> Image.Image:
