@@ -40,7 +40,7 @@ def main() -> None:
     options = YAML(typ="safe").load(arguments.preset)["train"]
     codes = read_codes(None, options["batch_size"] * arguments.steps, arguments.size)
     precision = choose_precision("auto", CPU)
-    recipe = Recipe(**{field.name: options[field.name] for field in fields(Recipe)})
+    recipe = Recipe(**{field.name: options[field.name] for field in fields(Recipe) if field.name != "hints"})
     gan = build_gan(
         options["generator"],
         options["discriminator"],

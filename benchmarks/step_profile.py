@@ -70,6 +70,10 @@ class Profile(TorchDispatchMode):
 def build(options: dict, size: int) -> GAN:
     device, precision = open_device("cpu", options["precision"])
     recipe = {field.name: options[field.name] for field in fields(Recipe)}
+    if "hints" in recipe:  # which earlier versions of the code do not have
+        from colorizer.core.hints import HintSampling
+
+        recipe["hints"] = HintSampling(**options["hints"]) if options["generator"]["hints"] else None
     gan = build_gan(
         options["generator"],
         options["discriminator"],
@@ -86,6 +90,7 @@ def build(options: dict, size: int) -> GAN:
 
 def read_batches(gan: GAN, options: dict, size: int, steps: int, *, kept_features: bool) -> list[Batch]:
     batch_size = options["batch_size"]
+    of_hints: dict[str, Any] = {"hints": gan.recipe.hints} if options["generator"].get("hints") else {}
     codes = read_codes(None, steps * batch_size, size)
     reader = TrainingBatches(
         codes,
@@ -96,6 +101,7 @@ def read_batches(gan: GAN, options: dict, size: int, steps: int, *, kept_feature
         seed=0,
         epoch=1,
         device=gan.device,
+        **of_hints,
     )
     batches = list(islice(reader, steps))
     if not kept_features:
