@@ -38,7 +38,7 @@ def run_within(megabytes: int, workspace: Workspace, *arguments: object) -> tupl
 
 def test_a_photograph_too_large_for_the_memory(miniature, tmp_path):
     Image.new("RGB", (9990, 9990)).save(tmp_path / "large.jpg")
-    code, lines = run_within(500, miniature, "colorize", tmp_path, "--out", tmp_path / "out")
+    code, lines = run_within(350, miniature, "colorize", tmp_path, "--out", tmp_path / "out")
     assert lines == [
         f"colorizer: {tmp_path}/large.jpg: out of memory: close other programs, make the photograph smaller, or lower "
         "--size",
