@@ -36,6 +36,15 @@ def run_within(megabytes: int, workspace: Workspace, *arguments: object) -> tupl
     return result.returncode, [line for line in result.stdout.splitlines() if "/s, " not in line]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def used_before(miniature, tmp_path_factory):
+    """The first use of a model takes more: PyTorch makes its twin. And forks have imported what this has."""
+    folder = tmp_path_factory.mktemp("used")
+    Image.new("L", (64, 64)).save(folder / "small.png")
+    model = miniature.path / MODEL_PATH
+    assert run_colorizer("colorize", folder / "small.png", "--out", folder / "out", "--model", model) == 0
+
+
 def test_a_photograph_too_large_for_the_memory(miniature, tmp_path):
     Image.new("RGB", (9990, 9990)).save(tmp_path / "large.jpg")
     code, lines = run_within(350, miniature, "colorize", tmp_path, "--out", tmp_path / "out")
