@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -157,12 +157,17 @@ def enlarged(photograph: Path, size: tuple[int, int], path: Path) -> Path:
 def colorize(arguments: list[object], model: Path, out: Path, checkout: Path, cache: Path) -> Taken:
     """Run the whole command, with the code in the folder `checkout`."""
     command = [sys.executable, "-m", "colorizer", "colorize", *map(str, arguments), "--out", str(out), "--force"]
-    measured = [sys.executable, "-S", "-c", MEASURE, *command, "--model", str(model.resolve())]
     environment = os.environ | {"PYTHONPATH": str(checkout), "XDG_CACHE_HOME": str(cache)}
+    return taken_by(
+        [*command, "--model", str(model.resolve())], stderr=subprocess.DEVNULL, cwd=checkout, env=environment
+    )
+
+
+def taken_by(command: Sequence[str], **options: Any) -> Taken:
+    """Measure a command; `options` are those of `subprocess.run`."""
     started = time.monotonic()
-    printed = subprocess.run(
-        measured, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, cwd=checkout, env=environment
-    ).stdout
+    measured = [sys.executable, "-S", "-c", MEASURE, *command]
+    printed = subprocess.run(measured, stdout=subprocess.PIPE, encoding="utf-8", check=True, **options).stdout
     seconds = time.monotonic() - started
     processor, memory = printed.split()
     return Taken(seconds, float(processor), int(memory) * 1024 / 1e6)

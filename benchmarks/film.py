@@ -8,38 +8,23 @@ on two cores.
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
 
 import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.colorize import Taken, taken_by
 from colorizer.data.sample import built_in_photographs
 from colorizer.models.registry import MODEL_PATH
 
 RATE = 25  # frames per second of the films
 SAMPLE_RATE = 48_000
-
-# A process of its own: a child's largest memory is not less than that of the process that started it.
-MEASURE = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
-MEASURE += "used = resource.getrusage(resource.RUSAGE_CHILDREN); "
-MEASURE += "print(used.ru_utime + used.ru_stime, used.ru_maxrss)"
-
-
-class Taken(NamedTuple):
-    """What a command took: seconds, seconds of processor time, and its largest resident memory in MB."""
-
-    seconds: float
-    processor: float
-    memory: float
 
 
 def main() -> None:
@@ -67,11 +52,7 @@ def measured(folder: Path, count: int, options: argparse.Namespace) -> Taken:
     write_film(film, count, *options.size)
     command = [sys.executable, "-m", "colorizer", "colorize", film, "--out", folder / f"{count}-coloured.mkv"]
     command += ["--model", options.model, "--codec", options.codec]
-    started = time.perf_counter()
-    run = [sys.executable, "-c", MEASURE, *map(str, command)]
-    printed = subprocess.run(run, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
-    processor, memory = map(float, printed.split())
-    return Taken(time.perf_counter() - started, processor, memory / 1024)
+    return taken_by([str(part) for part in command])
 
 
 def write_film(path: Path, count: int, height: int, width: int) -> None:
